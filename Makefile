@@ -1,0 +1,59 @@
+# `make help` lists what can be done. Every target sets up .venv first, so each works right after a clone.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+PYTHON ?= python3
+# Options for pip, for example: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+# Options for pytest, for example: make test PYTEST_FLAGS="-k trace -x"
+PYTEST_FLAGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+# pip's own output shortened to a line per package, so that there is always something to see.
+SHORTEN := awk '/^Collecting|^Processing/ { print "  " $$2; fflush() } \
+	/^Installing collected/ { print "  unpacking, this takes a minute ..."; fflush() }'
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install everything in it, at the versions of constraints.txt
+
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "$(PYTHON) is older than 3.10; name a newer one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(PY) || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); } \
+		|| { echo "$(PYTHON) -m venv failed; your system may have it in a package named python3-venv" >&2; exit 1; }
+	@echo "installing the build backend"
+	@$(PIP_INSTALL) setuptools | $(SHORTEN)
+	@echo "installing torch and the development tools (several hundred megabytes)"
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]' | $(SHORTEN)
+	@echo "installing torchvision"
+	@$(PIP_INSTALL) --no-deps torchvision | $(SHORTEN)
+	@touch $@
+	@echo "$(VENV) is ready"
+
+demo: $(STAMP) ## train, script, trace and save two models, and run them in a C++ process without Python
+	@$(PY) examples/digits/demo.py
+
+test: $(STAMP) ## run the examples in docstrings, then the whole test suite in parallel
+	@$(PY) -m pytest --doctest-modules src || [ $$? -eq 5 ] # 5: there are none
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal $(PYTEST_FLAGS)
+
+lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy --strict src
+
+bench: $(STAMP) ## run the benchmarks, each beside torch.jit in the same process
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+clean: ## remove .venv and everything that was built or cached
+	@rm -rf $(VENV) build dist examples/cpp/build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf src/*.egg-info
