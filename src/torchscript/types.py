@@ -1,0 +1,592 @@
+"""Static types of the language.
+
+A type prints in two ways: as the IR writes it (`str(t)`: `int[]`, `Dict(str, Tensor)`) and as the source of an
+archive writes it (`t.annotation()`: `List[int]`, `Dict[str, Tensor]`). Types are immutable and compare by
+structure, except classes, enums and interfaces, which compare by identity.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from .ir.graph import Function
+
+
+class Type:
+    """Base of all static types."""
+
+    def annotation(self) -> str:
+        """The type as archived source writes it."""
+        return str(self)
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        """The types this one is built from, in order (the element of a list, key and value of a dict, …)."""
+        return ()
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        """The same type built from other types."""
+        return self
+
+    def is_subtype_of(self, other: Type) -> bool:
+        """Whether a value of this type may stand where `other` is asked for, with no conversion."""
+        if self == other or isinstance(other, AnyType):
+            return True
+        if isinstance(other, OptionalType):
+            return isinstance(self, NoneType) or self.is_subtype_of(other.element)
+        if isinstance(other, UnionType):
+            return any(self.is_subtype_of(member) for member in other.members)
+        return False
+
+    def walk(self) -> Iterator[Type]:
+        """This type and every type inside it."""
+        yield self
+        for inner in self.contained:
+            yield from inner.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class _Named(Type):
+    """A type without parts, that is its name."""
+
+    name: ClassVar[str] = ""
+    source_name: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def annotation(self) -> str:
+        return self.source_name or self.name
+
+
+class AnyType(_Named):
+    name = "Any"
+
+
+class NoneType(_Named):
+    name = "NoneType"
+
+
+class BoolType(_Named):
+    name = "bool"
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return isinstance(other, NumberType) or Type.is_subtype_of(self, other)
+
+
+class IntType(_Named):
+    name = "int"
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return isinstance(other, NumberType) or Type.is_subtype_of(self, other)
+
+
+class FloatType(_Named):
+    name = "float"
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return isinstance(other, NumberType) or Type.is_subtype_of(self, other)
+
+
+class ComplexType(_Named):
+    name = "complex"
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return isinstance(other, NumberType) or Type.is_subtype_of(self, other)
+
+
+class NumberType(_Named):
+    """`Scalar` of the operator schemas: an int, float, complex or bool."""
+
+    name = "Scalar"
+    source_name = "number"
+
+
+class StringType(_Named):
+    name = "str"
+
+
+class DeviceType(_Named):
+    name = "Device"
+
+
+class GeneratorType(_Named):
+    name = "Generator"
+
+
+class StreamType(_Named):
+    name = "Stream"
+
+
+class StorageType(_Named):
+    name = "Storage"
+
+
+class QSchemeType(_Named):
+    name = "QScheme"
+
+
+class _IntCode(_Named):
+    """A type of Python objects (`torch.float32`, …) that IR and archives write as an int.
+
+    Inside the process values keep their Python identity; `int` and these convert into each other where a
+    schema asks for it.
+    """
+
+    name = "int"
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return isinstance(other, IntType) or Type.is_subtype_of(self, other)
+
+
+class DtypeType(_IntCode):
+    """`torch.dtype`, `ScalarType` in schemas."""
+
+
+class LayoutType(_IntCode):
+    """`torch.layout`."""
+
+
+class MemoryFormatType(_IntCode):
+    """`torch.memory_format`."""
+
+
+class FunctionType(_Named):
+    """A compiled function as the first input of `prim::CallFunction`."""
+
+    name = "Function"
+
+
+class CapsuleType(_Named):
+    name = "Capsule"
+
+
+class PyObjectType(_Named):
+    """A Python object that only this process can hold (the result of a Python call that is not compiled)."""
+
+    name = "PyObject"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType(Type):
+    """A tensor. `info` is what a trace saw of it (`Float(3, 4, strides=[4, 1], …)`), for printing only."""
+
+    info: str | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.info or "Tensor"
+
+    def annotation(self) -> str:
+        return "Tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalType(Type):
+    element: Type
+
+    def __str__(self) -> str:
+        return f"{self.element}?"
+
+    def annotation(self) -> str:
+        return f"Optional[{self.element.annotation()}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return (self.element,)
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return optional(contained[0])
+
+    def is_subtype_of(self, other: Type) -> bool:
+        if self == other or isinstance(other, AnyType):
+            return True
+        return NONE.is_subtype_of(other) and self.element.is_subtype_of(other)
+
+
+@dataclass(frozen=True, slots=True)
+class UnionType(Type):
+    """One of several types; made by `union`, which keeps members flat, distinct and in a fixed order."""
+
+    members: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return f"Union({', '.join(map(str, self.members))})"
+
+    def annotation(self) -> str:
+        return f"Union[{', '.join(m.annotation() for m in self.members)}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return self.members
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return union(*contained)
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return self == other or all(member.is_subtype_of(other) for member in self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class ListType(Type):
+    element: Type
+
+    def __str__(self) -> str:
+        return f"{self.element}[]"
+
+    def annotation(self) -> str:
+        return f"List[{self.element.annotation()}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return (self.element,)
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return ListType(contained[0])
+
+
+@dataclass(frozen=True, slots=True)
+class DictType(Type):
+    key: Type
+    value: Type
+
+    def __str__(self) -> str:
+        return f"Dict({self.key}, {self.value})"
+
+    def annotation(self) -> str:
+        return f"Dict[{self.key.annotation()}, {self.value.annotation()}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return (self.key, self.value)
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return DictType(contained[0], contained[1])
+
+
+@dataclass(frozen=True, slots=True)
+class FutureType(Type):
+    element: Type
+
+    def __str__(self) -> str:
+        return f"Future({self.element})"
+
+    def annotation(self) -> str:
+        return f"Future[{self.element.annotation()}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return (self.element,)
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return FutureType(contained[0])
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitType(Type):
+    element: Type
+
+    def __str__(self) -> str:
+        return f"Await({self.element})"
+
+    def annotation(self) -> str:
+        return f"Await[{self.element.annotation()}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return (self.element,)
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType(Type):
+    elements: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.elements))})"
+
+    def annotation(self) -> str:
+        if not self.elements:
+            return "Tuple[()]"
+        return f"Tuple[{', '.join(e.annotation() for e in self.elements)}]"
+
+    @property
+    def contained(self) -> tuple[Type, ...]:
+        return self.elements
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return TupleType(contained)
+
+    def is_subtype_of(self, other: Type) -> bool:
+        if type(other) is TupleType and len(other.elements) == len(self.elements):
+            return all(a.is_subtype_of(b) for a, b in zip(self.elements, other.elements, strict=True))
+        return Type.is_subtype_of(self, other)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTupleType(TupleType):
+    """A tuple whose fields have names. `python_class` is the class in this process, where there is one."""
+
+    qualified_name: str = ""
+    field_names: tuple[str, ...] = ()
+    field_defaults: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+    python_class: type | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        fields = zip(self.field_names, self.elements, strict=True)
+        return f"NamedTuple({', '.join(f'{n} : {t}' for n, t in fields)})"
+
+    def annotation(self) -> str:
+        return self.qualified_name
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return NamedTupleType(
+            contained, self.qualified_name, self.field_names, self.field_defaults, self.python_class
+        )
+
+    def is_subtype_of(self, other: Type) -> bool:
+        if isinstance(other, NamedTupleType):
+            return self == other
+        return TupleType.is_subtype_of(self, other)
+
+
+class AttributeKind(enum.Enum):
+    """What an attribute of a class is to `nn.Module`."""
+
+    PLAIN = "attribute"
+    PARAMETER = "parameter"
+    BUFFER = "buffer"
+    MODULE = "module"
+
+
+@dataclass(slots=True)
+class ClassAttribute:
+    """One attribute of a class: its type and what it is to `nn.Module`.
+
+    `persistent` is false for a buffer that `state_dict` leaves out. `final` marks a constant.
+    """
+
+    type: Type
+    kind: AttributeKind = AttributeKind.PLAIN
+    persistent: bool = True
+    final: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class ClassType(Type):
+    """A script class or a module's class; compared by identity.
+
+    `qualified_name` begins with `__torch__.`. `python_class` is the class in this process, where there is one.
+    """
+
+    qualified_name: str
+    is_module: bool = False
+    attributes: dict[str, ClassAttribute] = field(default_factory=dict)
+    methods: dict[str, Function] = field(default_factory=dict)
+    static_methods: dict[str, Function] = field(default_factory=dict)
+    properties: dict[str, tuple[Function, Function | None]] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    bases: tuple[Type, ...] = ()
+    python_class: type | None = None
+    find_method: Callable[[str], Function | None] | None = None
+    """Compiles a method on first use; set by the frontend."""
+
+    def __str__(self) -> str:
+        return self.qualified_name
+
+    def __repr__(self) -> str:
+        return f"ClassType({self.qualified_name})"
+
+    def is_subtype_of(self, other: Type) -> bool:
+        if isinstance(other, InterfaceType):
+            return self in other.implementations or other.is_implemented_by(self)
+        if any(base.is_subtype_of(other) for base in self.bases):
+            return True
+        return Type.is_subtype_of(self, other)
+
+    def method(self, name: str) -> Function | None:
+        """The method `name`, compiled if the frontend knows how and it was not yet."""
+        if name not in self.methods and self.find_method is not None:
+            return self.find_method(name)
+        return self.methods.get(name)
+
+
+@dataclass(eq=False, slots=True)
+class InterfaceType(Type):
+    """A set of method signatures that classes can implement."""
+
+    qualified_name: str
+    is_module: bool = False
+    methods: dict[str, Any] = field(default_factory=dict)  # name → schema.Schema, self first
+    implementations: set[ClassType] = field(default_factory=set)
+    python_class: type | None = None
+
+    def __str__(self) -> str:
+        return self.qualified_name
+
+    def is_implemented_by(self, cls: ClassType) -> bool:
+        """Whether `cls` has every method of this interface, with the same argument and result types."""
+        for name, wanted in self.methods.items():
+            function = cls.method(name)
+            if function is None:
+                return False
+            have = function.schema
+            if len(have.arguments) != len(wanted.arguments):
+                return False
+            for given, asked in zip(have.arguments[1:], wanted.arguments[1:], strict=True):
+                if not asked.type.is_subtype_of(given.type) or given.name != asked.name:
+                    return False
+            if not have.return_type.is_subtype_of(wanted.return_type):
+                return False
+        self.implementations.add(cls)
+        return True
+
+
+@dataclass(eq=False, slots=True)
+class EnumType(Type):
+    """An `enum.Enum`, with the type of its values and its members in order."""
+
+    qualified_name: str
+    value_type: Type
+    members: tuple[tuple[str, Any], ...]
+    python_class: type[enum.Enum] | None = None
+
+    def __str__(self) -> str:
+        return f"Enum<{self.qualified_name}>"
+
+    def annotation(self) -> str:
+        return self.qualified_name
+
+
+@dataclass(frozen=True, slots=True)
+class CustomClassType(Type):
+    """A class that C++ registered (`torch.classes.quantized.LinearPackedParamsBase`)."""
+
+    qualified_name: str  # __torch__.torch.classes.ns.Name
+
+    def __str__(self) -> str:
+        return self.qualified_name
+
+
+@dataclass(frozen=True, slots=True)
+class TypeVariable(Type):
+    """`t`, `tVal`, … in the schemas of list and dict operators."""
+
+    variable: str
+
+    def __str__(self) -> str:
+        return self.variable
+
+
+class PendingType(Type):
+    """The element type of `[]` or `{}` until its first use says what it is; `resolved` then holds it."""
+
+    __slots__ = ("default", "resolved")
+
+    def __init__(self, default: Type) -> None:
+        self.resolved: Type | None = None
+        self.default = default
+
+    def __str__(self) -> str:
+        return str(self.resolved or self.default)
+
+    def annotation(self) -> str:
+        return (self.resolved or self.default).annotation()
+
+
+TENSOR = TensorType()
+ANY = AnyType()
+NONE = NoneType()
+BOOL = BoolType()
+INT = IntType()
+FLOAT = FloatType()
+COMPLEX = ComplexType()
+NUMBER = NumberType()
+STRING = StringType()
+DEVICE = DeviceType()
+GENERATOR = GeneratorType()
+STREAM = StreamType()
+STORAGE = StorageType()
+QSCHEME = QSchemeType()
+DTYPE = DtypeType()
+LAYOUT = LayoutType()
+MEMORY_FORMAT = MemoryFormatType()
+FUNCTION = FunctionType()
+CAPSULE = CapsuleType()
+PYOBJECT = PyObjectType()
+
+
+def optional(element: Type) -> Type:
+    """`Optional[element]`; an Optional, None or Any stays what it is.
+
+    >>> str(optional(INT)), str(optional(optional(INT)))
+    ('int?', 'int?')
+    """
+    if isinstance(element, OptionalType | NoneType | AnyType):
+        return element
+    if isinstance(element, UnionType):
+        return union(element, NONE)
+    return OptionalType(element)
+
+
+def union(*members: Type) -> Type:
+    """The smallest type that holds every member: itself, an Optional, or a flat Union.
+
+    >>> str(union(INT, NONE)), str(union(INT, union(STRING, INT)))
+    ('int?', 'Union(int, str)')
+    """
+    flat: list[Type] = []
+
+    def add(member: Type) -> None:
+        if isinstance(member, UnionType):
+            for inner in member.members:
+                add(inner)
+        elif isinstance(member, OptionalType):
+            add(member.element)
+            add(NONE)
+        elif not any(member.is_subtype_of(known) for known in flat):
+            flat[:] = [known for known in flat if not known.is_subtype_of(member)]
+            flat.append(member)
+
+    for member in members:
+        add(member)
+    if any(isinstance(m, AnyType) for m in flat):
+        return ANY
+    if len(flat) == 1:
+        return flat[0]
+    if len(flat) == 2 and NONE in flat:
+        return OptionalType(flat[0] if flat[1] == NONE else flat[1])
+    if NONE in flat:
+        flat.remove(NONE)
+        flat.append(NONE)
+    return UnionType(tuple(flat))
+
+
+def unify(a: Type, b: Type) -> Type | None:
+    """The type of a variable that is an `a` on one path and a `b` on the other, or None where there is none.
+
+    >>> str(unify(INT, NONE)), unify(INT, TENSOR)
+    ('int?', None)
+    """
+    if a.is_subtype_of(b):
+        return b
+    if b.is_subtype_of(a):
+        return a
+    if isinstance(a, NoneType | OptionalType) or isinstance(b, NoneType | OptionalType):
+        inner_a = a.element if isinstance(a, OptionalType) else a
+        inner_b = b.element if isinstance(b, OptionalType) else b
+        if isinstance(inner_a, NoneType):
+            return optional(b)
+        if isinstance(inner_b, NoneType):
+            return optional(a)
+        inner = unify(inner_a, inner_b)
+        return None if inner is None else optional(inner)
+    if type(a) is TupleType and type(b) is TupleType and len(a.elements) == len(b.elements):
+        elements = [unify(x, y) for x, y in zip(a.elements, b.elements, strict=True)]
+        if all(e is not None for e in elements):
+            return TupleType(tuple(e for e in elements if e is not None))
+    if isinstance(a, UnionType) or isinstance(b, UnionType):
+        return union(a, b)
+    return None
