@@ -14,9 +14,9 @@ PYTEST_FLAGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+PIP_INSTALL := PYTHONUNBUFFERED=1 $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
 # pip's own output shortened to a line per package, so that there is always something to see.
-SHORTEN := awk '/^Collecting|^Processing/ { print "  " $$2; fflush() } \
+SHORTEN := awk '/^(Collecting|Processing) / { sub(".*/", "", $$2); print "  " $$2; fflush() } \
 	/^Installing collected/ { print "  unpacking, this takes a minute ..."; fflush() }'
 
 help: ## list the targets
