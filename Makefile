@@ -26,7 +26,7 @@ setup: $(STAMP) ## make .venv and install everything in it, at the versions of c
 
 $(STAMP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "$(PYTHON) is older than 3.10; name a newer one: make setup PYTHON=python3.12" >&2; exit 1; }
+		|| { echo "$(PYTHON) is missing or older than 3.10; name another: make setup PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(PY) || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); } \
 		|| { echo "$(PYTHON) -m venv failed; your system may have it in a package named python3-venv" >&2; exit 1; }
 	@echo "installing the build backend"
