@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 class Value:
     """A value that is defined once: by a node, or as a parameter of a block.
 
-    `name` is the user's variable where there is one (`rv`); printing makes it unique (`rv.1`). `users` lists
-    every (node, input position) that reads it; block outputs count as inputs of the block's return node.
+    `name` is the user's variable where there is one (`rv`); printing makes it unique (`rv.1`). `users` holds
+    every (node, input position) that reads it, oldest first, as the keys of a dict: a constant can have
+    thousands, and giving one up must not cost a search. Block outputs count as inputs of the block's return node.
     """
 
     __slots__ = ("block", "name", "node", "offset", "type", "users")
@@ -41,7 +42,7 @@ class Value:
         self.node = node  # the node that defines it, or None for a block's parameter
         self.block = block  # the block whose parameter it is, or None
         self.offset = offset  # its place among the node's outputs, or the block's parameters
-        self.users: list[tuple[Node, int]] = []
+        self.users: dict[tuple[Node, int], None] = {}
 
     def __repr__(self) -> str:
         origin = self.node.kind if self.node is not None else "parameter"
@@ -49,10 +50,12 @@ class Value:
 
     def replace_all_uses_with(self, other: Value) -> None:
         """Make every reader of this value read `other`."""
-        users, self.users = self.users, []
+        if other is self:
+            return
+        users, self.users = self.users, {}
         for node, index in users:
             node.inputs[index] = other
-            other.users.append((node, index))
+        other.users.update(users)
 
     @property
     def defining_block(self) -> Block:
@@ -91,7 +94,7 @@ class Node:
         self.schema = schema
         self.block: Block = None  # type: ignore[assignment]  # set when the node enters a block
         for i, value in enumerate(self.inputs):
-            value.users.append((self, i))
+            value.users[self, i] = None
 
     def __repr__(self) -> str:
         return f"<{self.kind} with {len(self.inputs)} inputs>"
@@ -108,14 +111,13 @@ class Node:
         return value
 
     def add_input(self, value: Value) -> None:
-        value.users.append((self, len(self.inputs)))
+        value.users[self, len(self.inputs)] = None
         self.inputs.append(value)
 
     def set_input(self, index: int, value: Value) -> None:
-        old = self.inputs[index]
-        old.users.remove((self, index))
+        del self.inputs[index].users[self, index]
         self.inputs[index] = value
-        value.users.append((self, index))
+        value.users[self, index] = None
 
     def set_inputs(self, values: Sequence[Value]) -> None:
         self.drop_inputs()
@@ -124,7 +126,7 @@ class Node:
 
     def drop_inputs(self) -> None:
         for i, value in enumerate(self.inputs):
-            value.users.remove((self, i))
+            del value.users[self, i]
         self.inputs.clear()
 
     def remove_output(self, index: int) -> None:
@@ -139,37 +141,51 @@ class Node:
         self.set_inputs(kept)
 
     def add_block(self) -> Block:
-        block = Block(self.block.graph if self.block is not None else None, self)
+        block = Block(None, self)
         self.blocks.append(block)
         return block
 
-    def detach(self) -> None:
-        """Take the node out of its block and drop its inputs and blocks, for a node whose outputs nobody reads."""
+    def release(self) -> None:
+        """Give up the inputs and blocks of a node that its block is about to leave out of `Block.nodes`.
+
+        A pass that removes many nodes releases each and assigns `nodes` once.
+        """
         for block in self.blocks:
             block.clear()
         self.drop_inputs()
+
+    def detach(self) -> None:
+        """Take out a node whose outputs nobody reads; searches the block for it, so costs its length."""
+        self.release()
         if self.block is not None:
             self.block.nodes.remove(self)
 
     def all_nodes(self) -> Iterator[Node]:
         """This node and every node inside its blocks, outermost first."""
-        yield self
-        for block in self.blocks:
-            yield from block.all_nodes()
+        return _walk([self])
 
 
 class Block:
     """Parameters, nodes in order, outputs."""
 
-    __slots__ = ("graph", "nodes", "owner", "parameters", "return_node")
+    __slots__ = ("_graph", "nodes", "owner", "parameters", "return_node")
 
     def __init__(self, graph: Graph | None, owner: Node | None) -> None:
-        self.graph: Graph = graph  # type: ignore[assignment]
+        self._graph = graph  # of a top block only
         self.owner = owner  # the node this block belongs to; None for a graph's top block
         self.parameters: list[Value] = []
         self.nodes: list[Node] = []
         self.return_node = Node("prim::Return")
         self.return_node.block = self
+
+    @property
+    def graph(self) -> Graph:
+        """The graph around this block; the owning nodes must have entered their blocks."""
+        block = self
+        while block.owner is not None:
+            block = block.owner.block
+        assert block._graph is not None
+        return block._graph
 
     @property
     def outputs(self) -> list[Value]:
@@ -197,8 +213,6 @@ class Block:
 
     def append(self, node: Node) -> Node:
         node.block = self
-        for block in node.blocks:
-            block.graph = self.graph
         self.nodes.append(node)
         return node
 
@@ -238,8 +252,20 @@ class Block:
 
     def all_nodes(self) -> Iterator[Node]:
         """Every node of this block and of the blocks inside it, in order, outermost first."""
-        for node in self.nodes:
-            yield from node.all_nodes()
+        return _walk(self.nodes)
+
+
+def _walk(nodes: Sequence[Node]) -> Iterator[Node]:
+    """In constant time for each node however deep the blocks nest (a chain of `elif` nests deep)."""
+    stack = [iter(nodes)]
+    while stack:
+        for node in stack[-1]:
+            yield node
+            if node.blocks:
+                stack.extend(iter(block.nodes) for block in reversed(node.blocks))
+                break
+        else:
+            stack.pop()
 
 
 class Graph:
