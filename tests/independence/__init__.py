@@ -1,0 +1,1 @@
+"""The library does its work without torch.jit and the C++ behind it."""
