@@ -1,82 +1,53 @@
-"""The numbers and names by which IR text and archives write dtypes, layouts, memory formats and tensors.
-
-They are those of PyTorch's enums (`c10::ScalarType`, `c10::Layout`, `c10::MemoryFormat`) and never change.
-"""
+"""The ints and names by which IR text and archives write dtypes, layouts, memory formats and tensors."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-# `torch.` name → code, name in tensor types (`Float(3, 4)`). A dtype that this PyTorch lacks is left out.
-_SCALAR_TYPES = {
-    "uint8": (0, "Byte"),
-    "int8": (1, "Char"),
-    "int16": (2, "Short"),
-    "int32": (3, "Int"),
-    "int64": (4, "Long"),
-    "float16": (5, "Half"),
-    "float32": (6, "Float"),
-    "float64": (7, "Double"),
-    "complex32": (8, "ComplexHalf"),
-    "complex64": (9, "ComplexFloat"),
-    "complex128": (10, "ComplexDouble"),
-    "bool": (11, "Bool"),
-    "qint8": (12, "QInt8"),
-    "quint8": (13, "QUInt8"),
-    "qint32": (14, "QInt32"),
-    "bfloat16": (15, "BFloat16"),
-    "quint4x2": (16, "QUInt4x2"),
-    "quint2x4": (17, "QUInt2x4"),
-    "bits1x8": (18, "Bits1x8"),
-    "bits2x4": (19, "Bits2x4"),
-    "bits4x2": (20, "Bits4x2"),
-    "bits8": (21, "Bits8"),
-    "bits16": (22, "Bits16"),
-    "float8_e5m2": (23, "Float8_e5m2"),
-    "float8_e4m3fn": (24, "Float8_e4m3fn"),
-    "float8_e5m2fnuz": (25, "Float8_e5m2fnuz"),
-    "float8_e4m3fnuz": (26, "Float8_e4m3fnuz"),
-    "uint16": (27, "UInt16"),
-    "uint32": (28, "UInt32"),
-    "uint64": (29, "UInt64"),
-    **{f"uint{bits}": (29 + bits, f"UInt{bits}") for bits in range(1, 8)},
-    **{f"int{bits}": (36 + bits, f"Int{bits}") for bits in range(1, 8)},
-    "float8_e8m0fnu": (44, "Float8_e8m0fnu"),
-    "float4_e2m1fn_x2": (45, "Float4_e2m1fn_x2"),
+from .schema.codes import DTYPES, LAYOUTS, MEMORY_FORMATS, code_of
+
+__all__ = [
+    "SCALAR_TYPES",
+    "SCALAR_TYPE_NAMES",
+    "code_of",
+    "dtype_code",
+    "dtype_of",
+    "layout_of",
+    "memory_format_of",
+    "tensor_info",
+]
+
+_LONG_NAMES = {
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "float16": "Half",
+    "float32": "Float",
+    "float64": "Double",
+    "complex32": "ComplexHalf",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+    "bfloat16": "BFloat16",
+    "qint8": "QInt8",
+    "quint8": "QUInt8",
+    "qint32": "QInt32",
+    "quint4x2": "QUInt4x2",
+    "quint2x4": "QUInt2x4",
+    **{f"uint{bits}": f"UInt{bits}" for bits in (1, 2, 3, 4, 5, 6, 7, 16, 32, 64)},
 }
 
-_LAYOUTS = {
-    "strided": 0,
-    "sparse_coo": 1,
-    "sparse_csr": 2,
-    "_mkldnn": 3,
-    "sparse_csc": 4,
-    "sparse_bsr": 5,
-    "sparse_bsc": 6,
-    "jagged": 7,
-}
 
-_MEMORY_FORMATS = {"contiguous_format": 0, "preserve_format": 1, "channels_last": 2, "channels_last_3d": 3}
+def _scalar_type_name(dtype: torch.dtype) -> str:
+    name = str(dtype).removeprefix("torch.")
+    return _LONG_NAMES.get(name, name[0].upper() + name[1:])
 
 
-def _present(codes: dict[str, int]) -> dict[Any, int]:
-    return {getattr(torch, name): code for name, code in codes.items() if hasattr(torch, name)}
+SCALAR_TYPE_NAMES: dict[torch.dtype, str] = {dtype: _scalar_type_name(dtype) for dtype in DTYPES.values()}
+"""dtype → the name that tensor types begin with: the Float of `Float(3, 4)`."""
 
-
-DTYPE_CODES: dict[torch.dtype, int] = _present({name: code for name, (code, _) in _SCALAR_TYPES.items()})
-LAYOUT_CODES: dict[torch.layout, int] = _present(_LAYOUTS)
-MEMORY_FORMAT_CODES: dict[torch.memory_format, int] = _present(_MEMORY_FORMATS)
-
-_DTYPES = {code: dtype for dtype, code in DTYPE_CODES.items()}
-_LAYOUTS_BY_CODE = {code: layout for layout, code in LAYOUT_CODES.items()}
-_MEMORY_FORMATS_BY_CODE = {code: memory_format for memory_format, code in MEMORY_FORMAT_CODES.items()}
-
-SCALAR_TYPE_NAMES: dict[torch.dtype, str] = {
-    getattr(torch, name): shown for name, (_, shown) in _SCALAR_TYPES.items() if hasattr(torch, name)
-}
-DTYPES_BY_SCALAR_TYPE_NAME = {shown: dtype for dtype, shown in SCALAR_TYPE_NAMES.items()}
+SCALAR_TYPES: dict[str, torch.dtype] = {name: dtype for dtype, name in SCALAR_TYPE_NAMES.items()}
 
 
 def dtype_code(dtype: torch.dtype) -> int:
@@ -85,7 +56,7 @@ def dtype_code(dtype: torch.dtype) -> int:
     >>> dtype_code(torch.float32)
     6
     """
-    return DTYPE_CODES[dtype]
+    return code_of(dtype)
 
 
 def dtype_of(code: int) -> torch.dtype:
@@ -94,23 +65,15 @@ def dtype_of(code: int) -> torch.dtype:
     >>> dtype_of(4)
     torch.int64
     """
-    return _DTYPES[code]
-
-
-def layout_code(layout: torch.layout) -> int:
-    return LAYOUT_CODES[layout]
+    return DTYPES[code]
 
 
 def layout_of(code: int) -> torch.layout:
-    return _LAYOUTS_BY_CODE[code]
-
-
-def memory_format_code(memory_format: torch.memory_format) -> int:
-    return MEMORY_FORMAT_CODES[memory_format]
+    return LAYOUTS[code]
 
 
 def memory_format_of(code: int) -> torch.memory_format:
-    return _MEMORY_FORMATS_BY_CODE[code]
+    return MEMORY_FORMATS[code]
 
 
 def tensor_info(tensor: torch.Tensor) -> str:

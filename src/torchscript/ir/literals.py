@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from .. import types as T
-from ..codes import dtype_code, layout_code, memory_format_code
+from ..codes import code_of
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A value that text names and does not carry: `<uninitialized>`, the `<Generator>` of another process."""
+    """A value that text names and does not carry: `<uninitialized>`, a `<Generator>`, a member of an unknown enum."""
 
     text: str
 
@@ -128,10 +128,10 @@ _WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (type(None), str),
     (complex, complex_text),
     (torch.Tensor, tensor_text),
-    (torch.dtype, lambda value: str(dtype_code(value))),
-    (torch.layout, lambda value: str(layout_code(value))),
-    (torch.memory_format, lambda value: str(memory_format_code(value))),
+    (torch.dtype, lambda value: str(code_of(value))),
+    (torch.layout, lambda value: str(code_of(value))),
+    (torch.memory_format, lambda value: str(code_of(value))),
     (torch.device, lambda value: string_text(str(value))),
     (T.Type, str),
-    (Opaque, lambda value: f"<{value.text}>"),
+    (Opaque, lambda value: value.text),
 )
