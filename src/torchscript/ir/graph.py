@@ -29,7 +29,7 @@ class Value:
 
     `name` is the user's variable where there is one (`rv`); printing makes it unique (`rv.1`). `users` holds
     every (node, input position) that reads it, oldest first, as the keys of a dict: a constant can have
-    thousands, and giving one up must not cost a search. Block outputs count as inputs of the block's return node.
+    thousands, and giving one up must not cost a search. Block outputs are inputs of the block's return node.
     """
 
     __slots__ = ("block", "name", "node", "offset", "type", "users")
@@ -307,7 +307,7 @@ class Graph:
 
 
 def copy_block(block: Block, into: Block, mapping: dict[Value, Value]) -> None:
-    """Append a copy of `block` to `into`; `mapping` takes values outside to their stand-ins, and is filled."""
+    """Append a copy of `block` to `into`; `mapping` takes values to their stand-ins, and is filled."""
     for parameter in block.parameters:
         mapping[parameter] = into.add_parameter(parameter.type, parameter.name)
     for node in block.nodes:
@@ -317,7 +317,7 @@ def copy_block(block: Block, into: Block, mapping: dict[Value, Value]) -> None:
 
 
 def copy_node(node: Node, into: Block, mapping: dict[Value, Value]) -> Node:
-    """A copy of `node` for `into` (not appended), reading `mapping`'s stand-ins; its outputs are added to it."""
+    """A copy of `node` for `into` (not appended), reading `mapping`'s stand-ins; it gains the outputs."""
     new = Node(
         node.kind,
         [mapping.get(v, v) for v in node.inputs],
@@ -338,8 +338,8 @@ def copy_node(node: Node, into: Block, mapping: dict[Value, Value]) -> Node:
 class Function:
     """A compiled function: a name that archives use, its schema, its graph.
 
-    `python_function` is the user's function it was compiled from, where there is one. `callees` of a graph are
-    functions too; `prim::CallFunction` names them through the `function` attribute of its node.
+    `python_function` is the user's function it was compiled from, where there is one. The functions that
+    a graph calls are found at its `prim::CallFunction` nodes, in the attribute `function`.
     """
 
     __slots__ = ("docstring", "graph", "python_function", "qualified_name", "schema", "source")

@@ -21,7 +21,7 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\([0-7]{1,3}|.)", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][\w.]*")
 _ANGLED = re.compile(r"<[\w.]+>")
-# A tensor's elements as PyTorch prints them: ` 1  2 [ CPUFloatType{2} ]`, `(1,.,.) = 1 2 …`, `Columns 1 to 8 …`
+# A tensor's elements as PyTorch prints them: ` 1  2 [ CPUFloatType{2} ]`, `(1,.,.) = 1 …`, `Columns 1 to 8 …`
 _ELEMENTS = re.compile(r'(?:(?:\([\d,.]+\) =|Columns|-?[\d.]|nan|inf)[^"\n\[\]]*)?\[ \w+Type\{[\d,]*\} \]')
 _INFO = re.compile(r"(\w+)\((.*)\)")
 

@@ -21,7 +21,7 @@ from ..codes import code_of
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A value that text names and does not carry: `<uninitialized>`, a `<Generator>`, a member of an unknown enum."""
+    """A value that text names and does not carry: `<Generator>`, a member of an unknown enum."""
 
     text: str
 

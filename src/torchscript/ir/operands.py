@@ -1,6 +1,6 @@
 """Whether a node's inputs are what its operator's schema asks for.
 
-The inputs of a node are all arguments of the schema, in order, already converted: an int where an int is wanted.
+The inputs of a node are all arguments of the schema, in order, converted already: an int where one is wanted.
 (Choosing an overload and the conversions it takes is `torchscript.schema.match`.)
 """
 

@@ -1,7 +1,7 @@
 """Read a graph from the text that `printer.py` writes, or PyTorch's own printer.
 
-Errors are IRErrors that show the line and a caret. What text does not carry is stood in for: a class that is not
-given becomes a placeholder, a tensor of several elements a tensor on the meta device, a Python callable is absent.
+Errors are IRErrors that show the line and a caret. What text does not carry is stood in for: a class that is
+not given becomes a placeholder, a tensor of several elements one on the meta device. Callables are absent.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class _Printer:
         results = ", ".join([self.definition(v) for v in node.outputs])
         text = f"{indent}{results} = {_operation(node)}({self.references(node.inputs)})"
         if self.source_ranges and node.source is not None:
-            text += f" # {str(node.source)}".replace("\n", " ")
+            text += f" # {node.source!s}".replace("\n", " ")
         self.lines.append(text)
         for number, block in enumerate(node.blocks):
             parameters = ", ".join([self.definition(v) for v in block.parameters])

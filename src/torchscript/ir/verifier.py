@@ -5,11 +5,12 @@ What holds of every graph, and what a pass may therefore rely on:
 - A value is defined once, and used after its definition, in its block or in a block inside that.
 - `Value.users` and `Node.inputs` say the same; nodes and blocks know where they stand.
 - `prim::If` and `prim::Loop` have the parameters, outputs and types that control flow asks for.
-- The inputs and outputs of an operator's node fit its schema; those of the basic `prim::` nodes fit each other.
+- The inputs and outputs of an operator's node fit its schema; those of basic `prim::` nodes fit each other.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ import torch
 from .. import types as T
 from ..errors import IRError
 from .graph import Block, Function, Graph, Node, Value
+from .literals import Opaque
 from .operands import fits, result_types
 from .printer import print_node
 
@@ -117,7 +119,7 @@ def _fail(node: Node, reason: str) -> NoReturn:
     except Exception:  # a graph can be too damaged to print
         text = repr(node)
     where = f"\n{node.source.show()}" if node.source is not None else ""
-    raise IRError(f"ill-formed graph: {reason}, in\n    {text}{where}".replace("\n  ", "\n      "))
+    raise IRError(f"ill-formed graph: {reason}, in\n{textwrap.indent(text, '    ')}{where}")
 
 
 def _expect(node: Node, holds: bool, reason: str) -> None:
@@ -165,9 +167,7 @@ def _loop(node: Node) -> None:
     (body,) = node.blocks
     carried = len(node.outputs)
     _expect(node, len(node.inputs) == carried + 2, "every output needs its first value as an input")
-    _expect(
-        node, len(body.parameters) == carried + 1, "the block takes the trip's number and every carried value"
-    )
+    _expect(node, len(body.parameters) == carried + 1, "the block takes a number and every carried value")
     _expect(node, len(body.outputs) == carried + 1, "the block yields a condition and every carried value")
     _expect_fit(node, body.parameters[0], T.INT, "the trip's number")
     _expect_fit(node, body.outputs[0], T.BOOL, "the condition of the next trip")
@@ -206,15 +206,11 @@ def _constant(node: Node) -> None:
         _expect(node, T.NONE.is_subtype_of(type), f"None is no value of type '{type}'")
         return
     value: Any = node.attributes["value"]
-    classes = _PYTHON_TYPES.get(_class_of(type))
-    if classes is not None and (
-        not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes)
-    ):
+    classes = _PYTHON_TYPES.get(type.__class__)
+    if classes is None or isinstance(value, Opaque):
+        return
+    if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):
         _fail(node, f"{value!r} is no value of type '{type}'")
-
-
-def _class_of(type: T.Type) -> type[T.Type]:
-    return type.__class__
 
 
 def _list_construct(node: Node) -> None:
