@@ -13,6 +13,7 @@ from .language import language_schemas_of
 _SCHEMAS: dict[str, tuple[Schema, ...]] = {}
 _OVERLOADS: dict[str, Any] = {}
 _registered: frozenset[str] = frozenset()
+_registered_names: frozenset[str] = frozenset()
 
 
 def _is_registered(key: str) -> bool:
@@ -25,7 +26,26 @@ def _is_registered(key: str) -> bool:
 
 def _packet(name: str) -> Any:
     namespace, _, base = name.partition("::")
-    return getattr(getattr(torch.ops, namespace), base, None)
+    packet = getattr(getattr(torch.ops, namespace), base, None)
+    return packet if isinstance(packet, torch._ops.OpOverloadPacket) else None
+
+
+def is_operator(name: str) -> bool:
+    """Whether there is an operator of this name, with no look at its overloads.
+
+    >>> is_operator("aten::relu"), is_operator("aten::append"), is_operator("aten::no_such_thing")
+    (True, True, False)
+    """
+    global _registered_names
+    if name in _registered_names or language_schemas_of(name):
+        return True
+    _registered_names = operator_names()
+    return name in _registered_names
+
+
+def operator_names() -> frozenset[str]:
+    """The names of all operators that the dispatcher has now."""
+    return frozenset(key.partition(".")[0] for key in torch._C._dispatch_get_all_op_names())
 
 
 def dispatcher_schemas_of(name: str) -> tuple[Schema, ...]:
