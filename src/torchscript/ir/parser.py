@@ -58,6 +58,7 @@ class _Parser:
         self.values: dict[str, Value] = {}
         self.defined: list[str] = []  # the keys of `values`, in order
         self.subgraph_nodes: dict[str, Node] = {}
+        self.schemas: dict[tuple[object, ...], Schema | None] = {}
 
     def graph(self) -> Graph:
         graph = Graph()
@@ -159,8 +160,20 @@ class _Parser:
             self.define(name, value, start)
         if node.kind[-1].isdigit() and "_" in node.kind:
             self.subgraph_nodes[node.kind] = node
-        node.schema = _schema_of(node)
+        node.schema = self.schema_of(node)
         return node
+
+    def schema_of(self, node: Node) -> Schema | None:
+        """The overload that the node calls; looked up once for each combination of types."""
+        if node.kind == "prim::Constant" or node.kind == "prim::PythonCall" or node.blocks:
+            return None
+        key = (node.kind, *(v.type for v in node.inputs), None, *(v.type for v in node.outputs))
+        if key not in self.schemas:
+            # imported here: text of `prim::` nodes alone does not need every operator there is
+            from ..operators.dispatcher import schemas_of
+
+            self.schemas[key] = find_schema(node, schemas_of(node.kind))
+        return self.schemas[key]
 
     def attributes(self, node: Node) -> None:
         scanner = self.scanner
@@ -238,12 +251,3 @@ class _Parser:
 def _own_name(name: str) -> str | None:
     """Values that have only a number in text have no name."""
     return None if name.isdigit() else name
-
-
-def _schema_of(node: Node) -> Schema | None:
-    if node.kind == "prim::Constant" or node.blocks or node.kind == "prim::PythonCall":
-        return None
-    # imported here: the operators are a stage before, but a large one, and text of `prim::` nodes needs none
-    from ..operators.dispatcher import schemas_of
-
-    return find_schema(node, schemas_of(node.kind))

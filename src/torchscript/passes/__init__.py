@@ -1,1 +1,64 @@
+"""IR → IR: one pass per file, one public function each.
 
+Every pass takes a graph, changes it in place, and returns whether it changed anything. The graph is well formed
+before and after; `torchscript.ir.verify` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..ir.graph import Graph
+from .common_subexpression import eliminate_common_subexpressions
+from .constant_pooling import pool_constants
+from .constant_propagation import propagate_constants
+from .dead_code import eliminate_dead_code
+from .inline import inline_calls
+from .list_tuple_forwarding import forward_elements
+from .loop_unrolling import unroll_loops
+from .peephole import apply_peepholes
+from .tuple_lowering import lower_tuples
+
+PASSES: dict[str, Callable[[Graph], bool]] = {
+    "inline": inline_calls,
+    "constprop": propagate_constants,
+    "peephole": apply_peepholes,
+    "tuples": lower_tuples,
+    "forward": forward_elements,
+    "cse": eliminate_common_subexpressions,
+    "unroll": unroll_loops,
+    "pool": pool_constants,
+    "dce": eliminate_dead_code,
+}
+"""Passes by the names that the command line knows."""
+
+
+def optimize(graph: Graph, *, rounds: int = 4) -> None:
+    """Inline, then simplify until nothing changes, or `rounds` times."""
+    inline_calls(graph)
+    for _ in range(rounds):
+        changed = propagate_constants(graph)
+        changed |= apply_peepholes(graph)
+        changed |= lower_tuples(graph)
+        changed |= forward_elements(graph)
+        changed |= eliminate_common_subexpressions(graph)
+        eliminate_dead_code(graph)
+        if not changed:
+            break
+    pool_constants(graph)
+    eliminate_dead_code(graph)
+
+
+__all__ = [
+    "PASSES",
+    "apply_peepholes",
+    "eliminate_common_subexpressions",
+    "eliminate_dead_code",
+    "forward_elements",
+    "inline_calls",
+    "lower_tuples",
+    "optimize",
+    "pool_constants",
+    "propagate_constants",
+    "unroll_loops",
+]

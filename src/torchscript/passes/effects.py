@@ -1,0 +1,60 @@
+"""What a node does besides computing its outputs. Schemas decide; the `prim::` nodes that have none are listed.
+
+Errors are no effect: a node that can raise is removed when nobody uses its results, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..ir.graph import Node
+from ..operators.dispatcher import overload_of
+from ..operators.language import builtin_of
+from ..schema import Schema
+
+# Nodes without a schema that only compute their outputs. Any other node without a schema may do anything.
+_COMPUTES_ONLY = frozenset(
+    "prim::" + name
+    for name in (
+        "Constant", "If", "Loop", "GetAttr", "CreateObject", "ListConstruct", "ListUnpack", "TupleConstruct",
+        "TupleUnpack", "TupleIndex", "TupleSlice", "DictConstruct", "unchecked_cast", "isinstance", "Uninitialized",
+        "EnumName", "EnumValue", "NumToTensor",
+    )
+)  # fmt: skip
+
+# Nodes without a schema that are seen outside, and change nothing that the graph can see.
+_ONLY_SEEN = frozenset({"prim::Print", "prim::RaiseException"})
+
+_ANSWERS: dict[str, bool] = {}
+
+
+def has_side_effects(node: Node) -> bool:
+    """Whether the node must run though nobody uses its outputs. What its blocks do is not asked.
+
+    Drawing random numbers is an effect: the numbers that come after depend on it.
+    """
+    if node.schema is not None:
+        return _operator_has_effects(node.schema)
+    return node.kind not in _COMPUTES_ONLY
+
+
+def is_opaque(node: Node) -> bool:
+    """Whether the node runs code that is not in the graph: it may read and write whatever it reaches."""
+    return node.schema is None and node.kind not in _COMPUTES_ONLY | _ONLY_SEEN
+
+
+def _operator_has_effects(schema: Schema) -> bool:
+    answer = _ANSWERS.get(schema.key)
+    if answer is None:
+        answer = _ANSWERS[schema.key] = _ask(schema)
+    return answer
+
+
+def _ask(schema: Schema) -> bool:
+    if schema.is_mutable or not schema.returns:
+        return True
+    builtin = builtin_of(schema)
+    if builtin is not None:
+        return not builtin.pure
+    overload = overload_of(schema)
+    return overload is None or torch.Tag.nondeterministic_seeded in overload.tags  # type: ignore[attr-defined]
