@@ -1,7 +1,7 @@
 """IR → IR: one pass per file, one public function each.
 
-Every pass takes a graph, changes it in place, and returns whether it changed anything. The graph is well formed
-before and after; `torchscript.ir.verify` says so.
+Every pass takes a graph, changes it in place, and returns whether it changed anything. The graph is well
+formed before and after; `torchscript.ir.verify` says so.
 """
 
 from __future__ import annotations

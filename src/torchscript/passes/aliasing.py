@@ -1,7 +1,7 @@
 """Which values may share memory, and which memory is written: by the schemas, without regard to order.
 
 Values that may share memory, or of which one may hold the other, are in one set. What comes from outside the
-graph (inputs, attributes, results of calls) is all in one set, because any two of them may be the same object.
+graph (inputs, attributes, results of calls) is all in one set: any two of them may be the same object.
 """
 
 from __future__ import annotations

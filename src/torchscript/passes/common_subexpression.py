@@ -5,8 +5,8 @@
     %4 : Tensor = aten::add(%2, %3, %1)
 
 Not where it could be told: where the operands or the results are written anywhere in the graph, or where two
-results are seen as two objects outside it. A computation in a block is found again in the blocks inside it, and
-not beside it.
+results are seen as two objects outside it. A computation in a block is found again in the blocks inside it,
+and not beside it.
 """
 
 from __future__ import annotations

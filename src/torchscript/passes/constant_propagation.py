@@ -7,14 +7,14 @@
         -> (%4) …
     %5 : Tensor = prim::Loop(%zero, %true, %x)   →    (gone; %5 is %x)
 
-Only numbers, strings and other values that cannot change are computed: a list or tensor made here would be the same one at
-each call. An operator that raises for these constants stays, and raises when it is reached.
+Only numbers, strings and other values that cannot change are computed: a list or tensor made here would be one
+and the same at each call. An operator that raises for these constants stays, and raises when it is reached.
 """
 
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -120,20 +120,15 @@ def _tuple_index(elements: Any, index: Any) -> Any:
     return _UNKNOWN
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(key: str) -> CodeType | None:
     """The Python of an operator of the language, if it is an expression."""
     builtin = BUILTINS.get(key)
     if builtin is None or not isinstance(builtin.tree, ast.expr) or builtin.schema.is_vararg:
         return None
-    expression = ast.fix_missing_locations(
-        ast.Expression(builtin.build(_names(len(builtin.schema.arguments))))
-    )
-    return compile(expression, f"<{key}>", "eval")
-
-
-def _names(count: int) -> list[ast.expr]:
-    return [ast.Name(f"_{i}", ast.Load()) for i in range(count)]
+    body = builtin.build([ast.Name(f"_{i}", ast.Load()) for i in range(len(builtin.schema.arguments))])
+    assert isinstance(body, ast.expr)
+    return compile(ast.fix_missing_locations(ast.Expression(body)), f"<{key}>", "eval")
 
 
 def _run(schema: Schema, values: list[Any]) -> Any:

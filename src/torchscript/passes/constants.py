@@ -54,7 +54,7 @@ def constant_int(value: Value) -> int | None:
 
 
 def constant_key(node: Node) -> object | None:
-    """Equal for constants that cannot be told apart; None for one that is like no other (a list can change)."""
+    """Equal for constants that cannot be told apart; None for one like no other (a list can change)."""
     type = node.output.type
     if "value" not in node.attributes:
         if isinstance(type, T.FunctionType):

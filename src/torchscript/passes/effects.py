@@ -1,4 +1,4 @@
-"""What a node does besides computing its outputs. Schemas decide; the `prim::` nodes that have none are listed.
+"""What a node does besides computing its outputs. Schemas decide; `prim::` nodes that have none are listed.
 
 Errors are no effect: a node that can raise is removed when nobody uses its results, as in PyTorch.
 """
@@ -17,8 +17,8 @@ _COMPUTES_ONLY = frozenset(
     "prim::" + name
     for name in (
         "Constant", "If", "Loop", "GetAttr", "CreateObject", "ListConstruct", "ListUnpack", "TupleConstruct",
-        "TupleUnpack", "TupleIndex", "TupleSlice", "DictConstruct", "unchecked_cast", "isinstance", "Uninitialized",
-        "EnumName", "EnumValue", "NumToTensor",
+        "TupleUnpack", "TupleIndex", "TupleSlice", "DictConstruct", "unchecked_cast", "isinstance",
+        "Uninitialized", "EnumName", "EnumValue", "NumToTensor",
     )
 )  # fmt: skip
 

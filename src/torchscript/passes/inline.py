@@ -4,7 +4,8 @@
     %1 : Tensor = prim::CallFunction(%f, %x)                 →    %1 : Tensor = aten::add(%x, %x, %2)
     %3 : Tensor = prim::CallMethod[name="forward"](%m, %1)        %3 : Tensor = aten::relu(%1)
 
-Calls of interface methods stay (which body runs is known only then), and so do calls of a function inside itself.
+Calls of interface methods stay (which body runs is known only then), and so do calls of a function inside
+itself.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
         %5 : Tensor = aten::mul(%4, %i)
         -> (%true, %5)
 
-Only loops whose number of trips is a constant and that nothing leaves early, as `for i in range(2)` makes them.
+Only loops whose number of trips is a constant and that nothing leaves early: those of `for i in range(2)`.
 """
 
 from __future__ import annotations

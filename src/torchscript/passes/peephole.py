@@ -63,6 +63,9 @@ def _replace_outputs(node: Node, replacements: Sequence[Value | None]) -> bool:
     return changed
 
 
+_MAY_BE_NONE = (T.PyObjectType, T.PendingType, T.TypeVariable)
+
+
 def _known_identity(node: Node) -> Node | None:
     """`x is None` where the type of x decides."""
     one, other = node.inputs
@@ -72,9 +75,7 @@ def _known_identity(node: Node) -> Node | None:
         return None
     if isinstance(one.type, T.NoneType):
         is_none = True
-    elif isinstance(one.type, T.AnyType | T.PyObjectType | T.PendingType | T.TypeVariable):
-        return None
-    elif T.NONE.is_subtype_of(one.type):
+    elif T.NONE.is_subtype_of(one.type) or isinstance(one.type, _MAY_BE_NONE):
         return None
     else:
         is_none = False

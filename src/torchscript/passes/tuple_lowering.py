@@ -50,12 +50,14 @@ def _first_tuple(values: list[Value]) -> int | None:
     return None
 
 
-def _unpack(value: Value, types: tuple[T.Type, ...]) -> Node:
+def _unpack(value: Value, types: tuple[T.Type, ...]) -> tuple[list[Node], list[Value]]:
+    """Nodes that take a tuple apart, and the elements; of a tuple that is not set, none of which is."""
+    if value.node is not None and value.node.kind == "prim::Uninitialized":
+        nodes = [Node("prim::Uninitialized", (), [type], schema=value.node.schema) for type in types]
+        return nodes, [node.output for node in nodes]
     assert isinstance(value.type, T.TupleType)
     node = Node("prim::TupleUnpack", [value], value.type.elements)
-    for output, type in zip(node.outputs, types, strict=True):
-        output.type = output.type if output.type.is_subtype_of(type) else type
-    return node
+    return [node], node.outputs
 
 
 def _construct(whole: Value, parts: list[Value]) -> Node:
@@ -76,9 +78,10 @@ def _renumber(values: list[Value]) -> list[Value]:
 
 
 def _yield_parts(block: Block, index: int, types: tuple[T.Type, ...]) -> None:
-    unpack = _unpack(block.outputs[index], types)
-    block.append(unpack)
-    block.return_node.set_inputs(_put(block.outputs, index, unpack.outputs))
+    nodes, parts = _unpack(block.outputs[index], types)
+    for node in nodes:
+        block.append(node)
+    block.return_node.set_inputs(_put(block.outputs, index, parts))
 
 
 def _split_yielded(node: Node, after: list[Node]) -> bool:
@@ -106,15 +109,15 @@ def _split_carried(node: Node, before: list[Node], after: list[Node]) -> bool:
         return False
     assert isinstance(whole.type, T.TupleType) and isinstance(parameter.type, T.TupleType)
 
-    first = _unpack(node.inputs[index + 2], parameter.type.elements)
-    before.append(first)
-    node.set_inputs(_put(node.inputs, index + 2, first.outputs))
+    made, first = _unpack(node.inputs[index + 2], parameter.type.elements)
+    before += made
+    node.set_inputs(_put(node.inputs, index + 2, first))
 
     inner = [Value(type, None, None, body, 0) for type in parameter.type.elements]
     body.parameters = _renumber(_put(body.parameters, index + 1, inner))
-    made = _construct(parameter, inner)
-    made.block = body
-    body.nodes.insert(0, made)
+    again = _construct(parameter, inner)
+    again.block = body
+    body.nodes.insert(0, again)
     _yield_parts(body, index + 1, parameter.type.elements)
 
     parts = [Value(type, None, node, None, 0) for type in whole.type.elements]
