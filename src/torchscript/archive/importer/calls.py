@@ -1,0 +1,574 @@
+"""Calls in archived code: operators, functions, methods, classes, and the few words of the language itself.
+
+torch.add(x, y)                     aten::add
+ops.quantized.linear(x, w, s, z)    quantized::linear
+__torch__.helper(x, 3, )            prim::CallFunction
+(self.conv).forward(x, )            prim::CallMethod
+__torch__.Point(x, y)               prim::TupleConstruct
+__torch__.A.__new__(__torch__.A)    prim::CreateObject
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ... import types as T
+from ...errors import SchemaMatchError
+from ...ir.graph import Function, Value
+from ...operators.dispatcher import schemas_of
+from ...schema import Argument, Conversion, Matched, Schema, match_overloads
+from ..upgraders import Upgrade, upgrades_for
+from .builder import Builder, kind_of
+
+# The functions of Python that archived code calls by name.
+_BUILTINS: dict[str, str] = {
+    "abs": "prim::abs",
+    "all": "aten::all",
+    "any": "aten::any",
+    "bin": "aten::bin",
+    "chr": "aten::chr",
+    "dict": "aten::dict",
+    "divmod": "aten::divmod",
+    "hash": "aten::hash",
+    "hex": "aten::hex",
+    "len": "aten::len",
+    "list": "aten::list",
+    "max": "prim::max",
+    "min": "prim::min",
+    "oct": "aten::oct",
+    "ord": "aten::ord",
+    "pow": "aten::pow",
+    "rangelist": "prim::rangelist",
+    "round": "aten::round",
+    "sorted": "aten::sorted",
+    "sum": "aten::sum",
+    "wait": "aten::wait",
+    "awaitable_wait": "prim::awaitable_wait",
+}
+
+_CASTS: dict[str, tuple[str, T.Type]] = {
+    "bool": ("aten::Bool", T.BOOL),
+    "int": ("aten::Int", T.INT),
+    "float": ("aten::Float", T.FLOAT),
+    "complex": ("aten::Complex", T.COMPLEX),
+    "str": ("aten::str", T.STRING),
+}
+
+_COMPARISONS = ("aten::eq", "aten::ne", "aten::__is__", "aten::__isnot__")
+
+
+@dataclass(frozen=True, slots=True)
+class _Actual:
+    """An argument of a call as matching sees it: its type, and where it stands among the arguments."""
+
+    type: T.Type
+    position: int
+
+
+class Calls(Builder):
+    """Builds calls. Values of arguments are built by `value`, which expressions define."""
+
+    def value(self, node: ast.expr, hint: T.Type | None = None) -> Value:
+        raise NotImplementedError
+
+    def global_path(self, node: ast.expr) -> str | None:
+        raise NotImplementedError
+
+    def call(self, node: ast.Call, hint: T.Type | None = None) -> Value:
+        """The one result of a call."""
+        results = self.call_results(node, hint)
+        if len(results) == 1:
+            return results[0]
+        if not results:
+            return self.none()
+        types = tuple(result.type for result in results)
+        return self.emit("prim::TupleConstruct", results, (T.TupleType(types),)).output
+
+    def call_results(self, node: ast.Call, hint: T.Type | None = None) -> list[Value]:
+        """The results of a call: several for an operator that returns several."""
+        function = node.func
+        outer, self.here = self.here, self.span(node)
+        try:
+            if isinstance(function, ast.Name):
+                return self._call_name(function, node, hint)
+            if isinstance(function, ast.Attribute):
+                path = self.global_path(function)
+                if path is None:
+                    return self._call_method(self.value(function.value), function.attr, node, hint)
+                return self._call_path(path, node)
+            raise self.error("this cannot be called", function)
+        finally:
+            self.here = outer
+
+    # -- what is called ----------------------------------------------------------------------------------
+
+    def _call_name(self, function: ast.Name, node: ast.Call, hint: T.Type | None) -> list[Value]:
+        name = function.id
+        variable = self.scope.get(name)
+        if variable is not None:
+            constant = variable.node
+            if variable.type == T.FUNCTION and constant is not None and "function" in constant.attributes:
+                return [self._call_function(constant.attributes["function"], node, variable)]
+            raise self.error(f"'{name}' is a value of type {variable.type}, which cannot be called", function)
+        word = _WORDS.get(name)
+        if word is not None:
+            return [word(self, node, hint)]
+        cast = _CASTS.get(name)
+        if cast is not None:
+            positional, named = self._arguments(node)
+            if len(positional) == 1 and positional[0].type == cast[1] and not named:
+                return positional
+            return self.operator_results(cast[0], positional, named, node)
+        operator = _BUILTINS.get(name)
+        if operator is not None:
+            positional, named = self._arguments(node)
+            return self.operator_results(operator, positional, named, node)
+        raise self.error(f"'{name}' is not defined", function)
+
+    def _call_path(self, path: str, node: ast.Call) -> list[Value]:
+        root, _, rest = path.partition(".")
+        if root == "ops":
+            namespace, _, name = rest.partition(".")
+            special = _PRIMITIVES.get(name) if namespace == "prim" else None
+            if special is not None:
+                return special(self, node)
+            return self._call_operator(f"{namespace}::{name}", node)
+        if root == "torch":
+            if rest == "device" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+                device: Any = node.args[0].value
+                try:
+                    return [self.constant(torch.device(device), T.DEVICE)]
+                except (RuntimeError, TypeError):
+                    raise self.error(f"{device!r} is not a device", node) from None
+            return self._call_operator(f"aten::{rest.rpartition('.')[2]}", node)
+        if root == "__torch__":
+            return [self._call_archived(path, node)]
+        raise self.error(f"'{path}' cannot be called", node)
+
+    def _call_operator(self, name: str, node: ast.Call) -> list[Value]:
+        positional, named = self._arguments(node)
+        return self.operator_results(name, positional, named, node)
+
+    def _call_archived(self, path: str, node: ast.Call) -> Value:
+        importer = self.importer
+        function = importer.function_named(path)
+        if function is not None:
+            attributes = {"name": function.name, "function": function}
+            callee = self.emit("prim::Constant", (), (T.FUNCTION,), attributes).output
+            return self._call_function(function, node, callee)
+        owner, _, last = path.rpartition(".")
+        if last == "__new__":
+            cls = importer.type_named(owner)
+            if isinstance(cls, T.ClassType):
+                return self.emit("prim::CreateObject", (), (cls,)).output
+        if importer.find(path) is None:
+            raise self.error(f"the archive does not define '{path}'", node)
+        type = importer.type_named(path)
+        if isinstance(type, T.NamedTupleType):
+            schema = Schema(
+                path,
+                "",
+                tuple(Argument(n, t) for n, t in zip(type.field_names, type.elements)),
+                (Argument("", type),),
+            )
+            values = self._bound(schema, [], node)
+            return self.emit("prim::TupleConstruct", values, (type,)).output
+        if isinstance(type, T.ClassType):
+            made = self.emit("prim::CreateObject", (), (type,)).output
+            self._call_method(made, "__init__", node, None)
+            return made
+        raise self.error(f"'{path}' cannot be called", node)
+
+    # -- functions and methods ---------------------------------------------------------------------------
+
+    def _call_function(self, function: Function, node: ast.Call, callee: Value) -> Value:
+        schema = function.schema
+        inputs = self._bound(schema, [], node)
+        return self.emit(
+            "prim::CallFunction", [callee, *inputs], (schema.return_type,), {"function": function}
+        ).output
+
+    def _call_method(self, owner: Value, name: str, node: ast.Call, hint: T.Type | None) -> list[Value]:
+        schema: Schema | None = None
+        match owner.type:
+            case T.ClassType() as cls:
+                method = cls.method(name)
+                schema = method.schema if method is not None else None
+            case T.InterfaceType(methods=methods):
+                schema = methods.get(name)
+            case T.CustomClassType() as custom:
+                raise self.error(
+                    f"calls of methods of C++ classes ('{name}' of {custom}) are not supported", node
+                )
+            case T.TensorType() if name == "tolist":
+                return [self._to_list(owner, hint, node)]
+            case _:
+                positional, named = self._arguments(node)
+                return self.operator_results(f"aten::{name}", [owner, *positional], named, node)
+        if schema is None:
+            raise self.error(f"'{owner.type}' has no method '{name}'", node)
+        inputs = self._bound(schema, [owner], node)
+        return self.emit("prim::CallMethod", inputs, (schema.return_type,), {"name": name}).outputs
+
+    def _bound(self, schema: Schema, first: list[Value], node: ast.Call) -> list[Value]:
+        """The arguments of a call of a compiled function, one for each of its parameters."""
+        arguments = schema.arguments
+        given = len(first) + len(node.args)
+        if given > len(arguments):
+            raise self.error(f"'{schema.name}' takes {len(arguments)} arguments, and {given} are given", node)
+        values = list(first)
+        for argument, expression in zip(arguments[len(first) :], node.args):
+            values.append(self.converted(self.value(expression, argument.type), argument.type, node))
+        named = {keyword.arg or "**": keyword.value for keyword in node.keywords}
+        for argument in arguments[given:]:
+            given_by_name = named.pop(argument.name, None)
+            if given_by_name is not None:
+                value = self.value(given_by_name, argument.type)
+                values.append(self.converted(value, argument.type, node))
+            elif argument.has_default:
+                values.append(self.literal_value(argument.default, argument.type))
+            else:
+                raise self.error(f"the argument '{argument.name}' of '{schema.name}' is missing", node)
+        if named:
+            raise self.error(f"'{schema.name}' has no argument '{next(iter(named))}'", node)
+        return values
+
+    def converted(self, value: Value, type: T.Type, node: ast.expr | ast.stmt) -> Value:
+        """`value` where a `type` is asked for."""
+        own = value.type
+        if own is type or own.is_subtype_of(type) or own == T.ANY:
+            return value
+        bare = type.element if isinstance(type, T.OptionalType) else type
+        if isinstance(bare, T.DtypeType | T.LayoutType | T.MemoryFormatType) and own == T.INT:
+            return self.with_code(value, bare)
+        conversion = _IMPLICIT.get((kind_of(own), kind_of(bare)))
+        if conversion is not None:
+            return self.operator(conversion, [value], {}, node)
+        if (
+            isinstance(own, T.TupleType)
+            and isinstance(bare, T.TupleType)
+            and len(own.elements) == len(bare.elements)
+        ):
+            parts = self.emit("prim::TupleUnpack", (value,), own.elements).outputs
+            parts = [self.converted(part, element, node) for part, element in zip(parts, bare.elements)]
+            return self.emit("prim::TupleConstruct", parts, (bare,)).output
+        if (
+            isinstance(own, T.ListType)
+            and isinstance(bare, T.ListType)
+            and own.element.is_subtype_of(bare.element)
+        ):
+            return value  # as printers of lists of refined elements leave it
+        raise self.error(f"a value of type {own} stands where {type} is asked for", node)
+
+    # -- operators ---------------------------------------------------------------------------------------
+
+    def _arguments(self, node: ast.Call) -> tuple[list[Value], dict[str, Value]]:
+        positional = [self.value(argument) for argument in node.args]
+        named: dict[str, Value] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise self.error("'**' is not in the language of archives", node)
+            named[keyword.arg] = self.value(keyword.value)
+        return positional, named
+
+    def has_operator(self, name: str) -> bool:
+        return bool(schemas_of(name))
+
+    def operator(
+        self, name: str, positional: Sequence[Value], named: Mapping[str, Value], node: ast.expr | ast.stmt
+    ) -> Value:
+        """Call an operator that has one result."""
+        results = self.operator_results(name, positional, named, node)
+        if len(results) != 1:
+            raise self.error(f"'{name}' has {len(results)} results where one is asked for", node)
+        return results[0]
+
+    def operator_results(
+        self, name: str, positional: Sequence[Value], named: Mapping[str, Value], node: ast.expr | ast.stmt
+    ) -> list[Value]:
+        """Call the overload that takes the arguments, in the meaning of the archive's version."""
+        if name in _COMPARISONS:
+            positional = self._same_codes(positional)
+        values = [*positional, *named.values()]
+        key = (name, tuple(value.type for value in values), len(positional), tuple(named))
+        recipe = self.importer.recipes.get(key)
+        if recipe is None:
+            recipe = self._match(name, positional, named, node)
+            self.importer.recipes[key] = recipe
+        matched, upgrade = recipe
+        if upgrade is not None:
+            return [self._call_upgraded(upgrade, matched, values)]
+        inputs: list[Value] = [self._input(binding, values) for binding in matched.bindings]
+        schema = matched.schema
+        if schema.is_vararg:
+            inputs.extend(values[actual.position] for actual in matched.varargs)
+        types = [_settled(type) for type in matched.return_types]
+        return self.block.add(schema.name, inputs, types, None, self.here, schema).outputs
+
+    def _match(
+        self, name: str, positional: Sequence[Value], named: Mapping[str, Value], node: ast.expr | ast.stmt
+    ) -> tuple[Matched, Upgrade | None]:
+        schemas = schemas_of(name)
+        upgrades = upgrades_for(name, self.importer.version)
+        if not schemas and not upgrades:
+            namespace = name.partition("::")[0]
+            hint = "" if namespace in ("aten", "prim") else ": import the library that registers it first"
+            raise self.error(f"this PyTorch has no operator '{name}'{hint}", node)
+        actuals = [_Actual(value.type, i) for i, value in enumerate([*positional, *named.values()])]
+        by_position = actuals[: len(positional)]
+        by_name = dict(zip(named, actuals[len(positional) :]))
+        if upgrades:
+            replaced = {upgrade.schema.key for upgrade in upgrades}
+            schemas = tuple(u.schema for u in upgrades) + tuple(s for s in schemas if s.key not in replaced)
+        try:
+            matched = match_overloads(schemas, by_position, by_name, display_name=name)
+        except SchemaMatchError as error:
+            raise SchemaMatchError(error.message, self.span(node), notes=error.notes) from None
+        for upgrade in upgrades:
+            if upgrade.schema is matched.schema:
+                return matched, upgrade
+        return matched, None
+
+    def _call_upgraded(self, upgrade: Upgrade, matched: Matched, values: Sequence[Value]) -> Value:
+        """Call the function that does what an operator did in the archive's version."""
+        inputs = [self._input(binding, values) for binding in matched.bindings]
+        function = upgrade.function
+        attributes = {"name": function.name, "function": function}
+        callee = self.emit("prim::Constant", (), (T.FUNCTION,), attributes).output
+        return self.emit(
+            "prim::CallFunction", [callee, *inputs], (function.schema.return_type,), {"function": function}
+        ).output
+
+    def _input(self, binding: Any, values: Sequence[Value]) -> Value:
+        """The value of one argument of an operator."""
+        conversion = binding.conversion
+        actual = binding.actual
+        if conversion is Conversion.DEFAULT or actual is None:
+            return self._default(binding.argument)
+        if conversion is Conversion.NONE:
+            value = values[actual.position]
+            return self.with_code(value, binding.type) if value.type is T.INT else value
+        formal = binding.type.element if isinstance(binding.type, T.OptionalType) else binding.type
+        if conversion is Conversion.VARARGS_TO_LIST:
+            items = [values[item.position] for item in actual]
+            return self._list_of(items, formal, binding.elements)
+        value = values[actual.position]
+        if conversion is Conversion.BROADCAST:
+            items = [value] * (binding.argument.fixed_size or 1)
+            return self._list_of(items, formal, binding.elements)
+        if conversion in (Conversion.TUPLE_TO_LIST, Conversion.TUPLE):
+            items = self.emit("prim::TupleUnpack", (value,), value.type.contained).outputs
+            if conversion is Conversion.TUPLE_TO_LIST:
+                return self._list_of(items, formal, binding.elements)
+            items = self._elements(items, formal.contained, binding.elements)
+            return self.emit("prim::TupleConstruct", items, (formal,)).output
+        return self._convert(value, conversion)
+
+    def _list_of(
+        self, items: Sequence[Value], type: T.Type, conversions: tuple[Conversion, ...] | None
+    ) -> Value:
+        (element,) = type.contained
+        items = self._elements(items, (element,) * len(items), conversions)
+        return self.emit("prim::ListConstruct", items, (type,)).output
+
+    def _elements(
+        self, items: Sequence[Value], types: Sequence[T.Type], conversions: tuple[Conversion, ...] | None
+    ) -> list[Value]:
+        if conversions is None:
+            return [self.with_code(item, type) for item, type in zip(items, types)]
+        return [self._convert(item, conversion) for item, conversion in zip(items, conversions)]
+
+    def _convert(self, value: Value, conversion: Conversion) -> Value:
+        if conversion.operator is None:
+            return value
+        operator = conversion.operator
+        schema = match_overloads(schemas_of(operator), [value], display_name=operator).schema
+        return self.emit(operator, (value,), (schema.return_type,), None, schema).output
+
+    def _default(self, argument: Argument) -> Value:
+        value, type = argument.default, argument.type
+        bare = type.element if isinstance(type, T.OptionalType) else type
+        if (
+            argument.fixed_size is not None
+            and isinstance(bare, T.ListType)
+            and isinstance(value, int | float)
+        ):
+            value = [value] * argument.fixed_size
+        return self.literal_value(value, type)
+
+    def _same_codes(self, values: Sequence[Value]) -> Sequence[Value]:
+        """`x.dtype == 6`: the number becomes the dtype that it stands for."""
+        if len(values) == 2:
+            left, right = values
+            kinds = (T.DtypeType, T.LayoutType, T.MemoryFormatType)
+            if isinstance(left.type, kinds) and right.type == T.INT:
+                return left, self.with_code(right, left.type)
+            if isinstance(right.type, kinds) and left.type == T.INT:
+                return self.with_code(left, right.type), right
+        return values
+
+    # -- words of the language ---------------------------------------------------------------------------
+
+    def _sole_arguments(self, node: ast.Call, count: int) -> list[ast.expr]:
+        if len(node.args) != count or node.keywords:
+            raise self.error(f"this takes {count} arguments", node)
+        return node.args
+
+    def _annotate(self, node: ast.Call, hint: T.Type | None) -> Value:
+        annotation, expression = self._sole_arguments(node, 2)
+        type = self.annotation(annotation)
+        return self.converted(self.value(expression, type), type, node)
+
+    def _unchecked_cast(self, node: ast.Call, hint: T.Type | None) -> Value:
+        annotation, expression = self._sole_arguments(node, 2)
+        type = self.annotation(annotation)
+        return self.emit("prim::unchecked_cast", (self.value(expression),), (type,)).output
+
+    def _uninitialized(self, node: ast.Call, hint: T.Type | None) -> Value:
+        (annotation,) = self._sole_arguments(node, 1)
+        return self.emit("prim::Uninitialized", (), (self.annotation(annotation),)).output
+
+    def _isinstance(self, node: ast.Call, hint: T.Type | None) -> Value:
+        expression, annotation = self._sole_arguments(node, 2)
+        value = self.value(expression)
+        parts = annotation.elts if isinstance(annotation, ast.Tuple | ast.List) else [annotation]
+        types = [self.annotation(part) for part in parts]
+        return self.emit("prim::isinstance", (value,), (T.BOOL,), {"types": types}).output
+
+    def _getattr(self, node: ast.Call, hint: T.Type | None) -> Value:
+        owner, name = self._sole_arguments(node, 2)
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            raise self.error("the name of an attribute is no literal", node)
+        return self.attribute(self.value(owner), name.value, node)
+
+    def attribute(self, owner: Value, name: str, node: ast.expr) -> Value:
+        raise NotImplementedError
+
+    def _hasattr(self, node: ast.Call, hint: T.Type | None) -> Value:
+        owner, name = self._sole_arguments(node, 2)
+        type = self.value(owner).type
+        if not isinstance(name, ast.Constant) or not isinstance(type, T.ClassType):
+            raise self.error("this asks for an attribute of something that is no object", node)
+        return self.constant(name.value in type.attributes or name.value in type.constants, T.BOOL)
+
+    def _print(self, node: ast.Call, hint: T.Type | None) -> Value:
+        positional, _ = self._arguments(node)
+        self.emit("prim::Print", positional, (), None, schemas_of("prim::Print")[0])
+        return self.none()
+
+    def _tuple_of(self, node: ast.Call, hint: T.Type | None) -> Value:
+        (expression,) = self._sole_arguments(node, 1)
+        value = self.value(expression)
+        if not isinstance(value.type, T.TupleType):
+            raise self.error(f"a value of type {value.type} cannot become a tuple", node)
+        return value
+
+    def _to_list(self, tensor: Value, hint: T.Type | None, node: ast.expr) -> Value:
+        """`annotate(List[List[int]], (x).tolist())`: how deep and of what, the annotation says."""
+        if hint is None:
+            raise self.error("tolist() is not annotated with its type", node)
+        depth, element = 0, hint
+        while isinstance(element, T.ListType):
+            depth, element = depth + 1, element.element
+        kinds: dict[T.Type, int] = {T.INT: 0, T.FLOAT: 1, T.BOOL: 2, T.COMPLEX: 3}
+        if element not in kinds:
+            raise self.error(f"tolist() cannot make {hint}", node)
+        inputs = (tensor, self.constant(depth, T.INT), self.constant(kinds[element], T.INT))
+        return self.emit("prim::tolist", inputs, (hint,), None, schemas_of("prim::tolist")[0]).output
+
+    def _fork(self, node: ast.Call, hint: T.Type | None) -> Value:
+        return self._deferred("prim::fork", T.FutureType, node)
+
+    def _awaitable(self, node: ast.Call, hint: T.Type | None) -> Value:
+        return self._deferred("prim::awaitable", T.AwaitType, node)
+
+    def _deferred(self, kind: str, wrap: Callable[[T.Type], T.Type], node: ast.Call) -> Value:
+        """`fork(closure)` or, as older code has it, `fork(function, arguments)`: one block, that captures."""
+        if not node.args or not isinstance(node.args[0], ast.Name | ast.Attribute):
+            raise self.error("there is no function to fork", node)
+        callee = node.args[0]
+        deferred = self.emit(kind)
+        outer = self.block
+        self.block = deferred.add_block()
+        closure = self.closures.get(callee.id) if isinstance(callee, ast.Name) else None
+        if closure is not None:
+            if len(node.args) > 1 or node.keywords:
+                raise self.error("a closure takes no arguments", node)
+            result = self.closure_result(closure)
+        else:
+            result = self.call(ast.copy_location(ast.Call(callee, node.args[1:], node.keywords), node))
+        self.block.add_output(result)
+        self.block = outer
+        return deferred.add_output(wrap(result.type))
+
+    def closure_result(self, closure: ast.FunctionDef) -> Value:
+        raise NotImplementedError
+
+    # -- operators that are no operators -----------------------------------------------------------------
+
+    def _raise(self, node: ast.Call) -> list[Value]:
+        positional, named = self._arguments(node)
+        if named or not 1 <= len(positional) <= 2 or positional[0].type != T.STRING:
+            raise self.error("an exception has a message and the name of its class", node)
+        if len(positional) == 1:
+            positional.append(self.none())
+        self.emit("prim::RaiseException", positional, (), None, schemas_of("prim::RaiseException")[0])
+        return []
+
+    def _lost_constant(self, node: ast.Call) -> list[Value]:
+        raise self.error(
+            "this module was saved after torch.jit.optimize_for_inference, which left weights in a form that "
+            "PyTorch does not save: they are not in the archive",
+            node,
+        )
+
+    def _unwrap(self, node: ast.Call) -> list[Value]:
+        (expression,) = self._sole_arguments(node, 1)
+        value = self.value(expression)
+        if not isinstance(value.type, T.OptionalType):
+            return [value]
+        return [self.emit("prim::unchecked_cast", (value,), (value.type.element,)).output]
+
+
+def _settled(type: T.Type) -> T.Type:
+    return (type.resolved or type.default) if isinstance(type, T.PendingType) else type
+
+
+# What the place of a value converts where `annotate` or a call asks for it.
+_IMPLICIT: dict[tuple[type[T.Type], type[T.Type]], str] = {
+    (T.TensorType, T.IntType): "aten::IntImplicit",
+    (T.TensorType, T.FloatType): "aten::FloatImplicit",
+    (T.TensorType, T.ComplexType): "aten::ComplexImplicit",
+    (T.TensorType, T.NumberType): "aten::ScalarImplicit",
+    (T.NumberType, T.IntType): "aten::Int",
+    (T.NumberType, T.FloatType): "aten::Float",
+    (T.NumberType, T.ComplexType): "aten::Complex",
+    (T.IntType, T.FloatType): "aten::Float",
+    (T.BoolType, T.IntType): "aten::Int",
+    (T.BoolType, T.FloatType): "aten::Float",
+    (T.StringType, T.DeviceType): "aten::device",
+}
+
+_WORDS: dict[str, Callable[[Calls, ast.Call, T.Type | None], Value]] = {
+    "annotate": Calls._annotate,
+    "unchecked_cast": Calls._unchecked_cast,
+    "uninitialized": Calls._uninitialized,
+    "isinstance": Calls._isinstance,
+    "getattr": Calls._getattr,
+    "hasattr": Calls._hasattr,
+    "print": Calls._print,
+    "tuple": Calls._tuple_of,
+    "fork": Calls._fork,
+    "awaitable": Calls._awaitable,
+}
+
+_PRIMITIVES: dict[str, Callable[[Calls, ast.Call], list[Value]]] = {
+    "RaiseException": Calls._raise,
+    "ConstantMKLDNNTensor": Calls._lost_constant,
+    "unchecked_unwrap_optional": Calls._unwrap,
+}

@@ -1,0 +1,159 @@
+"""Class definitions of archived code → types.
+
+class Linear(Module):
+  __parameters__ = ["weight", ]
+  __buffers__ = []
+  weight : Tensor
+  in_features : Final[int] = 4                     constants
+  __annotations__["0"] = __torch__.Inner           attributes whose names are no identifiers
+"""
+
+from __future__ import annotations
+
+import ast
+import collections
+import enum
+import keyword
+from typing import TYPE_CHECKING, Any
+
+from ... import types as T
+from ...errors import CompileError
+from .literals import NotALiteral, literal
+
+if TYPE_CHECKING:
+    from .code import Definition
+    from .importer import Hooks, Importer
+
+_LISTS = ("__parameters__", "__buffers__", "__forward_pre_hooks__", "__forward_hooks__")
+
+
+def define_class(cls: T.ClassType, tree: ast.ClassDef, hooks: Hooks, importer: Importer) -> None:
+    """Fill in attributes and constants. Methods are the caller's."""
+    lists: dict[str, list[str]] = {name: [] for name in _LISTS}
+    for statement in tree.body:
+        match statement:
+            case ast.Pass():
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
+                _add_attribute(cls, name, importer.annotation(annotation))
+            case ast.AnnAssign(
+                target=ast.Name(id=name),
+                annotation=ast.Subscript(value=ast.Name(id="Final"), slice=annotation),
+                value=ast.expr() as value,
+            ):
+                _add_constant(cls, name, importer.annotation(annotation), value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _LISTS:
+                lists[name] = _names(name, value)
+            case ast.Assign(
+                targets=[
+                    ast.Subscript(value=ast.Name(id="__annotations__"), slice=ast.Constant(value=str(name)))
+                ],
+                value=annotation,
+            ):
+                _add_attribute(cls, name, importer.annotation(annotation))
+            case ast.Assign(targets=[ast.Name(id="__annotations__" | "__constants__")]):
+                pass  # what opened the list of such attributes, in some versions
+            case _:
+                raise CompileError(f"'{ast.unparse(statement)}' is not what a class of an archive holds")
+    for name in lists["__parameters__"]:
+        _set_kind(cls, name, T.AttributeKind.PARAMETER)
+    for name in lists["__buffers__"]:
+        _set_kind(cls, name, T.AttributeKind.BUFFER)
+    hooks.before = lists["__forward_pre_hooks__"]
+    hooks.after = lists["__forward_hooks__"]
+
+
+def _add_attribute(cls: T.ClassType, name: str, type: T.Type) -> None:
+    if name in cls.attributes:
+        raise CompileError(f"the attribute '{name}' stands twice in the class")
+    is_module = isinstance(type, T.ClassType | T.InterfaceType) and type.is_module
+    kind = T.AttributeKind.MODULE if is_module else T.AttributeKind.PLAIN
+    cls.attributes[name] = T.ClassAttribute(type, kind)
+
+
+def _add_constant(cls: T.ClassType, name: str, type: T.Type, value: ast.expr) -> None:
+    try:
+        cls.constants[name] = literal(value)
+    except NotALiteral:
+        # `annotate(List[int], [])` and the like
+        match value:
+            case ast.Call(func=ast.Name(id="annotate"), args=[_, inner]):
+                _add_constant(cls, name, type, inner)
+            case _:
+                raise CompileError(f"the constant '{name}' is no literal") from None
+
+
+def _names(name: str, value: ast.expr) -> list[str]:
+    try:
+        names = literal(value)
+    except NotALiteral:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise CompileError(f"'{name}' is no list of names")
+    return names
+
+
+def _set_kind(cls: T.ClassType, name: str, kind: T.AttributeKind) -> None:
+    attribute = cls.attributes.get(name)
+    if attribute is None:
+        raise CompileError(f"'{name}' is named as a {kind.value}, and the class has no such attribute")
+    attribute.kind = kind
+
+
+def define_named_tuple(name: str, tree: ast.ClassDef, importer: Importer) -> T.NamedTupleType:
+    fields: dict[str, T.Type] = {}
+    defaults: list[tuple[str, Any]] = []
+    for statement in tree.body:
+        match statement:
+            case ast.Pass():
+                pass
+            case ast.AnnAssign(target=ast.Name(id=field), annotation=annotation, value=default):
+                if field.startswith("_") or keyword.iskeyword(field) or field in fields:
+                    raise CompileError(f"'{field}' cannot be a field of a NamedTuple")
+                fields[field] = importer.annotation(annotation)
+                if default is not None:
+                    try:
+                        defaults.append((field, literal(default)))
+                    except NotALiteral:
+                        raise CompileError(f"the default of the field '{field}' is no literal") from None
+            case _:
+                raise CompileError(f"'{ast.unparse(statement)}' is not what a NamedTuple holds")
+    short = name.rpartition(".")[2]
+    python_class = collections.namedtuple(short, list(fields), module=_python_module(name))  # type: ignore[misc]
+    python_class.__new__.__defaults__ = tuple(value for _, value in defaults)
+    return T.NamedTupleType(tuple(fields.values()), name, tuple(fields), tuple(defaults), python_class)
+
+
+def define_enum(name: str, tree: ast.ClassDef, importer: Importer) -> T.EnumType:
+    members: list[tuple[str, Any]] = []
+    for statement in tree.body:
+        match statement:
+            case ast.Pass():
+                pass
+            case ast.Assign(targets=[ast.Name(id=member)], value=value):
+                if member.startswith("_"):
+                    raise CompileError(f"'{member}' cannot be a member of an enum")
+                try:
+                    members.append((member, literal(value)))
+                except NotALiteral:
+                    raise CompileError(f"the value of the member '{member}' is no literal") from None
+            case _:
+                raise CompileError(f"'{ast.unparse(statement)}' is not what an enum holds")
+    if not members or len({member for member, _ in members}) < len(members):
+        raise CompileError("an enum has members of different names")
+    python_class = enum.Enum(  # type: ignore[misc]
+        name.rpartition(".")[2], members, module=_python_module(name)
+    )
+    value_type = importer.type_of([value for _, value in members]).contained[0]
+    return T.EnumType(name, value_type, tuple(members), python_class)
+
+
+def define_interface(interface: T.InterfaceType, definition: Definition, importer: Importer) -> None:
+    for method in definition.methods.values():
+        interface.methods[method.name] = importer.signature(
+            f"{interface.qualified_name}.{method.name}", method, interface
+        )
+
+
+def _python_module(name: str) -> str:
+    return name.rpartition(".")[0]

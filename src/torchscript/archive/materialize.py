@@ -1,0 +1,186 @@
+"""Unpickled values → values of the runtime, by the types that classes declare for them.
+
+A pickle does not say everything: a NamedTuple in it is a plain tuple, a parameter a tensor, and an object its
+attributes. Lists and dicts keep their identity, and what is shared stays shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .. import types as T
+from ..errors import ArchiveError
+from .importer import Importer
+from .importer.importer import CUSTOM_CLASSES
+from .unpickler import ClassName, EnumMember, ScriptObject
+
+_PLAIN = (
+    T.TensorType, T.IntType, T.FloatType, T.BoolType, T.StringType, T.ComplexType, T.DeviceType, T.NoneType,
+    T.NumberType, T.DtypeType,
+)  # fmt: skip
+_IS_PLAIN = frozenset(
+    {torch.Tensor, torch.nn.Parameter, int, float, bool, str, complex, torch.device, type(None)}
+)
+
+
+class Materializer:
+    """Makes objects once each. `make_object` None leaves `ScriptObject`s as they are."""
+
+    def __init__(
+        self,
+        importer: Importer,
+        make_object: Callable[[T.ClassType, dict[str, Any]], Any] | None,
+        set_state: Callable[[T.ClassType, Any], Any] | None,
+    ) -> None:
+        self.importer = importer
+        self.make_object = make_object
+        self.set_state = set_state
+        # keyed by identity; the values hold what they were made of, so that no id is used again
+        self.made: dict[int, tuple[Any, Any]] = {}
+        self.parameters: dict[int, tuple[torch.Tensor, torch.nn.Parameter]] = {}
+        self.unfinished: set[int] = set()
+
+    def error(self, problem: str) -> ArchiveError:
+        return ArchiveError(f"{self.importer.records.name}: {problem}")
+
+    def value(self, value: Any, type: T.Type) -> Any:
+        """`value` as a value of static type `type`."""
+        kind = value.__class__
+        if kind in _IS_PLAIN:
+            return value
+        if kind is ScriptObject:
+            return self.object(value)
+        try:
+            return self._compound(value, type)
+        except RecursionError:
+            raise self.error("values in data.pkl nest too deep") from None
+
+    def _compound(self, value: Any, type: T.Type) -> Any:
+        if isinstance(type, T.OptionalType):
+            type = type.element
+        if isinstance(value, EnumMember):
+            return self._enum_member(value)
+        if isinstance(value, ClassName):
+            raise self.error(f"the class '{value.name}' stands where a value should")
+        if not isinstance(value, list | dict | tuple):
+            return value
+        known = self.made.get(id(value))
+        if known is not None and not isinstance(type, T.NamedTupleType):
+            return known[1]
+        if isinstance(value, tuple):
+            return self._tuple(value, type)
+        self.made[id(value)] = (value, value)
+        if isinstance(value, list):
+            element = type.element if isinstance(type, T.ListType) else T.ANY
+            if not isinstance(element, _PLAIN):
+                value[:] = [self.value(item, element) for item in value]
+            return value
+        key_type, value_type = type.contained if isinstance(type, T.DictType) else (T.ANY, T.ANY)
+        if not isinstance(value_type, _PLAIN) or not isinstance(key_type, _PLAIN):
+            items = [(self.value(k, key_type), self.value(v, value_type)) for k, v in value.items()]
+            value.clear()
+            value.update(items)
+        return value
+
+    def _tuple(self, value: tuple[Any, ...], type: T.Type) -> tuple[Any, ...]:
+        elements: tuple[T.Type, ...] = (T.ANY,) * len(value)
+        if isinstance(type, T.TupleType):
+            if len(type.elements) != len(value):
+                raise self.error(f"a tuple of {len(value)} stands where {type} should")
+            elements = type.elements
+        items = [self.value(item, element) for item, element in zip(value, elements)]
+        made: tuple[Any, ...]
+        if isinstance(type, T.NamedTupleType) and type.python_class is not None:
+            made = type.python_class(*items)
+        else:
+            made = tuple(items)
+            self.made[id(value)] = (value, made)
+        return made
+
+    def _enum_member(self, member: EnumMember) -> Any:
+        type = self.importer.type_named(member.class_name)
+        if not isinstance(type, T.EnumType) or type.python_class is None:
+            raise self.error(f"'{member.class_name}' is no enum")
+        try:
+            return type.python_class(member.value)
+        except (ValueError, TypeError):
+            raise self.error(f"{member.value!r} is no value of the enum '{member.class_name}'") from None
+
+    # -- objects -------------------------------------------------------------------------------------------
+
+    def object(self, source: ScriptObject) -> Any:
+        known = self.made.get(id(source))
+        if known is not None:
+            return known[1]
+        if self.make_object is None:
+            return source
+        if source.class_name.startswith(CUSTOM_CLASSES):
+            made = self._custom(source)
+        else:
+            try:
+                made = self._object(source, self.importer.class_named(source.class_name))
+            except RecursionError:
+                raise self.error("objects in data.pkl nest too deep") from None
+        self.made[id(source)] = (source, made)
+        return made
+
+    def _object(self, source: ScriptObject, cls: T.ClassType) -> Any:
+        assert self.make_object is not None
+        if id(source) in self.unfinished:
+            raise self.error(f"an object of '{cls}' contains itself")
+        self.unfinished.add(id(source))
+        method = cls.methods.get("__setstate__")
+        if method is not None:
+            arguments = method.schema.arguments
+            if len(arguments) != 2:
+                raise self.error(f"'__setstate__' of '{cls}' does not take one argument")
+            if self.set_state is None:
+                raise self.error(
+                    f"an object of '{cls}' needs its '__setstate__' run, and nothing here runs it"
+                )
+            return self.set_state(cls, self.value(source.state, arguments[1].type))
+        if not isinstance(source.state, dict):
+            raise self.error(f"an object of '{cls}' has no attributes")
+        attributes: dict[str, Any] = {}
+        state = source.state
+        for name, attribute in cls.attributes.items():
+            try:
+                value = state[name]
+            except KeyError:
+                if isinstance(attribute.type, T.NoneType | T.OptionalType):
+                    attributes[name] = None
+                    continue
+                raise self.error(f"an object of '{cls}' lacks the attribute '{name}'") from None
+            if value.__class__ is ScriptObject:
+                value = self.object(value)
+            elif attribute.kind is T.AttributeKind.PARAMETER:
+                value = self._parameter(value)
+            else:
+                value = self.value(value, attribute.type)
+            attributes[name] = value
+        self.unfinished.discard(id(source))
+        return self.make_object(cls, attributes)
+
+    def _parameter(self, value: Any) -> Any:
+        """The parameter for a tensor; the same one wherever objects share the tensor."""
+        if not isinstance(value, torch.Tensor) or isinstance(value, torch.nn.Parameter):
+            return value
+        known = self.parameters.get(id(value))
+        if known is None:
+            requires_grad = value.requires_grad
+            parameter = torch.nn.Parameter(value.detach() if requires_grad else value, requires_grad)
+            known = self.parameters[id(value)] = (value, parameter)
+        return known[1]
+
+    def _custom(self, source: ScriptObject) -> Any:
+        """An object of a C++ class: quantised modules' are remade by the operators that packed them."""
+        from .packed import unpack_custom
+
+        state = self.value(source.state, T.ANY)
+        try:
+            return unpack_custom(source.class_name, state)
+        except ArchiveError as error:
+            raise self.error(str(error)) from None

@@ -1,0 +1,67 @@
+"""Objects of C++ classes that archives hold: the packed weights of quantised modules.
+
+Their state is what the class's own pickling wrote; the operators that pack weights make such an object again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..errors import ArchiveError
+
+
+def unpack_custom(class_name: str, state: Any) -> Any:
+    """The object of a C++ class, made of its pickled state. ArchiveError for a class that is not known."""
+    name = class_name.removeprefix("__torch__.torch.classes.")
+    make = _MAKERS.get(name)
+    if make is None:
+        raise ArchiveError(f"the archive holds an object of the C++ class '{name}', which is not supported")
+    try:
+        return make(state)
+    except (TypeError, ValueError, IndexError, RuntimeError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ArchiveError(
+            f"an object of the C++ class '{name}' has a state that makes no sense: {reason}"
+        ) from None
+
+
+def _linear(state: Any) -> Any:
+    weight, bias = state
+    if weight.dtype == torch.float16:
+        return torch.ops.quantized.linear_prepack_fp16(weight, bias)
+    if not weight.is_quantized:
+        return torch.ops.quantized.linear_prepack_fp16(weight, bias)
+    return torch.ops.quantized.linear_prepack(weight, bias)
+
+
+def _convolution(dimensions: int) -> Callable[[Any], Any]:
+    def make(state: Any) -> Any:
+        """Version 2: ("2", [numbers, weight], [bias?]); the numbers are a tensor, their count first."""
+        version, tensors, optionals = state
+        if version not in ("2", "3", 2, 3):
+            raise ValueError(f"version {version} of packed convolutions is not known")
+        numbers = [int(n) for n in tensors[0].flatten().tolist()]
+        n = numbers.pop(0)
+        stride, padding, dilation, output_padding = (numbers[i * n : (i + 1) * n] for i in range(4))
+        groups, flags = numbers[4 * n], numbers[4 * n + 1]
+        weight = tensors[1]
+        bias = optionals[0] if optionals else None
+        if n != dimensions and n != 2:
+            raise ValueError(f"it is a convolution in {n} dimensions")
+        if flags & 1:
+            operator = getattr(torch.ops.quantized, f"conv_transpose{dimensions}d_prepack")
+            return operator(weight, bias, stride, padding, output_padding, dilation, groups)
+        operator = getattr(torch.ops.quantized, f"conv{dimensions}d_prepack")
+        return operator(weight, bias, stride, padding, dilation, groups)
+
+    return make
+
+
+_MAKERS: dict[str, Callable[[Any], Any]] = {
+    "quantized.LinearPackedParamsBase": _linear,
+    "quantized.Conv2dPackedParamsBase": _convolution(2),
+    "quantized.Conv3dPackedParamsBase": _convolution(3),
+}
