@@ -1,1 +1,6 @@
+"""Tracing: a run of Python code → graphs."""
 
+from .recording import Recording, record, record_methods
+from .state import is_tracing
+
+__all__ = ["Recording", "is_tracing", "record", "record_methods"]

@@ -1,0 +1,121 @@
+"""Warnings about a run that its recording cannot stand for: what happened, at which line, what to do.
+
+Each is given once per line of the user's program, however often the line runs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from types import FrameType
+from typing import Any
+
+from ..errors import TracerWarning
+from .locations import line_of, user_frame
+
+_KEEPS = (
+    "Python values are not recorded: the trace keeps the value of this run ({value}) as a constant, "
+    "and will be wrong for inputs that lead to another."
+)
+_SCRIPT = "To keep a decision that depends on data, compile the function that takes it with `script`."
+
+
+class Diagnostics:
+    """The warnings of one recording."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self.silent = silent
+        self._given: set[tuple[str, str, int]] = set()
+
+    def warn(self, topic: str, message: str, frame: FrameType | None = None) -> None:
+        """Warn at the user's line, once per line and topic."""
+        if self.silent:
+            return
+        frame = frame or user_frame()
+        filename, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("<unknown>", 0)
+        self.warn_at(topic, message, filename, line)
+
+    def warn_at(self, topic: str, message: str, filename: str, line: int) -> None:
+        """Warn at a line, once per line and topic."""
+        if self.silent or (topic, filename, line) in self._given:
+            return
+        self._given.add((topic, filename, line))
+        text = line_of(filename, line)
+        if text:
+            message += f"\n  {text}"
+        warnings.warn_explicit(message, TracerWarning, filename, line)
+
+    def converted(self, target: str, value: Any) -> None:
+        """A tensor became a Python value that the recording does not follow."""
+        advice = _SCRIPT if target == "boolean" else "Keep it a tensor where the result depends on it."
+        self.warn(
+            "converted",
+            f"Converting a tensor to a Python {target} might cause the trace to be incorrect. "
+            f"{_KEEPS.format(value=_short(value))} {advice}",
+        )
+
+    def decided(self, what: str, value: Any) -> None:
+        """A size decided something in Python."""
+        frame = user_frame()
+        if frame is not None:
+            text = line_of(frame.f_code.co_filename, frame.f_lineno)
+            if text.startswith("assert"):
+                return
+        self.warn(
+            "decided",
+            f"{what} decides what Python does next, which might cause the trace to be incorrect. "
+            f"The trace keeps what was done for this run ({_short(value)}), whatever the sizes of later inputs. "
+            f"{_SCRIPT}",
+            frame,
+        )
+
+    def iterated(self, length: int) -> None:
+        """A loop went over the elements of a tensor."""
+        self.warn(
+            "iterated",
+            "Iterating over a tensor might cause the trace to be incorrect. "
+            f"The trace holds the {length} iterations of this run, and takes only tensors of that length. "
+            "Compile the loop with `script` to keep it a loop.",
+        )
+
+    def unrolled(self, filename: str, line: int) -> None:
+        """A loop went over a range that depends on a size."""
+        self.warn_at(
+            "unrolled",
+            "This loop runs as often as a size of an input says, which might cause the trace to be incorrect. "
+            "The trace holds the iterations of this run, unrolled, whatever the sizes of later inputs. "
+            "Compile the loop with `script` to keep it a loop.",
+            filename,
+            line,
+        )
+
+    def baked_number(self, filename: str, line: int, value: Any) -> None:
+        """A number read from a tensor went where the recording could not follow it."""
+        self.warn_at(
+            "converted",
+            "Converting a tensor to a Python number might cause the trace to be incorrect. "
+            f"{_KEEPS.format(value=_short(value))} Keep it a tensor where the result depends on it.",
+            filename,
+            line,
+        )
+
+    def tensor_from_values(self, name: str) -> None:
+        """`torch.tensor(…)` of Python values."""
+        self.warn(
+            "constant",
+            f"torch.{name} results are registered as constants in the trace. You can safely ignore this warning if "
+            "the values are the same in every call. In any other case, this might cause the trace to be incorrect; "
+            "build the tensor from tensors (`torch.stack`) instead.",
+        )
+
+    def outside_tensor(self, name: str) -> None:
+        """An operation that recording knows nothing about returned tensors."""
+        self.warn(
+            "outside",
+            f"The results of {name} cannot be recorded, and are registered as constants in the trace, which might "
+            "cause it to be incorrect.",
+        )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,72 @@
+"""Record what a call does below PyTorch's API, where no operator takes the call as it is written.
+
+The dispatcher sees the same work as operators with exact schemas (`linear` as `addmm`, casts of autocast as
+`_to_copy`): less of what the user wrote, and always right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..schema import parse_schema
+from . import structures
+from .calls import record_call
+from .recorder import Recorder
+
+
+class _Dispatch(TorchDispatchMode):
+    """Writes a node for every operator that the dispatcher runs."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+        self.made: list[torch.Tensor] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        schema = parse_schema(str(func._schema))
+        result = record_call(
+            self.recorder, schema.name, (schema,), args, kwargs, lambda: func(*args, **kwargs)
+        )
+        self.made += structures.tensors_in(result)
+        return result
+
+
+def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
+    """Run a call, and record it operator by operator. Its results stand for what the last of them made."""
+    mode = _Dispatch(recorder)
+    with mode:
+        result = run()
+    for tensor in structures.tensors_in(result):
+        if recorder.known(tensor) is None and not recorder.is_attribute(tensor):
+            # Autograd returns views under another identity than the dispatcher has seen.
+            for made in reversed(mode.made):
+                if _is_same(made, tensor):
+                    value = recorder.known(made)
+                    if value is not None:
+                        recorder.bind(tensor, value)
+                    break
+    return result
+
+
+def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one is other:
+        return True
+    if one.dtype != other.dtype or one.layout != other.layout or one.shape != other.shape:
+        return False
+    if one.layout != torch.strided:
+        return False
+    return (
+        one.data_ptr() == other.data_ptr()
+        and one.stride() == other.stride()
+        and one.is_conj() == other.is_conj()
+        and one.is_neg() == other.is_neg()
+    )
+
+

@@ -1,0 +1,224 @@
+"""How a run is observed: PyTorch's mode for calls of its API, a hook around modules, a stand-in for `len`.
+
+PyTorch tells a function mode of every call of its API. Functions of `torch.nn.functional` and methods of Tensor
+that are written in Python are told of too, before they run; what is wanted is what they call. But they look
+for modes again when the handler calls them. So the handler runs their body with those questions answered no: the
+same code, with other globals.
+
+The hook and the stand-in are there while any thread records, and ask `state` whether it is theirs.
+"""
+
+from __future__ import annotations
+
+import builtins
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CellType, FunctionType, MethodWrapperType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from . import calls, conversions, fallback, state
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+_QUESTIONS = {
+    id(f)
+    for f in (
+        torch.overrides.has_torch_function,
+        torch.overrides.has_torch_function_unary,
+        torch.overrides.has_torch_function_variadic,
+    )
+}
+
+
+def _no(*args: Any) -> bool:
+    return False
+
+
+class Bodies:
+    """Functions as they are, but for the question whether a mode wants to handle them."""
+
+    def __init__(self) -> None:
+        self._globals: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._bodies: dict[FunctionType, FunctionType] = {}
+
+    def __call__(self, function: FunctionType) -> FunctionType:
+        known = self._bodies.get(function)
+        if known is None:
+            self._bodies[function] = function  # for one that has itself in its closure
+            closure = function.__closure__
+            if closure is not None:
+                closure = tuple(map(self._cell, closure))
+            known = FunctionType(
+                function.__code__,
+                self._globals_of(function),
+                function.__name__,
+                function.__defaults__,
+                closure,
+            )
+            known.__kwdefaults__ = function.__kwdefaults__
+            self._bodies[function] = known
+        return known
+
+    def _cell(self, cell: CellType) -> CellType:
+        try:
+            inside = cell.cell_contents
+        except ValueError:
+            return cell
+        if isinstance(inside, FunctionType) and inside.__module__.startswith("torch"):
+            return CellType(self(inside))
+        return cell
+
+    def _globals_of(self, function: FunctionType) -> dict[str, Any]:
+        own = function.__globals__
+        known = self._globals.get(id(own))
+        if known is None:
+            changed = {name: (_no if id(value) in _QUESTIONS else value) for name, value in own.items()}
+            self._globals[id(own)] = known = own, changed
+        return known[1]
+
+
+class RecordingMode(TorchFunctionMode):
+    """Tells the recorder of every call of PyTorch's API."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+        self.bodies = Bodies()
+        self.running: list[Any] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if state.current() is not self.recorder:
+            return func(*args, **kwargs)
+        handler = conversions.HANDLERS.get(func)
+        if handler is not None:
+            return handler(self.recorder, func, args, kwargs)
+        kind = type(func)
+        if kind is MethodWrapperType:
+            if func.__name__ == "__get__":
+                return conversions.record_attribute(self.recorder, func, args)
+            return conversions.record_assignment(self.recorder, func, args)
+        if kind is FunctionType:
+            return self._run_body(func, args, kwargs)
+        return self._record(func, args, kwargs)
+
+    def _run_body(self, func: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.running and self.running[-1] is func:
+            # A method of Tensor that calls its namesake in C++, which asks for the handling of the former.
+            namesake = getattr(torch._C.TensorBase, func.__name__, None)
+            if namesake is None or getattr(torch.Tensor, func.__name__, None) is not func:
+                return self._record_below(func, args, kwargs)
+            return self._record(namesake, args, kwargs)
+        self.running.append(func)
+        try:
+            with self:
+                return self.bodies(func)(*args, **kwargs)
+        finally:
+            self.running.pop()
+
+    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        name, schemas = _operator_of(func)
+        if name is None:
+            return self._record_below(func, args, kwargs)
+        if torch._C._is_any_autocast_enabled():
+            return self._record_below(func, args, kwargs)
+        plain_args = [calls.without_history(a) for a in args]
+        plain_kwargs = {k: calls.without_history(v) for k, v in kwargs.items()} if kwargs else kwargs
+        try:
+            return calls.record_call(
+                self.recorder, name, schemas, args, kwargs, lambda: func(*plain_args, **plain_kwargs)
+            )
+        except calls.NoOperator:
+            return self._record_below(func, args, kwargs)
+
+    def _record_below(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        args = tuple(calls.without_history(a) for a in args)
+        kwargs = {k: calls.without_history(v) for k, v in kwargs.items()}
+        self.recorder.locate()
+        return fallback.record_below(self.recorder, lambda: func(*args, **kwargs))
+
+
+_operators: dict[Any, tuple[str | None, Any]] = {}
+
+
+def _operator_of(func: Any) -> tuple[str | None, Any]:
+    known = _operators.get(func)
+    if known is None:
+        from ..operators.resolve import operator_name_of, tensor_method
+        from ..schema import parse_schema
+
+        if isinstance(func, torch._ops.OpOverload):
+            schema = parse_schema(str(func._schema))
+            return schema.name, (schema,)
+        name = operator_name_of(func)
+        if name is None and getattr(torch._C.TensorBase, getattr(func, "__name__", ""), None) is func:
+            name = tensor_method(func.__name__)
+        known = name, calls.operator_schemas(name) if name is not None else ()
+        if name is not None and not known[1]:
+            known = None, ()
+        _operators[func] = known
+    return known
+
+
+# --- The hook around modules, and `len` -----------------------------------------------------------------
+
+_lock = threading.Lock()
+_installed = 0
+_original_call: Callable[..., Any] = nn.Module.__call__
+_original_len = builtins.len
+
+
+def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    recorder = state.current()
+    if recorder is None:
+        return _original_call(self, *args, **kwargs)
+    from .submodules import call_module
+
+    return call_module(recorder, self, _original_call, args, kwargs)
+
+
+def _len(obj: Any, /) -> int:
+    if isinstance(obj, torch.Tensor):
+        recorder = state.current()
+        if recorder is not None:
+            return conversions.traced_len(recorder, obj)  # type: ignore[no-any-return]
+    return _original_len(obj)
+
+
+_len.__name__ = _len.__qualname__ = "len"
+
+
+@contextmanager
+def observing() -> Iterator[None]:
+    """Have the hook and the stand-in in place; the last thread that leaves takes them away."""
+    global _installed, _original_call
+    _operator_of(torch.relu)  # fills tables that are made with the help of `type(len)`
+    with _lock:
+        if _installed == 0:
+            _original_call = nn.Module.__call__
+            nn.Module.__call__ = _call_module  # type: ignore[method-assign]
+            builtins.len = _len  # type: ignore[assignment]
+        _installed += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _installed -= 1
+            if _installed == 0:
+                if nn.Module.__call__ is _call_module:
+                    nn.Module.__call__ = _original_call  # type: ignore[method-assign]
+                if builtins.len is _len:
+                    builtins.len = _original_len
+
+
+def call_original(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a module without the hook's seeing this call."""
+    return _original_call(module, *args, **kwargs)
