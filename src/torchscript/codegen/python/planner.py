@@ -1,0 +1,432 @@
+"""From a graph to statements: what becomes `return`, `while`, `break`, `with`, and when each value is alive.
+
+The last `prim::If` of a block hands what follows it to its branches, where nothing else reads its outputs:
+
+    %r = prim::If(%c)  block0() … -> (%a)  block1() … -> (%b)         if c: … return a
+    return (%r)                                                  →    … return b
+
+so that a branch ends with the `return`, or the copies into the loop's variables and the `break`, itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ...errors import BackendError
+from ...ir.graph import Block, Function, Node, Value
+from ...source import SourceRange
+from . import plan as P
+from .conditions import Again, Conditions, known_bool
+from .facts import Facts
+from .folding import Folding
+from .locals import Life, Local, Region
+from .operations import constant_of, is_constant
+from .outline import outline_block, outline_node
+
+_ENDLESS = 2**63 - 1
+
+
+class _End(enum.Enum):
+    RETURN = enum.auto()
+    JOIN = enum.auto()
+    LOOP = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """What happens at the end of a block with the values that it yields.
+
+    `again` is the condition that a loop's body tests at its end. `known` says what outputs of a `prim::If` are in
+    the branch.
+    """
+
+    end: _End
+    values: list[Value]
+    targets: list[Local] = field(default_factory=list)
+    again: Again | None = None
+    again_nodes: frozenset[Node] = frozenset()
+    known: dict[Value, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """How a loop tests whether it goes on: in `while head`, where the variables `slots` stand for values; by a
+    `break` at the body's end; in a variable of its own, that takes the value `kept`."""
+
+    head: Value | None = None
+    slots: dict[Value, int] = field(default_factory=dict)
+    at_end: Again | None = None
+    kept: Value | None = None
+
+
+class Planner:
+    def __init__(self, function: Function, facts: Facts, folding: Folding) -> None:
+        self._function = function
+        self._facts = facts
+        self._folding = folding
+        self._conditions = Conditions(facts, folding)
+        self._clock = 0
+        self._locals: list[Local] = []
+        self._lives: dict[Value, Life] = {}
+
+    def plan(self) -> P.Plan:
+        block = self._function.graph.block
+        region = Region(None, 0, 0)
+        arguments = []
+        schema = self._function.schema
+        for index, value in enumerate(block.parameters):
+            name = value.name
+            if schema is not None and index < len(schema.arguments):
+                name = schema.arguments[index].name or name
+            local = self._new_local(name)
+            local.is_argument = True
+            self._begin(value, local, region, 0)
+            arguments.append(local)
+        body = self._block(block, region, _Tail(_End.RETURN, self._resolved(block.outputs)))
+        region.end = self._tick()
+        return P.Plan(arguments, body, self._locals, self._lives)
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> int:
+        """The position of the next statement: it reads there, and defines at the position after."""
+        self._clock += 2
+        return self._clock
+
+    def _new_local(self, name: str | None) -> Local:
+        local = Local(name)
+        self._locals.append(local)
+        return local
+
+    def _begin(self, value: Value | None, local: Local, region: Region, start: int) -> Life:
+        life = Life(local, region, start)
+        local.lives.append(life)
+        if value is not None:
+            self._lives[value] = life
+        return life
+
+    def _define(self, value: Value, region: Region, start: int) -> Local | None:
+        if not self._facts.uses_of(value) and not self._facts.name_of(value):
+            return None
+        local = self._new_local(self._facts.name_of(value))
+        self._begin(value, local, region, start)
+        return local
+
+    def _resolved(self, values: Sequence[Value]) -> list[Value]:
+        return [self._facts.resolve(v) for v in values]
+
+    def _read(self, value: Value, region: Region, position: int, reading: P.Reading = P.NOTHING) -> None:
+        """Record what evaluating the expression of `value` reads."""
+        value = self._facts.resolve(value)
+        while value in reading:
+            stand_in = reading[value]
+            if isinstance(stand_in, Life):
+                stand_in.uses.append((region, position))
+                return
+            value = self._facts.resolve(stand_in)
+        if is_constant(value):
+            return
+        node = value.node
+        if node is not None and node in self._folding.folded:
+            self._read_operands(node, region, position, reading)
+            return
+        life = self._lives.get(value)
+        if life is None:
+            raise BackendError(f"A value of '{self._function.qualified_name}' is used before its definition.")
+        life.uses.append((region, position))
+
+    def _read_operands(self, node: Node, region: Region, position: int, reading: P.Reading = P.NOTHING) -> None:
+        for operand in node.inputs:
+            self._read(operand, region, position, reading)
+        if node in self._folding.ternaries:
+            for block in node.blocks:
+                self._read(block.outputs[0], region, position, reading)
+
+    # -- blocks ----------------------------------------------------------------------------------------------
+
+    def _block(self, block: Block, region: Region, tail: _Tail) -> list[P.Statement]:
+        statements: list[P.Statement] = []
+        into = statements
+        while True:
+            nodes = self._folding.statements(block)
+            last = self._tail_branch(block, nodes, tail)
+            ended, into_last = self._nodes(nodes[:-1] if last is not None else nodes, region, into)
+            if ended:
+                return statements
+            if last is None:
+                self._finish(tail, region, into_last, block)
+                return statements
+            into = into_last
+            position = self._tick()
+            self._read(last.inputs[0], region, position)
+            branch = P.Branch(P.Condition(last.inputs[0]), last.source)
+            into.append(branch)
+            # One side is compiled by going on here: chains of `elif` nest deep.
+            first, second = (0, 1)
+            if self._ends_with_branch(last.blocks[0]) and not self._ends_with_branch(last.blocks[1]):
+                first, second = (1, 0)
+            sides = (branch.then, branch.otherwise)
+            sides[first].extend(
+                self._block(last.blocks[first], self._inside(region, position), self._through(tail, last, first))
+            )
+            into, block = sides[second], last.blocks[second]
+            region, tail = self._inside(region, position), self._through(tail, last, second)
+
+    def _inside(self, region: Region, entry: int) -> Region:
+        return Region(region, entry, self._tick())
+
+    def _ends_with_branch(self, block: Block) -> bool:
+        statements = self._folding.statements(block)
+        return bool(statements) and statements[-1].kind == "prim::If"
+
+    def _through(self, tail: _Tail, node: Node, side: int) -> _Tail:
+        """The tail of one branch of the `prim::If` that ends a block."""
+        yielded = dict(zip(node.outputs, self._resolved(node.blocks[side].outputs), strict=True))
+        known = {v: yielded.get(w, w) for v, w in tail.known.items()}
+        for output in node.outputs:
+            if any(user in tail.again_nodes for user, _ in self._facts.uses_of(output)) or (
+                tail.again is not None and self._facts.resolve(tail.again.value) is output
+            ):
+                known[output] = yielded[output]
+        return replace(tail, values=[yielded.get(v, v) for v in tail.values], known=known)
+
+    def _tail_branch(self, block: Block, nodes: list[Node], tail: _Tail) -> Node | None:
+        if not nodes or nodes[-1].kind != "prim::If" or nodes[-1] in self._folding.ternaries:
+            return None
+        node = nodes[-1]
+        for output in node.outputs:
+            for user, _ in self._facts.uses_of(output):
+                if user is not block.return_node and user not in tail.again_nodes:
+                    return None
+        if tail.again is not None:
+            here = self._conditions.simplified(tail.again.value, tail.known)
+            if isinstance(here, Value):
+                sides = [self._through(tail, node, side) for side in (0, 1)]
+                if all(isinstance(self._conditions.simplified(tail.again.value, s.known), Value) for s in sides):
+                    return None
+        return node
+
+    def _finish(self, tail: _Tail, region: Region, into: list[P.Statement], block: Block) -> None:
+        position = self._tick()
+        source = _source_of_end(block)
+        for value in tail.values:
+            self._read(value, region, position)
+        if tail.end is _End.RETURN:
+            into.append(P.Return(tail.values, source))
+            return
+        lives: dict[Value, Life] = {}
+        begun: list[Life] = []
+        for target, value in zip(tail.targets, tail.values, strict=True):
+            life = self._begin(None, target, region, position + 1)
+            begun.append(life)
+            if not is_constant(value):
+                lives.setdefault(value, life)
+            if value in self._lives and not self._folding.is_folded(value):
+                target.relate(self._lives[value].local)
+        if tail.targets:
+            into.append(P.Assign(tail.targets, tail.values, source))
+        if tail.again is None:
+            return
+        rest = self._conditions.simplified(tail.again.value, tail.known)
+        if not isinstance(rest, Value):
+            if rest == tail.again.negated:
+                into.append(P.Break(None, source))
+            return
+        position = self._tick()
+        reading: dict[Value, Value | Life] = {v: lives.get(w, w) for v, w in tail.known.items()}
+        reading.update(lives)
+        self._read(rest, region, position, reading)
+        for life in begun:
+            life.uses.append((region, position))
+        into.append(P.Break(P.Condition(rest, reading, tail.again.negated), _source(rest) or source))
+
+    # -- nodes -----------------------------------------------------------------------------------------------
+
+    def _nodes(
+        self, nodes: list[Node], region: Region, into: list[P.Statement]
+    ) -> tuple[bool, list[P.Statement]]:
+        """Plan nodes; whether the last of them raises, and the list that following statements go to."""
+        open: list[tuple[Node, list[P.Statement]]] = []
+        for node in nodes:
+            if open and node is open[-1][0]:
+                _, into = open.pop()
+            elif node in self._facts.exits:
+                statement = self._with(node, region)
+                into.append(statement)
+                open.append((self._facts.exits[node], into))
+                into = statement.body
+            elif node.kind == "prim::If" and node not in self._folding.ternaries:
+                self._branch(node, region, into)
+            elif node in self._facts.outlined or (node.kind == "prim::fork" and node.blocks):
+                into.append(self._outlined(node, region))
+            elif node.kind == "prim::Loop":
+                self._loop(node, region, into)
+            else:
+                into.append(self._evaluate(node, region))
+                if node.kind == "prim::RaiseException":
+                    return True, into
+        return False, into
+
+    def _evaluate(self, node: Node, region: Region) -> P.Evaluate:
+        position = self._tick()
+        self._read_operands(node, region, position)
+        return P.Evaluate(node, self._targets(node, region, position))
+
+    def _targets(self, node: Node, region: Region, position: int) -> list[Local | None]:
+        return [None if v in self._facts.aliases else self._define(v, region, position + 1) for v in node.outputs]
+
+    def _outlined(self, node: Node, region: Region) -> P.CallOutlined:
+        name = self._function.qualified_name
+        is_fork = node.kind == "prim::fork"
+        function, arguments = outline_block(node, f"{name}.fork") if is_fork else outline_node(node, f"{name}.loop")
+        position = self._tick()
+        for value in arguments:
+            self._read(value, region, position)
+        return P.CallOutlined(function, arguments, self._targets(node, region, position), is_fork, node.source)
+
+    def _with(self, node: Node, region: Region) -> P.With:
+        position = self._tick()
+        self._read_operands(node, region, position)
+        targets = self._targets(node, region, position)
+        return P.With(node, targets[0] if targets else None)
+
+    def _branch(self, node: Node, region: Region, into: list[P.Statement]) -> None:
+        position = self._tick()
+        self._read(node.inputs[0], region, position)
+        used = [i for i, v in enumerate(node.outputs) if self._facts.uses_of(v)]
+        targets = [self._new_local(self._facts.name_of(node.outputs[i])) for i in used]
+        branch = P.Branch(P.Condition(node.inputs[0]), node.source)
+        for block, side in zip(node.blocks, (branch.then, branch.otherwise), strict=True):
+            values = self._resolved([block.outputs[i] for i in used])
+            side.extend(self._block(block, self._inside(region, position), _Tail(_End.JOIN, values, targets)))
+        into.append(branch)
+        position = self._tick()
+        for i, target in zip(used, targets, strict=True):
+            self._begin(node.outputs[i], target, region, position + 1)
+
+    # -- loops -----------------------------------------------------------------------------------------------
+
+    def _loop(self, node: Node, region: Region, into: list[P.Statement]) -> None:
+        body = node.blocks[0]
+        trips, first = self._resolved(node.inputs[:2])
+        inits, yields = self._resolved(node.inputs[2:]), self._resolved(body.outputs[1:])
+        index, parameters = body.parameters[0], body.parameters[1:]
+        conditions = self._conditions
+        read_again = conditions.leaves_of(body.outputs[0])
+        carried = [
+            k
+            for k, p in enumerate(parameters)
+            if self._facts.uses_of(node.outputs[k])
+            or self._is_read(p, body.return_node, k + 1)
+            or yields[k] in read_again
+        ]
+        slots = [self._new_local(self._facts.name_of(parameters[k]) or self._facts.name_of(node.outputs[k])) for k in carried]
+        values = [yields[k] for k in carried]
+
+        starts = [inits[k] for k in carried]
+        test = self._test(node, trips, first, starts, values)
+        condition: Local | None = None
+        position = self._tick()
+        targets = list(slots)
+        if test.kept is not None:
+            condition = self._new_local(None)
+            targets.append(condition)
+            starts.append(first)
+            values.append(test.kept)
+        entries = []
+        for target, value in zip(targets, starts, strict=True):
+            self._read(value, region, position)
+            entries.append(self._begin(None, target, region, position + 1))
+            if value in self._lives:
+                target.relate(self._lives[value].local)
+        if targets:
+            into.append(P.Assign(targets, starts, node.source))
+        if known_bool(first) is False:
+            self._end_loop(node, carried, slots, region, entries)
+            return
+
+        is_while = test.head is not None or condition is not None or self._is_endless(trips, index)
+        if not is_while and known_bool(first) is None:
+            guard = self._tick()
+            self._read(first, region, guard)
+            branch = P.Branch(P.Condition(first), node.source)
+            into.append(branch)
+            into = branch.then
+        entry = self._tick()
+        for life in entries:
+            life.uses.append((region, entry))
+        inside = Region(region, entry, self._tick(), is_loop=True)
+        heads = [self._begin(None, target, inside, inside.start) for target in targets]
+        for k, life in zip(carried, heads, strict=False):
+            self._lives[parameters[k]] = life
+        statement: P.For | P.While
+        if is_while:
+            if test.head is not None:
+                reading: dict[Value, Value | Life] = {v: heads[k] for v, k in test.slots.items()}
+                self._read(test.head, inside, inside.start, reading)
+                statement = P.While(P.Condition(test.head, reading), node.source)
+            else:
+                statement = P.While(condition, node.source)
+                if condition is not None:
+                    heads[-1].uses.append((inside, inside.start))
+        else:
+            self._read(trips, region, entry)
+            statement = P.For(None, trips, node in self._facts.ranges, node.source)
+            if self._facts.uses_of(index):
+                statement.index = self._new_local(self._facts.name_of(index))
+                self._begin(index, statement.index, inside, inside.start + 1)
+        into.append(statement)
+        again_nodes = conditions.nodes_of(body.outputs[0]) if test.kept is None else set()
+        tail = _Tail(_End.LOOP, values, targets, test.at_end, frozenset(again_nodes))
+        statement.body.extend(self._block(body, inside, tail))
+        inside.end = self._tick()
+        self._end_loop(node, carried, slots, region, [])
+
+    def _end_loop(
+        self, node: Node, carried: list[int], slots: list[Local], region: Region, entries: list[Life]
+    ) -> None:
+        position = self._tick()
+        for life in entries:
+            life.uses.append((region, position))
+        for k, slot in zip(carried, slots, strict=True):
+            self._begin(node.outputs[k], slot, region, position)
+
+    def _is_read(self, parameter: Value, end: Node, own: int) -> bool:
+        """Whether a loop's parameter is read for more than to be handed on unchanged."""
+        return any(use != (end, own) for use in self._facts.uses_of(parameter))
+
+    def _is_endless(self, trips: Value, index: Value) -> bool:
+        return is_constant(trips) and constant_of(trips) == _ENDLESS and not self._facts.uses_of(index)
+
+    def _test(self, node: Node, trips: Value, first: Value, inits: list[Value], yields: list[Value]) -> _Test:
+        body = node.blocks[0]
+        again = self._facts.resolve(body.outputs[0])
+        known = known_bool(again)
+        at_end = None if known is True else Again(again)
+        if not self._is_endless(trips, body.parameters[0]) or known is not None or known_bool(first) is False:
+            return _Test(at_end=at_end)
+        if not is_constant(first):
+            for part, rest in self._conditions.split(again):
+                slots = self._conditions.next_value(first, part, inits, yields)
+                if slots is not None:
+                    return _Test(part, slots, rest)
+        if known_bool(first) is True:
+            return _Test(at_end=at_end)
+        return _Test(kept=again)
+
+
+def _source(value: Value) -> SourceRange | None:
+    return value.node.source if value.node is not None else None
+
+
+def _source_of_end(block: Block) -> SourceRange | None:
+    """Where the end of a block is shown: at what it yields, or at its last node."""
+    for value in block.outputs:
+        if value.node is not None and value.node.block is block and value.node.source is not None:
+            return value.node.source
+    for node in reversed(block.nodes):
+        if node.source is not None:
+            return node.source
+    return block.owner.source if block.owner is not None else None
