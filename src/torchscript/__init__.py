@@ -1,0 +1,49 @@
+"""Torch Script anew: compile PyTorch programs, save them, and run them with or without Python.
+
+    import torchscript as jit          # in place of: from torch import jit
+"""
+
+from typing import Final
+
+from .errors import (
+    ArchiveError,
+    ArgumentError,
+    BackendError,
+    CompileError,
+    Error,
+    IRError,
+    NotSupportedError,
+    SchemaMatchError,
+    TracerWarning,
+    TracingCheckError,
+    TracingError,
+)
+from .runtime.api import (
+    Attribute,
+    annotate,
+    export,
+    fork,
+    ignore,
+    interface,
+    is_scripting,
+    is_tracing,
+    load,
+    save,
+    script,
+    script_if_tracing,
+    script_method,
+    unused,
+    wait,
+)
+from .runtime.api import isinstance_ as isinstance
+from .runtime.function import ScriptFunction
+from .runtime.module import RecursiveScriptModule, ScriptModule, TopLevelTracedModule
+from . import frontend, ir
+
+__all__ = [
+    "ArchiveError", "ArgumentError", "Attribute", "BackendError", "CompileError", "Error", "Final", "IRError",
+    "NotSupportedError", "RecursiveScriptModule", "SchemaMatchError", "ScriptFunction", "ScriptModule",
+    "TopLevelTracedModule", "TracerWarning", "TracingCheckError", "TracingError", "annotate", "export", "fork",
+    "frontend", "ignore", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "save", "script",
+    "script_if_tracing", "script_method", "unused", "wait",
+]  # fmt: skip

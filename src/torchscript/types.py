@@ -392,6 +392,8 @@ class ClassType(Type):
     python_class: type | None = None
     find_method: Callable[[str], Function | None] | None = None
     """Compiles a method on first use; set by the frontend."""
+    runtime_class: type | None = None
+    """The class of this process that runs the compiled methods; set by the runtime."""
 
     def __str__(self) -> str:
         return self.qualified_name

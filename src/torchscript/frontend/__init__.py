@@ -1,1 +1,5 @@
+"""Python source → IR."""
 
+from ..errors import NotSupportedError
+
+__all__ = ["NotSupportedError"]

@@ -342,7 +342,7 @@ class Function:
     a graph calls are found at its `prim::CallFunction` nodes, in the attribute `function`.
     """
 
-    __slots__ = ("docstring", "graph", "python_function", "qualified_name", "schema", "source")
+    __slots__ = ("__weakref__", "docstring", "graph", "python_function", "qualified_name", "schema", "source")
 
     def __init__(
         self,

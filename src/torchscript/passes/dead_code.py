@@ -4,9 +4,9 @@
     %3, %4 = prim::If(%c) …               →      %3 = prim::If(%c) …        where nobody uses %4
     return (%3)                                  return (%3)
 
-A node stays if it writes to something, draws random numbers, or does anything else that can be seen (it prints,
-raises, calls). Outputs of `prim::If` and values carried by `prim::Loop` that nobody uses go, with what computed
-them.
+A node stays if it writes to something, draws random numbers, or does anything else that can be seen: it
+prints, raises, calls. Outputs of `prim::If` and values carried by `prim::Loop` that nobody uses go, with what
+computed them.
 """
 
 from __future__ import annotations

@@ -63,8 +63,9 @@ _OPERATORS = {
 class Level(enum.IntEnum):
     """How well an argument fits; the first three are the rounds in which PyTorch tries overloads.
 
-    EXACT       no conversion of the value (a tuple for a list, one int for `int[2]`, and `[]` count as exact)
-    CONVERTED   Tensor → number, number → int or float, str → Device, varargs → list
+    EXACT       no conversion of the value (a tuple or several arguments for a list, one int for `int[2]`, and `[]`
+                count as exact)
+    CONVERTED   Tensor → number, number → int or float, str → Device
     WIDENING    int → float → complex, which Python does everywhere and PyTorch's compiler nowhere
     TO_TENSOR   number → Tensor
     """
@@ -87,6 +88,7 @@ class Fit:
 EXACT = Fit(Level.EXACT, Conversion.NONE)
 _PENDING = Fit(Level.EXACT, Conversion.RESOLVE_PENDING)
 _BROADCAST = Fit(Level.EXACT, Conversion.BROADCAST)
+_TENSORS = Fit(Level.CONVERTED, Conversion.NONE)
 
 # (actual, formal) → conversion of the value
 _SCALAR_FITS: dict[tuple[type[T.Type], type[T.Type]], Fit] = {
@@ -205,9 +207,9 @@ def _fit_list(formal: T.ListType, actual: T.Type, fixed_size: int | None) -> Fit
         codes = (T.DtypeType, T.IntType)
         if isinstance(actual.element, codes) and isinstance(formal.element, codes):
             return EXACT
-        # a list of tensors may be read where a list of optional tensors is asked for (x[indices])
+        # a list of tensors may be read where one of optional tensors is asked for, if no overload wants the former
         if isinstance(formal.element, T.OptionalType) and formal.element.element == actual.element:
-            return EXACT if isinstance(actual.element, T.TensorType) else None
+            return _TENSORS if isinstance(actual.element, T.TensorType) else None
         return None
     if isinstance(actual, T.TupleType):
         return _fit_elements(

@@ -17,7 +17,7 @@ from ..source import SourceRange
 from .conversion import EXACT, Conversion, Level, fit
 from .model import Argument, Schema
 from .reasons import Refusal, describe_call, describe_refusals
-from .variables import Bindings, has_variables, substitute
+from .variables import Bindings, bind, has_variables, substitute
 
 
 class Typed(Protocol):
@@ -123,7 +123,7 @@ def _make_plan(schema: Schema) -> _Plan:
         bare = argument.type.element if isinstance(argument.type, T.OptionalType) else argument.type
         varargs: T.Type | None = None
         if is_operator and is_last and not argument.kwarg_only and argument.fixed_size is None:
-            if isinstance(bare, T.ListType) and not has_variables(bare) and not schema.is_vararg:
+            if isinstance(bare, T.ListType) and not has_variables(bare) and bare.element != T.ANY:
                 varargs = bare.element
         default = None
         if argument.has_default:
@@ -234,7 +234,7 @@ def _bind(
             if named and slot.name in named:
                 return Refusal("twice", slot.name)
             actual = positional[used]
-            if slot.takes_varargs is not None and limit >= Level.CONVERTED:
+            if slot.takes_varargs is not None:
                 if given - used > 1 or not _is_listlike(actual.type, slot.type):
                     found = _bind_varargs(slot, positional[used:], limit)
                     if found is not None:
@@ -308,7 +308,7 @@ def _bind_varargs(
     """`x.view(2, 3)`: the positional arguments that are left make one list. None where they are no elements."""
     element = slot.takes_varargs
     assert element is not None
-    level = Level.CONVERTED
+    level = Level.EXACT
     conversions: list[Conversion] = []
     for actual in actuals:
         how = fit(element, actual.type, None)
@@ -332,8 +332,6 @@ def _bind_varargs(
 
 def _bound_type(slot: _Slot, actual: T.Type, env: Bindings) -> T.Type | Refusal:
     """The argument's type with its variables bound to fit `actual`."""
-    from .variables import bind
-
     why = bind(slot.type, actual, env)
     if why is not None:
         return Refusal("variable", slot.name, actual, slot.type, why)

@@ -24,6 +24,7 @@ from ...operators.dispatcher import schemas_of
 from ...schema import Argument, Conversion, Matched, Schema, match_overloads
 from ..upgraders import Upgrade, upgrades_for
 from .builder import Builder, kind_of
+from .custom_classes import method_schema
 
 # The functions of Python that archived code calls by name.
 _BUILTINS: dict[str, str] = {
@@ -58,6 +59,8 @@ _CASTS: dict[str, tuple[str, T.Type]] = {
     "complex": ("aten::Complex", T.COMPLEX),
     "str": ("aten::str", T.STRING),
 }
+
+_ANY_OF_KIND: dict[str, T.Type] = {"list": T.ListType(T.ANY), "tuple": T.TupleType(())}
 
 _COMPARISONS = ("aten::eq", "aten::ne", "aten::__is__", "aten::__isnot__")
 
@@ -202,9 +205,7 @@ class Calls(Builder):
             case T.InterfaceType(methods=methods):
                 schema = methods.get(name)
             case T.CustomClassType() as custom:
-                raise self.error(
-                    f"calls of methods of C++ classes ('{name}' of {custom}) are not supported", node
-                )
+                schema = method_schema(custom, name)
             case T.TensorType() if name == "tolist":
                 return [self._to_list(owner, hint, node)]
             case _:
@@ -437,8 +438,24 @@ class Calls(Builder):
         expression, annotation = self._sole_arguments(node, 2)
         value = self.value(expression)
         parts = annotation.elts if isinstance(annotation, ast.Tuple | ast.List) else [annotation]
-        types = [self.annotation(part) for part in parts]
+        types: list[T.Type] = []
+        for part in parts:
+            if isinstance(part, ast.Name) and part.id in _ANY_OF_KIND:
+                types.extend(self._members(value.type, _ANY_OF_KIND[part.id]))
+            else:
+                types.append(self.annotation(part))
+        if not types:
+            return self.constant(False, T.BOOL)
         return self.emit("prim::isinstance", (value,), (T.BOOL,), {"types": types}).output
+
+    def _members(self, type: T.Type, kind: T.Type) -> list[T.Type]:
+        """The lists, or the tuples, among what a value of a type can be: `isinstance(x, (list, tuple))`."""
+        match type:
+            case T.AnyType():
+                return [kind]
+            case T.OptionalType() | T.UnionType():
+                return [m for m in type.contained if isinstance(m, kind.__class__)]
+        return [type] if isinstance(type, kind.__class__) else []
 
     def _getattr(self, node: ast.Call, hint: T.Type | None) -> Value:
         owner, name = self._sole_arguments(node, 2)

@@ -64,9 +64,7 @@ class Definition:
         """The statement that the text is; `line_offset` turns its lines into those of the file."""
         text = f"class _:\n{self.text}" if indented else self.text
         try:
-            tree: ast.Module | ast.ClassDef = compile(
-                text, self.file.source.filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True
-            )
+            tree: ast.Module | ast.ClassDef = ast.parse(text, self.file.source.filename)
         except SyntaxError as error:
             line = (error.lineno or 1) + self.line_offset(indented)
             raise self.file.error(f"line {line} is not in the language of archives: {error.msg}") from None

@@ -43,8 +43,9 @@ class QualifiedNames:
     def __init__(self, on_new: Callable[[Nameable], None] | None = None) -> None:
         self._names: dict[Nameable, str] = {}
         self._taken: set[str] = set()
+        self._classes: set[str] = set()
+        self._namespaces: set[str] = set()
         self._mangled = 0
-        self._types: dict[T.Type, str] = {}
         self.on_use: Callable[[Nameable], None] | None = None
         self._on_new = on_new
 
@@ -52,7 +53,7 @@ class QualifiedNames:
         """The qualified name of a class or function."""
         name = self._names.get(thing)
         if name is None:
-            name = self._unique(sanitized(thing.qualified_name))
+            name = self._choose(thing)
             self._names[thing] = name
             if self._on_new is not None:
                 self._on_new(thing)
@@ -60,15 +61,22 @@ class QualifiedNames:
             self.on_use(thing)
         return name
 
-    def _unique(self, wanted: str) -> str:
-        name = wanted
-        if name in self._taken:
-            prefix, _, base = wanted.rpartition(".")
-            parts = [p for p in prefix.split(".") if not _MANGLE.match(p)]
-            while name in self._taken:
-                name = ".".join([*parts, f"___torch_mangle_{self._mangled}", base])
-                self._mangled += 1
+    def _choose(self, thing: Nameable) -> str:
+        wanted = sanitized(thing.qualified_name)
+        parts = wanted.split(".")
+        for end in range(2, len(parts)):
+            # A reader looks up names from left to right, and finds nothing but attributes behind a class.
+            while end < len(parts) and ".".join(parts[:end]) in self._classes:
+                del parts[end - 1]
+        is_class = isinstance(thing, T.Type)
+        base, mangled = parts.pop(), parts
+        while (name := ".".join([*mangled, base])) in self._taken or (is_class and name in self._namespaces):
+            mangled = [p for p in parts if not _MANGLE.match(p)] + [f"___torch_mangle_{self._mangled}"]
+            self._mangled += 1
         self._taken.add(name)
+        self._namespaces.update(".".join(mangled[:end]) for end in range(1, len(mangled) + 1))
+        if is_class:
+            self._classes.add(name)
         return name
 
     def type(self, type: T.Type) -> str:

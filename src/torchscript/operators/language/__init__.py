@@ -13,7 +13,8 @@ from ...schema import Schema
 from . import archived, dicts, environment, lists, mathematics, numbers, strings, tensors
 from .builtin import Builtin
 
-_TABLES = (lists, strings, numbers, mathematics, dicts, tensors, environment, archived)
+# In this order overloads of one name are tried: lists come late, because several arguments can make one.
+_TABLES = (numbers, mathematics, strings, tensors, environment, dicts, lists, archived)
 
 BUILTINS: dict[str, Builtin] = {
     builtin.schema.key: builtin for table in _TABLES for builtin in table.TABLE

@@ -1,0 +1,525 @@
+"""Calls: of operators, Python functions, modules, methods, classes, closures."""
+
+from __future__ import annotations
+
+import ast
+import types as python_types
+from typing import Any
+
+import torch
+
+from .. import types as T
+from ..operators.resolve import TENSOR_CASTS, operator_name_of, operator_schemas_of, tensor_method
+from ..schema import match_overloads
+from . import builtins, marks
+from .emitter import Emitter, Scope
+from .values import (
+    Attribute,
+    BuiltinMethod,
+    Closure,
+    Dynamic,
+    Iterable,
+    Mapping,
+    Method,
+    Module,
+    Partial,
+    Sequence,
+    Special,
+    Static,
+    Unusable,
+    Val,
+    is_scalar_constant,
+    known_of,
+    type_of,
+)
+
+
+def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    """A call expression."""
+    from . import expressions
+
+    callee = expressions.emit(e, node.func)
+    e.node = node
+    if isinstance(callee, Static):
+        syntactic = builtins.syntactic(callee.object)
+        if syntactic is not None:
+            return syntactic(e, node, hint)
+    positional, named = arguments_of(e, node)
+    e.node = node
+    return call(e, callee, positional, named, hint)
+
+
+def arguments_of(e: Emitter, node: ast.Call) -> tuple[list[Val], dict[str, Val]]:
+    """The arguments of a call, with `*` and `**` spread."""
+    from . import expressions, loops
+
+    positional: list[Val] = []
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            inner = expressions.emit(e, argument.value)
+            items = loops.static_items(e, inner)
+            if items is not None:
+                positional.extend(items)
+                continue
+            if isinstance(type_of(inner), T.ListType):
+                return [_star_list(e, node)], _named(e, node)
+            raise e.error(f"How many arguments '*' stands for is not known while compiling: {inner.describe()}.", argument)
+        val = expressions.emit(e, argument)
+        if isinstance(val, Unusable):
+            raise e.error(val.reason, argument)
+        positional.append(val)
+    return positional, _named(e, node)
+
+
+def _star_list(e: Emitter, node: ast.Call) -> Val:
+    """`f(a, *sizes)` with a run-time list: all positional arguments as one list (`x.view(b, *sizes)`)."""
+    from . import expressions
+
+    display = ast.copy_location(ast.List(node.args, ast.Load()), node)
+    return expressions.emit(e, display)
+
+
+def _named(e: Emitter, node: ast.Call) -> dict[str, Val]:
+    from . import expressions
+
+    named: dict[str, Val] = {}
+    for keyword in node.keywords:
+        val = expressions.emit(e, keyword.value)
+        if keyword.arg is not None:
+            named[keyword.arg] = val
+        elif isinstance(val, Mapping):
+            named.update(val.items)
+        elif isinstance(known := known_of(val), tuple) and known is not None and isinstance(known.object, dict):
+            e.depend(val)
+            named.update({k: e.static(v) for k, v in known.object.items()})
+        else:
+            raise e.error("What '**' stands for is not known while compiling.", keyword.value)
+    return named
+
+
+def call(e: Emitter, callee: Val, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None) -> Val:
+    """Call a value of any kind."""
+    if isinstance(callee, Static):
+        return call_object(e, callee.object, positional, named, hint)
+    if isinstance(callee, Attribute) and callee.type is None and callee.known is not None:
+        return call_object(e, e.depend(callee), positional, named, hint)
+    if isinstance(callee, Module):
+        return call_module(e, callee, positional, named)
+    if isinstance(callee, Method):
+        return call_method(e, callee, positional, named)
+    if isinstance(callee, BuiltinMethod):
+        return call_builtin_method(e, callee.owner, callee.name, positional, named)
+    if isinstance(callee, Closure):
+        return call_closure(e, callee, positional, named)
+    if isinstance(callee, Partial):
+        return call(e, callee.callee, [*callee.positional, *positional], {**callee.named, **named}, hint)
+    if isinstance(callee, Special):
+        return callee.handler(e, e.node, positional, named)
+    type = type_of(callee)
+    if isinstance(type, T.ClassType):
+        return call_class_method(e, callee, "__call__", positional, named)
+    if isinstance(type, T.InterfaceType):
+        return call_builtin_method(e, callee, "forward", positional, named)
+    if isinstance(callee, Unusable):
+        raise e.error(callee.reason)
+    raise e.error(f"{callee.describe().capitalize()} cannot be called.")
+
+
+def call_object(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None) -> Val:
+    """Call a Python object that is known."""
+    from .. import runtime
+
+    special = builtins.special(obj)
+    if special is not None:
+        return special(e, positional, named, hint)
+    compiled = runtime.compiled_function_of(obj)
+    if compiled is not None:
+        return _call_compiled(e, compiled, positional, named)
+    name = operator_name_of(obj)
+    if name is not None:
+        return call_torch(e, obj, name, positional, named)
+    choice = marks.boolean_dispatch_of(obj)
+    if choice is not None:
+        return _dispatch(e, choice, positional, named, hint)
+    if isinstance(obj, type):
+        from . import classes
+
+        return classes.construct(e, obj, positional, named)
+    if isinstance(obj, python_types.FunctionType):
+        return e.program.call_function(e, obj, positional, named)
+    if isinstance(obj, python_types.MethodType):
+        owner = obj.__self__
+        return call(e, e.static(obj.__func__), [e.static(owner), *positional], named, hint)
+    if isinstance(obj, torch.nn.Module):
+        return call_module(e, Module(obj, e.program.spec_of(obj), None, ()), positional, named)
+    original = marks.unwrap(obj)
+    if original is not obj:
+        return call(e, e.static(original), positional, named, hint)
+    folded = _fold_call(e, obj, positional, named)
+    if folded is not None:
+        return folded
+    return e.program.call_function(e, obj, positional, named)
+
+
+def _fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """A call of a builtin on known scalars, evaluated now."""
+    if getattr(obj, "__module__", None) not in ("builtins", "math", "operator", "itertools", None):
+        return None
+    known = [known_of(v) for v in [*positional, *named.values()]]
+    if any(k is None or not is_scalar_constant(k.object) for k in known):
+        return None
+    values = [e.depend(v) for v in positional]
+    keywords = {k: e.depend(v) for k, v in named.items()}
+    try:
+        return e.static(obj(*values, **keywords))
+    except Exception:
+        return None
+
+
+def _call_compiled(e: Emitter, function: Any, positional: list[Val], named: dict[str, Val]) -> Val:
+    """Call a function that was compiled before (a ScriptFunction, a traced function)."""
+    matched = match_overloads([function.schema], positional, named, where=e.where(), display_name=function.name)
+    arguments = [e._bound(b) for b in matched.bindings]
+    return e.program.emit_compiled_call(e, function, arguments, None)
+
+
+def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+    """Call a function of PyTorch that is an operator."""
+    from . import expressions
+
+    display = getattr(obj, "__name__", name)
+    named = {k: v for k, v in named.items() if not (k == "out" and _is_none(v))}
+    handler = builtins.TORCH_HANDLERS.get(name)
+    if handler is not None:
+        found = handler(e, positional, named)
+        if found is not None:
+            return found
+    folded = _fold_math(e, obj, positional, named)
+    if folded is not None:
+        return folded
+    schemas = operator_schemas_of(obj) or ()
+    positional, named = _tensor_lists(e, positional), dict(zip(named, _tensor_lists(e, list(named.values())), strict=True))
+    _require_data(e, display, [*positional, *named.values()])
+    result = e.emit_matched(match_overloads(schemas, positional, named, where=e.where(), display_name=display))
+    if isinstance(result, Dynamic) and getattr(obj, "__module__", None) == "math":
+        known = expressions.fold(e, obj, *positional) if not named else None
+        if known is not None:
+            return Dynamic(result.value, known)
+    return result
+
+
+def _fold_math(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    if getattr(obj, "__module__", None) not in ("math", "cmath") or named:
+        return None
+    if all(isinstance(v, Static) and not v.known.dependencies for v in positional):
+        return _fold_call(e, obj, positional, named)
+    return None
+
+
+def _tensor_lists(e: Emitter, values: list[Val]) -> list[Val]:
+    """Lists with known parts, made into lists where they are data."""
+    return [Dynamic(e.build_list(v.items)) if isinstance(v, Sequence) and v.is_list and _uniform(v) else v for v in values]
+
+
+def _uniform(val: Sequence) -> bool:
+    types = [type_of(i) for i in val.items]
+    return bool(types) and all(t is not None for t in types) and not any(isinstance(i, Module) for i in val.items) and (
+        len({str(t) for t in types}) == 1 or type_of(val) is not None
+    )
+
+
+def _require_data(e: Emitter, display: str, values: list[Val]) -> None:
+    for val in values:
+        if type_of(val) is None:
+            if isinstance(val, Unusable):
+                raise e.error(val.reason)
+            if isinstance(val, Sequence | Attribute):
+                e.materialize(val)
+            raise e.error(f"{val.describe().capitalize()} cannot be passed to '{display}'.")
+
+
+def _is_none(val: Val) -> bool:
+    return isinstance(val, Static) and val.object is None
+
+
+def _dispatch(e: Emitter, choice: dict[str, Any], positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`boolean_dispatch`: one of two functions, by a flag that must be known."""
+    flag: Val | None = named.get(choice["arg_name"])
+    if flag is None and len(positional) > choice["arg_index"]:
+        flag = positional[choice["arg_index"]]
+    if flag is None:
+        value = choice["default"]
+    else:
+        if known_of(flag) is None:
+            raise e.error(f"The argument '{choice['arg_name']}' must be known while compiling: it decides what is returned.")
+        value = e.depend(flag)
+    return e.program.call_function(e, choice["if_true" if value else "if_false"], positional, named)
+
+
+def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict[str, Val]) -> Val:
+    """A call of a function that is defined inside the function being compiled: compiled in place."""
+    from . import expressions
+
+    args = callee.tree.args
+    defaults = tuple(expressions.emit(callee.emitter, d) for d in args.defaults)
+    by_name = {
+        a.arg: expressions.emit(callee.emitter, d)
+        for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if d is not None
+    }
+    source = _ClosureSource(callee)
+    display = getattr(callee.tree, "name", "lambda")
+    bound = e.program.bind(e, source, (defaults, by_name), positional, named, display)
+    return e.program.inline(e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope)
+
+
+def _ClosureSource(callee: Closure) -> Any:  # noqa: N802  # makes a FunctionSource
+    from .sources import FunctionSource
+
+    own = callee.source
+    return FunctionSource(callee.tree, own.source, getattr(callee.tree, "name", "lambda"), own.names, own.globals)
+
+
+# -- modules -------------------------------------------------------------------------------------------------
+
+
+def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    """`module(x)`: its forward, with its hooks."""
+    module = callee.module
+    if isinstance(getattr(module, "_ts_class", None), T.ClassType):
+        return _call_compiled_method(e, callee, "forward", positional, named)
+    from . import subscripts
+
+    cls = type(module)
+    own_call = subscripts.getattr_static(cls, "__call__")
+    if own_call is not torch.nn.Module.__dict__["__call__"]:
+        return call_method(e, Method(callee, "__call__", own_call), positional, named)
+    for hook in module._forward_pre_hooks.values():
+        if id(hook) in _SKIPPED_HOOKS:
+            continue
+        result = call(e, e.static(hook), [callee, Sequence(positional)], {})
+        if not _is_none(result):
+            positional = result.items if isinstance(result, Sequence) else [result]
+    forward = module.__dict__.get("forward")
+    if forward is None:
+        try:
+            found = subscripts.getattr_static(cls, "forward")
+        except AttributeError:
+            raise e.error(f"The module '{cls.__qualname__}' has no forward.") from None
+        if found is torch.nn.Module.__dict__.get("forward"):
+            raise e.error(f"The module '{cls.__qualname__}' has no forward, so it cannot be called.")
+        output = call_method(e, Method(callee, "forward", found), positional, named)
+    else:
+        output = call(e, e.static(forward), positional, named)
+    for hook in module._forward_hooks.values():
+        result = call(e, e.static(hook), [callee, Sequence(positional), output], {})
+        if not _is_none(result):
+            output = result
+    return output
+
+
+_SKIPPED_HOOKS: set[int] = set()
+
+
+def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[str, Val]) -> Val:
+    """A method of a module."""
+    owner = callee.owner
+    if isinstance(getattr(owner.module, "_ts_class", None), T.ClassType) and owner.spec.cls.method(callee.name) is not None:
+        return _call_compiled_method(e, owner, callee.name, positional, named)
+    owner = adopt(e, owner)
+    function = callee.function
+    if isinstance(function, staticmethod | classmethod):
+        function = function.__func__
+    return e.program.call_function(e, function, positional, named, owner=owner, name=callee.name)
+
+
+def adopt(e: Emitter, owner: Module) -> Module:
+    """A module that is not reached through self (it is in a plain list, say), found below self after all."""
+    if owner.value is not None or owner.parent is not None or e.self_module is None:
+        return owner
+    root = e.self_module
+    for path, module in root.module.named_modules():
+        if module is owner.module and path:
+            val: Val = root
+            for part in path.split("."):
+                assert isinstance(val, Module)
+                val = e.program.submodule(e, val, part)
+            assert isinstance(val, Module)
+            return val
+    return owner
+
+
+def _call_compiled_method(e: Emitter, owner: Module, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+    function = owner.spec.cls.method(name)
+    if function is None:
+        raise e.error(f"The compiled module '{owner.spec.cls.qualified_name}' has no method '{name}'.")
+    matched = match_overloads(
+        [function.schema], [owner, *positional], named, where=e.where(), display_name=name
+    )
+    arguments = [e._bound(b) for b in matched.bindings[1:]]
+    return e.program.emit_compiled_call(e, function, arguments, owner)
+
+
+# -- methods of values -----------------------------------------------------------------------------------------
+
+
+def call_class_method(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+    """A method of an instance of a script class."""
+    type = type_of(owner)
+    assert isinstance(type, T.ClassType)
+    function = e.program.class_method(type, name)
+    if function is None:
+        raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no method '{name}'.")
+    matched = match_overloads([function.schema], [owner, *positional], named, where=e.where(), display_name=name)
+    arguments = [e._bound(b) for b in matched.bindings]
+    result = function.schema.return_type
+    node = e.emit("prim::CallMethod", arguments, [result], {"name": function.name})
+    return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
+
+
+def call_builtin_method(
+    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
+) -> Val:
+    """A method of a tensor, string, list, dict, tuple, future."""
+    type = type_of(owner)
+    folded = _fold_method(e, owner, name, positional, named)
+    if folded is not None:
+        return folded
+    if isinstance(owner, Mapping):
+        return _mapping_method(e, owner, name, positional)
+    if isinstance(type, T.OptionalType):
+        raise e.error(
+            f"'.{name}' cannot be called on a value that may be None ({type.annotation()}).", None,
+            "Check it first with 'if … is not None' or 'assert … is not None'.",
+        )
+    if isinstance(type, T.ClassType):
+        return call_class_method(e, owner, name, positional, named)
+    if isinstance(type, T.InterfaceType):
+        schema = type.methods[name]
+        matched = match_overloads([schema], [owner, *positional], named, where=e.where(), display_name=name)
+        arguments = [e._bound(b) for b in matched.bindings]
+        node = e.emit("prim::CallMethod", arguments, [schema.return_type], {"name": name})
+        return Dynamic(node.output)
+    if isinstance(type, T.TensorType):
+        return _tensor_call(e, owner, name, positional, named)
+    if isinstance(type, T.StringType) and name == "format":
+        template = known_of(owner)
+        if template is not None:
+            return format_values(e, e.depend(owner), positional, named)
+    if isinstance(owner, Sequence):
+        owner = Dynamic(e.build_list(owner.items)) if not owner.is_list or _uniform(owner) else owner
+    special = builtins.METHOD_HANDLERS.get((_kind(type), name))
+    if special is not None:
+        return special(e, owner, positional, named)
+    return e.call_operator(f"aten::{name}", [owner, *positional], named, name)
+
+
+def _kind(type: T.Type | None) -> str:
+    kinds: list[tuple[Any, str]] = [
+        (T.ListType, "list"), (T.DictType, "dict"), (T.StringType, "str"), (T.TupleType, "tuple"), (T.FutureType, "future"),
+    ]
+    return next((k for c, k in kinds if isinstance(type, c)), "")
+
+
+def _fold_method(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """A method of a known string, number, tuple or plain object, evaluated now."""
+    known = known_of(owner)
+    if known is None or isinstance(known.object, torch.Tensor):
+        return None
+    obj = known.object
+    is_container = isinstance(obj, dict | list | set | frozenset) and (isinstance(owner, Static | Attribute) and owner.type is None)
+    if not (is_scalar_constant(obj) or is_container):
+        return None
+    if is_container and name in ("items", "values", "keys") and isinstance(obj, dict):
+        e.depend(owner)
+        pairs = {"items": list(obj.items()), "keys": list(obj), "values": list(obj.values())}[name]
+        return Sequence([e.static(p, known.dependencies) for p in pairs], is_list=True)
+    arguments = [known_of(v) for v in [*positional, *named.values()]]
+    if any(a is None for a in arguments):
+        return None
+    method = getattr(obj, name, None)
+    if method is None or is_container and name not in ("get", "index", "count", "copy"):
+        return None
+    values = [e.depend(v) for v in positional]
+    keywords = {k: e.depend(v) for k, v in named.items()}
+    try:
+        return e.static(method(*values, **keywords), known.dependencies)
+    except Exception:
+        return None
+
+
+def _mapping_method(e: Emitter, owner: Mapping, name: str, positional: list[Val]) -> Val:
+    if name == "items":
+        return Sequence([Sequence([e.static(k), v]) for k, v in owner.items.items()], is_list=True)
+    if name == "keys":
+        return Sequence([e.static(k) for k in owner.items], is_list=True)
+    if name == "values":
+        return Sequence(list(owner.items.values()), is_list=True)
+    if name in ("get", "pop") and positional:
+        key = e.depend(positional[0])
+        default = positional[1] if len(positional) > 1 else e.none()
+        return owner.items.pop(key, default) if name == "pop" else owner.items.get(key, default)
+    raise e.error(f"'{name}' of a dict whose values are not data cannot be compiled.")
+
+
+def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+    """A method of a tensor."""
+    handler = builtins.TENSOR_HANDLERS.get(name)
+    if handler is not None:
+        found = handler(e, owner, positional, named)
+        if found is not None:
+            return found
+    if name in TENSOR_CASTS and all(k in ("memory_format",) for k in named):
+        return e.call_operator("aten::to", [owner, e.static(TENSOR_CASTS[name])], named, name)
+    operator = tensor_method(name)
+    if operator is None:
+        method = getattr(torch.Tensor, name, None)
+        if isinstance(method, python_types.FunctionType):
+            return e.program.call_function(e, method, [owner, *positional], named)
+        import difflib
+
+        close = difflib.get_close_matches(name, dir(torch.Tensor), 1)
+        notes = (f"Did you mean '{close[0]}'?",) if close else ()
+        raise e.error(f"A Tensor has no method or attribute '{name}'.", None, *notes)
+    positional = _tensor_lists(e, positional)
+    _require_data(e, name, [*positional, *named.values()])
+    return e.call_operator(operator, [owner, *positional], named, name)
+
+
+def format_values(e: Emitter, template: str, positional: list[Val], named: dict[str, Val] | None = None) -> Val:
+    """`template.format(…)`: fields that are known or have a format specification are put in now where possible."""
+    import string
+
+    named = named or {}
+    pieces, arguments = "", []
+    automatic = 0
+    for text, field, spec, conversion in string.Formatter().parse(template):
+        pieces += text.replace("{", "{{").replace("}", "}}")
+        if field is None:
+            continue
+        if field == "":
+            val, automatic = positional[automatic], automatic + 1
+        elif field.isdigit():
+            val = positional[int(field)]
+        elif field in named:
+            val = named[field]
+        else:
+            raise e.unsupported(f"The format field '{{{field}}}' cannot be compiled.")
+        known = known_of(val)
+        if known is not None and is_scalar_constant(known.object):
+            shown = format(e.depend(val), spec or "") if not conversion else repr(e.depend(val))
+            pieces += shown.replace("{", "{{").replace("}", "}}")
+            continue
+        if spec or conversion:
+            raise e.unsupported("A format specification cannot be compiled for a run-time value.", None, "Leave out what is behind ':'.")
+        if type_of(val) is None:
+            pieces += val.describe()
+            continue
+        pieces += "{}"
+        arguments.append(val)
+    if not arguments:
+        return e.static(pieces.replace("{{", "{").replace("}}", "}"))
+    return e.call_operator("aten::format", [e.static(pieces), *arguments], {}, "format")
+
+
+__all__ = ["Iterable", "Scope", "Special", "call", "call_class_method", "call_method", "emit_call", "format_values"]

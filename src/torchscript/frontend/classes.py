@@ -1,0 +1,225 @@
+"""Classes of users: NamedTuples, enums, script classes, interfaces; constructing their instances."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import types as python_types
+import typing
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .. import types as T
+from ..errors import CompileError
+from ..ir.graph import Function, Graph
+from ..schema import Argument, Schema
+from ..schema.model import NO_DEFAULT
+from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
+from .emitter import Emitter
+from .sources import function_source
+from .values import Dynamic, Sequence, Static, Val, known_of, type_of
+
+if TYPE_CHECKING:
+    from .program import Program
+
+
+def class_type(program: Program, cls: type) -> T.Type | None:
+    """The static type of instances of a Python class; None where there can be none."""
+    found = program.class_types.get(cls)
+    if found is not None:
+        return found
+    made: T.Type | None = None
+    if is_named_tuple(cls):
+        made = _named_tuple(program, cls)
+    elif issubclass(cls, enum.Enum):
+        made = _enum(program, cls)
+    elif issubclass(cls, torch.nn.Module) or issubclass(cls, BaseException):
+        return None
+    elif cls.__module__ in ("builtins", "typing", "numpy") or cls.__module__.partition(".")[0] in ("torch", "numpy"):
+        return None
+    elif isinstance(cls, type) and cls.__init__ is not object.__init__ or _has_marks(cls):
+        made = _script_class(program, cls)
+    if made is not None:
+        program.class_types[cls] = made
+    return made
+
+
+def _has_marks(cls: type) -> bool:
+    return "_torchscript_class" in vars(cls)
+
+
+def _named_tuple(program: Program, cls: Any) -> T.Type:
+    annotations = typing.get_type_hints(cls) if hasattr(cls, "__annotations__") else {}
+    elements: list[T.Type] = []
+    for name in cls._fields:
+        annotation = annotations.get(name, torch.Tensor)
+        elements.append(program.resolver.type_of_annotation(annotation))
+    defaults = tuple(getattr(cls, "_field_defaults", {}).items())
+    return T.NamedTupleType(
+        tuple(elements), program.unique_name(qualified_name(cls)), tuple(cls._fields), defaults, cls
+    )
+
+
+def _enum(program: Program, cls: type[enum.Enum]) -> T.Type | None:
+    members = tuple((m.name, m.value) for m in cls)
+    common: T.Type | None = None
+    for _, value in members:
+        own = program.type_of_object(value)
+        common = own if common is None else (T.unify(common, own) if own is not None else None)
+        if common is None:
+            return None
+    return T.EnumType(program.unique_name(qualified_name(cls)), common or T.INT, members, cls)
+
+
+def _script_class(program: Program, cls: type) -> T.Type | None:
+    """A class whose methods are compiled when they are first called; __init__ says what its attributes are."""
+    made = T.ClassType(program.unique_name(qualified_name(cls)), python_class=cls)
+    program.class_types[cls] = made
+    for base in reversed(cls.__mro__):
+        for name, annotation in base.__dict__.get("__annotations__", {}).items():
+            names = names_in_scope(vars(inspect.getmodule(base) or torch), {cls.__name__: cls})
+            try:
+                if isinstance(annotation, str):
+                    type_ = program.resolver.evaluate(annotation, names, None)[0]
+                else:
+                    type_ = program.resolver.type_of_annotation(annotation)
+            except NotATypeError:
+                continue
+            made.attributes[name] = T.ClassAttribute(type_)
+    return made
+
+
+def method_of(program: Program, cls: T.ClassType, name: str) -> Function | None:
+    """A method of a script class, compiled at first use."""
+    found = cls.methods.get(name)
+    if found is not None or cls.python_class is None or cls.is_module:
+        return found
+    raw: Any = None
+    for base in cls.python_class.__mro__:
+        if name in vars(base):
+            raw = vars(base)[name]
+            break
+    if isinstance(raw, property):
+        raw = raw.fget
+    if isinstance(raw, staticmethod):
+        raw = raw.__func__
+    if not isinstance(raw, python_types.FunctionType):
+        return None
+    if name != "__init__":
+        method_of(program, cls, "__init__")  # the attributes come first
+    return _compile_method(program, cls, name, raw)
+
+
+def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any) -> Function:
+    source = function_source(function)
+    declared = program.declared_types(source)
+    key = (cls, name)
+    if key in program.in_progress:
+        raise CompileError(f"'{name}' calls itself; a recursive function cannot be compiled.", source.span(source.tree))
+    program.in_progress.add(key)
+    graph = Graph(name)
+    e = Emitter(program, source, graph)
+    e.return_type = declared.get("return")
+    e.owner_class = cls.python_class
+    e.initializing = cls if name == "__init__" else None
+    arguments: list[Argument] = []
+    try:
+        for index, parameter in enumerate(inspect.signature(function).parameters.values()):
+            default: Any = parameter.default if parameter.default is not inspect.Parameter.empty else NO_DEFAULT
+            if index == 0:
+                type_: T.Type = cls
+            elif parameter.name in declared:
+                type_ = declared[parameter.name]
+            elif default is not NO_DEFAULT and default is not None:
+                type_ = program.type_of_object(default) or T.TENSOR
+            else:
+                type_ = T.optional(T.TENSOR) if default is None else T.TENSOR
+            value = graph.block.add_parameter(type_, parameter.name)
+            arguments.append(Argument(parameter.name, type_, default))
+            e.scope.set(parameter.name, Dynamic(value))
+        result = program.run_body(e, source.tree)
+        graph.block.add_output(program._result(e, result, declared))
+    finally:
+        program.in_progress.discard(key)
+    from .program import finish
+
+    finish(graph)
+    qualified = f"{cls.qualified_name}.{name}"
+    schema = Schema(qualified, "", tuple(arguments), (Argument("", graph.outputs[0].type),))
+    compiled = Function(qualified, graph, schema, python_function=function, source=source.span(source.tree))
+    cls.methods[name] = compiled
+    return compiled
+
+
+def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) -> Val:
+    """`Cls(…)`."""
+    from . import calls
+    from .expressions import RaisedException
+
+    if isinstance(cls, type) and issubclass(cls, BaseException):
+        message = positional[0] if positional else e.static("")
+        if not isinstance(type_of(message), T.StringType):
+            message = Dynamic(e.call("aten::str", [message])) if type_of(message) is not None else e.static("")
+        return RaisedException(cls, message)
+    if is_named_tuple(cls):
+        return _construct_named_tuple(e, cls, positional, named)
+    if issubclass(cls, enum.Enum):
+        known = known_of(positional[0])
+        if known is not None:
+            return e.static(cls(e.depend(positional[0])))
+        raise e.unsupported(f"'{cls.__qualname__}(…)' of a run-time value cannot be compiled.")
+    if issubclass(cls, torch.nn.Module):
+        raise e.unsupported(
+            f"The module '{cls.__qualname__}' cannot be created in compiled code.", None,
+            "Create it in __init__ and call it here.",
+        )
+    if issubclass(cls, torch.autograd.Function):
+        raise e.unsupported("An autograd.Function cannot be constructed.")
+    type = e.program.class_type(cls)
+    if not isinstance(type, T.ClassType):
+        raise e.outside(f"The class '{cls.__qualname__}' cannot be used in compiled code.")
+    init = e.program.class_method(type, "__init__")
+    value = e.emit("prim::CreateObject", [], [type]).output
+    result = Dynamic(value)
+    if init is not None:
+        calls.call_class_method(e, result, "__init__", positional, named)
+    return result
+
+
+def _construct_named_tuple(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) -> Val:
+    type = e.program.class_type(cls)
+    assert isinstance(type, T.NamedTupleType)
+    values = dict(zip(type.field_names, positional, strict=False))
+    values.update(named)
+    defaults = dict(type.field_defaults)
+    items: list[Val] = []
+    for name, element in zip(type.field_names, type.elements, strict=True):
+        if name in values:
+            items.append(Dynamic(e.coerce(values[name], element, None, f"the field '{name}'")))
+        elif name in defaults:
+            items.append(e.static(defaults[name]))
+        else:
+            raise e.error(f"'{cls.__qualname__}' is made without '{name}'.")
+    unknown = set(named) - set(type.field_names)
+    if unknown or len(positional) > len(type.field_names):
+        raise e.error(f"'{cls.__qualname__}' has the fields {', '.join(type.field_names)}.")
+    return Sequence(items, named=type)
+
+
+def gradient_mode(program: Program, name: str) -> T.ClassType:
+    """The class of `torch.no_grad()` objects as archives hold it, with Python's own class at run time."""
+    from . import gradient_modes
+
+    python = getattr(gradient_modes, name)
+    cls = T.ClassType(
+        program.unique_name(f"__torch__.torch.autograd.grad_mode.{name}"),
+        attributes={"prev": T.ClassAttribute(T.BOOL)},
+        python_class=python,
+    )
+    for method in ("__init__", "__enter__", "__exit__"):
+        _compile_method(program, cls, method, getattr(python, method))
+    return cls
+
+
+_ = Static

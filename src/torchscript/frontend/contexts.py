@@ -1,0 +1,80 @@
+"""`with` statements."""
+
+from __future__ import annotations
+
+import ast
+
+import torch
+
+from .. import types as T
+from . import expressions
+from .control import Outcome
+from .emitter import Emitter
+from .values import Dynamic, Static, Val, type_of
+
+
+class Manager(Val):
+    """A context manager of PyTorch that the compiler knows: switches with an effect only on how operators run."""
+
+    __slots__ = ("cls", "positional")
+
+    def __init__(self, cls: type, positional: list[Val]) -> None:
+        self.cls = cls
+        self.positional = positional
+
+
+GRADIENT_MODES = {torch.no_grad: False, torch.enable_grad: True, torch.inference_mode: False}
+TRANSPARENT = (torch.autograd.profiler.record_function, torch.autocast, torch.cuda.amp.autocast)
+
+
+def emit_with(e: Emitter, node: ast.With, index: int) -> Outcome:
+    """Enter the managers from `index` on, run the body, leave them."""
+    from . import statements
+
+    if index == len(node.items):
+        return statements.run_body(e, node.body)
+    item = node.items[index]
+    manager = expressions.emit(e, item.context_expr)
+    e.node = node
+    if isinstance(manager, Manager):
+        return _gradient_mode(e, node, index, manager)
+    if isinstance(manager, Static) and isinstance(manager.object, torch.no_grad | torch.enable_grad):
+        return _gradient_mode(e, node, index, Manager(type(manager.object), []))
+    type_ = type_of(manager)
+    if isinstance(type_, T.ClassType):
+        value = e.materialize(manager)
+        entered = e.emit("prim::Enter", [value], [_enter_type(e, type_)]).output
+        if item.optional_vars is not None:
+            statements.assign(e, item.optional_vars, Dynamic(entered))
+        outcome = _inside(e, node, index)
+        e.emit("prim::Exit", [value, *(e.constant(None, T.NONE) for _ in range(3))], [T.NONE])
+        return outcome
+    raise e.unsupported(f"{manager.describe().capitalize()} cannot be used in 'with'.", item.context_expr)
+
+
+def _enter_type(e: Emitter, cls: T.ClassType) -> T.Type:
+    method = e.program.class_method(cls, "__enter__")
+    if method is None:
+        raise e.error(f"The class '{cls.qualified_name}' has no __enter__.")
+    return method.schema.return_type
+
+
+def _inside(e: Emitter, node: ast.With, index: int) -> Outcome:
+    saved, taken = e.pending_rest, e.rest_taken
+    e.pending_rest = ()
+    outcome = emit_with(e, node, index + 1)
+    e.pending_rest, e.rest_taken = saved, taken
+    return outcome
+
+
+def _gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> Outcome:
+    """`torch.no_grad()` and its like: an object of PyTorch's that both back ends know by its class."""
+    if manager.cls not in GRADIENT_MODES:
+        return _inside(e, node, index)
+    name = "no_grad" if not GRADIENT_MODES[manager.cls] else "enable_grad"
+    cls = e.program.gradient_mode(name)
+    value = e.emit("prim::CreateObject", [], [cls]).output
+    e.emit("prim::Enter", [value], [T.NONE])
+    outcome = _inside(e, node, index)
+    e.emit("prim::Exit", [value, *(e.constant(None, T.NONE) for _ in range(3))], [T.NONE])
+    return outcome

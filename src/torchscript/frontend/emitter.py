@@ -1,0 +1,543 @@
+"""The state of compiling one function, and what every part of the frontend needs: errors, constants, operators."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .. import types as T
+from ..errors import CompileError, NotSupportedError
+from ..ir.graph import Block, Graph, Node, Value
+from ..operators.dispatcher import schemas_of
+from ..schema import NO_DEFAULT, Argument, Binding, Conversion, Matched, match_overloads
+from ..source import SourceRange
+from .sources import FunctionSource
+from .values import (
+    Attribute,
+    Dependencies,
+    Dynamic,
+    Known,
+    Mapping,
+    Module,
+    Sequence,
+    Static,
+    Unusable,
+    Val,
+    known_of,
+    type_of,
+)
+
+if TYPE_CHECKING:
+    from .program import Program
+
+
+class Scope:
+    """The variables that are visible at a point; a branch writes into a child of the scope around it."""
+
+    __slots__ = ("names", "parent")
+
+    def __init__(self, parent: Scope | None = None) -> None:
+        self.names: dict[str, Val] = {}
+        self.parent = parent
+
+    def get(self, name: str) -> Val | None:
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def set(self, name: str, val: Val) -> None:
+        self.names[name] = val
+
+
+class NeedsUnrolling(NotSupportedError):
+    """Something must be known while compiling that a loop makes variable; a loop with known bounds then unrolls."""
+
+
+class OutsideLanguageError(NotSupportedError):
+    """A function does what only Python can do (an import, numpy, no source): it stays a Python call."""
+
+
+class Emitter:
+    """Compiles one function: walks its tree and appends nodes to `block`.
+
+    An inlined call is a second emitter on the same graph, with its own scope and source.
+    """
+
+    def __init__(self, program: Program, source: FunctionSource, graph: Graph, scope: Scope | None = None) -> None:
+        self.program = program
+        self.source = source
+        self.graph = graph
+        self.block: Block = graph.block
+        self.scope = scope if scope is not None else Scope()
+        self.self_module: Module | None = None
+        self.return_type: T.Type | None = None
+        self.node: ast.AST = source.tree
+        self.call_site: SourceRange | None = None  # of an inlined call from another file
+        self.no_python_calls = False
+        self.initializing: T.ClassType | None = None  # the script class whose __init__ this is
+        self.owner_class: type | None = None  # the class whose body holds the function, for super()
+        self.depth = 0
+        self.declared: dict[str, T.Type] = {}  # annotated local variables
+        self.pending_rest: Any = ()  # the steps after the current one (control.run_steps)
+        self.rest_taken = False
+
+    # -- positions and errors ------------------------------------------------------------------------------
+
+    def where(self, node: ast.AST | None = None) -> SourceRange:
+        """The user's span for an error."""
+        return self.source.span(node if node is not None else self.node)
+
+    @property
+    def here(self) -> SourceRange:
+        """The span that new nodes carry."""
+        return self.call_site if self.call_site is not None else self.source.span(self.node)
+
+    def error(self, message: str, node: ast.AST | None = None, *notes: str) -> CompileError:
+        return CompileError(message, self.where(node), notes=notes)
+
+    def unsupported(self, message: str, node: ast.AST | None = None, *notes: str) -> NotSupportedError:
+        return NotSupportedError(message, self.where(node), notes=notes)
+
+    def outside(self, message: str, node: ast.AST | None = None, *notes: str) -> OutsideLanguageError:
+        """The function uses Python that stays Python: its caller may call it as it is."""
+        return OutsideLanguageError(message, self.where(node), notes=notes)
+
+    def emit_path(self, path: str) -> Val:
+        """The value of an attribute path such as `self.a.b`."""
+        from . import expressions
+
+        tree = ast.parse(path, mode="eval").body
+        for inner in ast.walk(tree):
+            ast.copy_location(inner, self.node)
+        return expressions.emit(self, tree)
+
+    def needs_unrolling(self, message: str, node: ast.AST | None = None) -> NeedsUnrolling:
+        return NeedsUnrolling(message, self.where(node))
+
+    # -- values ----------------------------------------------------------------------------------------------
+
+    def static(self, obj: Any, dependencies: Dependencies = ()) -> Val:
+        """The compile-time value for a Python object."""
+        return self.program.static(obj, dependencies)
+
+    def none(self) -> Val:
+        return Static(None, T.NONE)
+
+    def constant(self, obj: Any, type: T.Type) -> Value:
+        """A `prim::Constant` for `obj`; lists and dicts are built, since a program may change them."""
+        if isinstance(obj, list):
+            element = type.contained[0] if isinstance(type, T.ListType) else T.TENSOR
+            items = [self.constant(o, self._element_type(o, element)) for o in obj]
+            return self.emit("prim::ListConstruct", items, [T.ListType(element)]).output
+        if isinstance(obj, dict):
+            assert isinstance(type, T.DictType)
+            parts: list[Value] = []
+            for key, value in obj.items():
+                parts.append(self.constant(key, type.key))
+                parts.append(self.constant(value, self._element_type(value, type.value)))
+            return self.emit("prim::DictConstruct", parts, [type]).output
+        if isinstance(obj, tuple) and not isinstance(obj, torch.Size):
+            assert isinstance(type, T.TupleType)
+            items = [self.constant(o, t) for o, t in zip(obj, type.elements, strict=True)]
+            return self.emit("prim::TupleConstruct", items, [type]).output
+        if isinstance(obj, torch.Size):
+            return self.constant(list(obj), T.ListType(T.INT))
+        if obj is None and not isinstance(type, T.NoneType):
+            type = T.NONE
+        return self.block.constant(obj, type, self.here)
+
+    def _element_type(self, obj: Any, declared: T.Type) -> T.Type:
+        own = self.program.type_of_object(obj)
+        return own if own is not None and own.is_subtype_of(declared) else declared
+
+    def materialize(self, val: Val, node: ast.AST | None = None) -> Value:
+        """The SSA value of `val`, emitted where needed; an error where `val` is not first-class."""
+        if isinstance(val, Dynamic):
+            return val.value
+        if isinstance(val, Static) and val.type is not None:
+            for dependency in val.known.dependencies:
+                dependency.spec.depend(dependency.path, dependency.value)
+            return self.constant(val.object, val.type)
+        if isinstance(val, Attribute):
+            if val.type is not None:
+                owner = self.module_value(val.owner, node)
+                out = self.emit("prim::GetAttr", [owner], [val.type], {"name": val.name}).output
+                return out
+            raise self.error(
+                f"The attribute '{val.name}' holds {describe_object(val.known)}, which is not a type of the language.",
+                node,
+            )
+        if isinstance(val, Sequence):
+            return self.materialize_sequence(val, node)
+        if isinstance(val, Module):
+            return self.module_value(val, node)
+        if isinstance(val, Mapping):
+            items = [p for k, v in val.items.items() for p in (self.static(k), v)]
+            return self.build_dict(items, node)
+        if isinstance(val, Unusable):
+            raise self.error(val.reason, node)
+        raise self.error(f"{_capital(val.describe())} cannot be used as a value here.", node)
+
+    def materialize_sequence(self, val: Sequence, node: ast.AST | None = None) -> Value:
+        if val.is_list:
+            return self.build_list(val.items, node)
+        items = [self.materialize(item, node) for item in val.items]
+        type = val.named if val.named is not None else T.TupleType(tuple(v.type for v in items))
+        return self.emit("prim::TupleConstruct", items, [type]).output
+
+    def build_list(self, items: list[Val], node: ast.AST | None = None, element: T.Type | None = None) -> Value:
+        """A `prim::ListConstruct` of the items; without items its element type is open until first use."""
+        if not items:
+            element = element if element is not None else T.PendingType(T.TENSOR)
+            return self.emit("prim::ListConstruct", [], [T.ListType(element)]).output
+        if element is not None:
+            values = [self.coerce(item, element, node, "the list's element") for item in items]
+        else:
+            values = [self.materialize(item, node) for item in items]
+            element = values[0].type
+            for value in values[1:]:
+                common = T.unify(element, value.type)
+                if common is None and _both_numbers(element, value.type):
+                    common = T.FLOAT
+                if common is None:
+                    raise self.error(
+                        f"A list holds one type, but this one would hold {element} and {value.type}.", node,
+                        "Use a tuple for values of different types.",
+                    )
+                element = common
+            values = [self.coerce(Dynamic(v), element, node, "the list's element") for v in values]
+        return self.emit("prim::ListConstruct", values, [T.ListType(element)]).output
+
+    def build_dict(self, items: list[Val], node: ast.AST | None = None) -> Value:
+        """A `prim::DictConstruct` from keys and values in turn."""
+        if not items:
+            open_type = T.DictType(T.PendingType(T.STRING), T.PendingType(T.TENSOR))
+            return self.emit("prim::DictConstruct", [], [open_type]).output
+        values = [self.materialize(item, node) for item in items]
+        kinds: list[T.Type] = []
+        for part, what in ((values[::2], "keys"), (values[1::2], "values")):
+            common: T.Type | None = part[0].type
+            for value in part[1:]:
+                common = T.unify(common, value.type) if common is not None else None
+            if common is None:
+                raise self.error(
+                    f"A dict's {what} have one type, but these are "
+                    f"{', '.join(sorted({str(v.type) for v in part}))}.", node)
+            kinds.append(common)
+        return self.emit("prim::DictConstruct", values, [T.DictType(kinds[0], kinds[1])]).output
+
+    def module_value(self, val: Module, node: ast.AST | None = None) -> Value:
+        if val.value is not None:
+            return val.value
+        if val.parent is None:
+            raise self.error(
+                f"The module of class {type(val.module).__qualname__} is not reached through self, "
+                "so its parameters would not be saved.",
+                node,
+                "Make it a submodule (self.name = module) of the module that calls it.",
+            )
+        owner = self.module_value(val.parent, node)
+        return self.emit("prim::GetAttr", [owner], [val.spec.cls], {"name": val.path[-1]}).output
+
+    def coerce(self, val: Val, type: T.Type, node: ast.AST | None, what: str) -> Value:
+        """`val` as a value of `type`, converted where the language converts; an error that names `what`."""
+        found = self.try_coerce(val, type, node)
+        if found is not None:
+            return found
+        given = type_of(val)
+        shown = str(given) if given is not None else val.describe()
+        notes: tuple[str, ...] = ()
+        if isinstance(given, T.OptionalType) and given.element.is_subtype_of(type):
+            notes = ("It may be None: check it first with 'if … is not None' or 'assert … is not None'.",)
+        raise self.error(f"{_capital(what)} must be {_article(type)}, but it is {_article(shown)}.", node, *notes)
+
+    def try_coerce(self, val: Val, type: T.Type, node: ast.AST | None = None) -> Value | None:
+        if isinstance(val, Sequence):
+            goal = type.element if isinstance(type, T.OptionalType) else type
+            if isinstance(goal, T.TupleType) and len(goal.elements) == len(val.items) and not val.is_list:
+                if isinstance(goal, T.NamedTupleType) and val.named != goal:
+                    return None
+                parts = []
+                for item, element in zip(val.items, goal.elements, strict=True):
+                    part = self.try_coerce(item, element, node)
+                    if part is None:
+                        return None
+                    parts.append(part)
+                return self.emit("prim::TupleConstruct", parts, [goal]).output
+            if isinstance(goal, T.ListType) and (val.is_list or val.named is None):
+                parts = [self.try_coerce(item, goal.element, node) for item in val.items]  # type: ignore[misc]
+                if any(p is None for p in parts):
+                    return None
+                return self.emit("prim::ListConstruct", parts, [goal]).output
+        known = known_of(val) if isinstance(val, Static) else None
+        if known is not None and isinstance(known.object, int) and not isinstance(known.object, bool):
+            goal = type.element if isinstance(type, T.OptionalType) else type
+            if isinstance(goal, T.FloatType):
+                return self.constant(float(known.object), T.FLOAT)
+        if type_of(val) is None and not isinstance(val, Unusable):
+            return None
+        value = self.materialize(val, node)
+        return self.convert(value, type)
+
+    def convert(self, value: Value, type: T.Type) -> Value | None:
+        """`value` where a `type` is asked for: itself, retyped if it is a fresh literal, or None."""
+        own = value.type
+        if own == type or own.is_subtype_of(type):
+            return value
+        if resolve_pending(own, type):
+            return value
+        goal = type.element if isinstance(type, T.OptionalType) else type
+        if resolve_pending(own, goal):
+            return value
+        if isinstance(goal, T.FloatType) and isinstance(own, T.IntType):
+            return self.call("aten::Float", [Dynamic(value)])
+        if isinstance(goal, T.IntType) and isinstance(own, T.DtypeType | T.LayoutType | T.MemoryFormatType):
+            return value
+        if isinstance(goal, T.DtypeType | T.LayoutType | T.MemoryFormatType) and isinstance(own, T.IntType):
+            return value
+        node = value.node
+        if (
+            node is not None
+            and node.kind in ("prim::ListConstruct", "prim::DictConstruct", "prim::TupleConstruct")
+            and not value.users
+        ):
+            return self._retype_literal(node, value, goal)
+        if isinstance(own, T.TupleType) and isinstance(goal, T.TupleType) and len(own.elements) == len(goal.elements):
+            if isinstance(goal, T.NamedTupleType) != isinstance(own, T.NamedTupleType):
+                return None
+            outs = self.emit("prim::TupleUnpack", [value], own.elements).outputs
+            parts = [self.convert(v, t) for v, t in zip(outs, goal.elements, strict=True)]
+            if any(p is None for p in parts):
+                return None
+            return self.emit("prim::TupleConstruct", [p for p in parts if p is not None], [goal]).output
+        return None
+
+    def _retype_literal(self, node: Node, value: Value, goal: T.Type) -> Value | None:
+        """A list, dict or tuple display takes the type that its place asks for, if its parts fit."""
+        if node.kind == "prim::ListConstruct" and isinstance(goal, T.ListType):
+            wanted = [goal.element] * len(node.inputs)
+        elif node.kind == "prim::DictConstruct" and isinstance(goal, T.DictType):
+            wanted = [goal.key, goal.value] * (len(node.inputs) // 2)
+        elif node.kind == "prim::TupleConstruct" and isinstance(goal, T.TupleType):
+            if len(goal.elements) != len(node.inputs):
+                return None
+            wanted = list(goal.elements)
+        else:
+            return None
+        parts = [self.convert(v, t) for v, t in zip(list(node.inputs), wanted, strict=True)]
+        if any(p is None for p in parts):
+            return None
+        return self.emit(node.kind, [p for p in parts if p is not None], [goal]).output
+
+    # -- nodes -----------------------------------------------------------------------------------------------
+
+    def emit(
+        self,
+        kind: str,
+        inputs: list[Value] | tuple[Value, ...] = (),
+        types: list[T.Type] | tuple[T.Type, ...] = (),
+        attributes: dict[str, Any] | None = None,
+    ) -> Node:
+        return self.block.add(kind, inputs, types, attributes, self.here)
+
+    def call(
+        self, name: str, positional: list[Val], named: dict[str, Val] | None = None, display: str | None = None
+    ) -> Value:
+        """Call an operator that has one result."""
+        result = self.call_operator(name, positional, named or {}, display)
+        return self.materialize(result)
+
+    def call_operator(
+        self, name: str, positional: list[Val], named: dict[str, Val], display: str | None = None
+    ) -> Val:
+        """Match the operator's overloads against the arguments and emit the call."""
+        for argument in [*positional, *named.values()]:
+            if type_of(argument) is None:
+                if isinstance(argument, Unusable):
+                    raise self.error(argument.reason)
+                if isinstance(argument, Sequence):
+                    self.materialize(argument)
+                raise self.error(f"{_capital(argument.describe())} cannot be passed to '{display or name}'.")
+        schemas = schemas_of(name)
+        if not schemas:
+            raise self.unsupported(f"There is no operator '{display or name}'.")
+        matched = match_overloads(schemas, positional, named, where=self.where(), display_name=display)
+        return self.emit_matched(matched)
+
+    def emit_matched(self, matched: Matched) -> Val:
+        schema = matched.schema
+        inputs = [self._bound(binding) for binding in matched.bindings]
+        inputs.extend(self.materialize(extra) for extra in matched.varargs)
+        types = [settled(t) for t in matched.return_types]
+        node = self.block.add(schema.name, inputs, types, None, self.here, schema)
+        if not node.outputs:
+            return self.none()
+        if len(node.outputs) == 1:
+            return Dynamic(node.outputs[0])
+        return Sequence([Dynamic(v) for v in node.outputs], field_names=tuple(r.name or "" for r in schema.returns))
+
+    def _bound(self, binding: Binding) -> Value:
+        argument, actual, type = binding.argument, binding.actual, binding.type
+        conversion = binding.conversion
+        if conversion is Conversion.DEFAULT or actual is None:
+            return self._default(argument)
+        if conversion is Conversion.VARARGS_TO_LIST:
+            list_type = _without_optional(type)
+            values = [self._element(a, list_type.contained[0]) for a in actual]
+            return self.emit("prim::ListConstruct", values, [list_type]).output
+        assert isinstance(actual, Val)
+        if conversion is Conversion.NONE or conversion is Conversion.BOOL_TO_SCALAR:
+            if isinstance(actual, Sequence) and isinstance(_without_optional(type), T.TupleType):
+                found = self.try_coerce(actual, type)
+                if found is not None:
+                    return found
+            return self.materialize(actual)
+        if conversion is Conversion.RESOLVE_PENDING:
+            value = self.materialize(actual)
+            resolve_pending(value.type, _without_optional(type))
+            return value
+        if conversion is Conversion.BROADCAST:
+            list_type = _without_optional(type)
+            value = self._element(actual, list_type.contained[0])
+            return self.emit("prim::ListConstruct", [value] * (argument.fixed_size or 1), [list_type]).output
+        if conversion in (Conversion.TUPLE_TO_LIST, Conversion.TUPLE):
+            return self._from_tuple(actual, _without_optional(type))
+        if isinstance(actual, Static) and conversion in _STATIC_CONVERSIONS:
+            function, goal = _STATIC_CONVERSIONS[conversion]
+            return self.constant(function(actual.object), goal)
+        name = conversion.operator
+        assert name is not None
+        return self.call(name, [actual])
+
+    def _element(self, actual: Val, element: T.Type) -> Value:
+        element = element.element if isinstance(element, T.OptionalType) else element
+        if isinstance(type_of(actual), T.TensorType) and isinstance(element, T.IntType):
+            return self.call("aten::IntImplicit", [actual])
+        if isinstance(type_of(actual), T.TensorType) and isinstance(element, T.FloatType):
+            return self.call("aten::FloatImplicit", [actual])
+        found = self.try_coerce(actual, element)
+        return found if found is not None else self.materialize(actual)
+
+    def _from_tuple(self, actual: Val, type: T.Type) -> Value:
+        """A tuple where a list (or a tuple of other elements) is asked for."""
+        if isinstance(actual, Sequence):
+            items = actual.items
+        else:
+            value = self.materialize(actual)
+            assert isinstance(value.type, T.TupleType)
+            items = [Dynamic(v) for v in self.emit("prim::TupleUnpack", [value], value.type.elements).outputs]
+        if isinstance(type, T.ListType):
+            values = [self._element(item, type.element) for item in items]
+            return self.emit("prim::ListConstruct", values, [type]).output
+        assert isinstance(type, T.TupleType)
+        values = [self._element(item, element) for item, element in zip(items, type.elements, strict=True)]
+        return self.emit("prim::TupleConstruct", values, [type]).output
+
+    def _default(self, argument: Argument) -> Value:
+        assert argument.default is not NO_DEFAULT
+        value, type = argument.default, argument.type
+        if value is None:
+            return self.block.constant(None, T.NONE, self.here)
+        type = _without_optional(type)
+        if isinstance(value, int) and argument.fixed_size and isinstance(type, T.ListType):
+            value = [value] * argument.fixed_size
+        if isinstance(type, T.NumberType):
+            own = self.program.type_of_object(value)
+            type = own if own is not None else type
+        return self.block.constant(value, type, self.here)
+
+    def block_constant_before(self, anchor: Node, obj: Any, type: T.Type) -> Value:
+        """A constant in front of `anchor`, which is the block's last node."""
+        return self._before(anchor, Node("prim::Constant", (), (type,), {"value": obj}, anchor.source))
+
+    def uninitialized_before(self, anchor: Node, type: T.Type) -> Value:
+        """A `prim::Uninitialized` in front of `anchor`, which is the block's last node."""
+        return self._before(anchor, Node("prim::Uninitialized", (), (type,), None, anchor.source))
+
+    def _before(self, anchor: Node, node: Node) -> Value:
+        node.block = anchor.block
+        nodes = anchor.block.nodes
+        index = len(nodes) - 1
+        while nodes[index] is not anchor:
+            index -= 1
+        nodes.insert(index, node)
+        return node.output
+
+    # -- what the compiler knows -----------------------------------------------------------------------------
+
+    def depend(self, val: Val) -> Any:
+        """The object that `val` is known to be; the compiled code now relies on it."""
+        known = known_of(val)
+        assert known is not None
+        for dependency in known.dependencies:
+            dependency.spec.depend(dependency.path, dependency.value)
+        return known.object
+
+    def known(self, val: Val) -> Known | None:
+        return known_of(val)
+
+
+_STATIC_CONVERSIONS: dict[Conversion, tuple[Any, T.Type]] = {
+    Conversion.STRING_TO_DEVICE: (torch.device, T.DEVICE),
+    Conversion.INT_TO_FLOAT: (float, T.FLOAT),
+    Conversion.BOOL_TO_FLOAT: (float, T.FLOAT),
+    Conversion.BOOL_TO_INT: (int, T.INT),
+    Conversion.INT_TO_COMPLEX: (complex, T.COMPLEX),
+    Conversion.FLOAT_TO_COMPLEX: (complex, T.COMPLEX),
+}
+
+
+def resolve_pending(own: T.Type, goal: T.Type) -> bool:
+    """Whether `own` becomes `goal` by settling its open element types; settles them if so."""
+    if isinstance(own, T.PendingType):
+        if own.resolved is None:
+            own.resolved = goal
+        return own.resolved.is_subtype_of(goal) or goal.is_subtype_of(own.resolved)
+    if type(own) is not type(goal):
+        return False
+    if isinstance(own, T.ListType | T.DictType) and any(isinstance(t, T.PendingType) for t in own.walk()):
+        return all(
+            a == b or resolve_pending(a, b) for a, b in zip(own.contained, goal.contained, strict=True)
+        )
+    return False
+
+
+def settled(type: T.Type) -> T.Type:
+    """`type` with every open element type replaced by what it was settled to."""
+    if isinstance(type, T.PendingType):
+        return settled(type.resolved or type.default)
+    if not type.contained:
+        return type
+    parts = tuple(settled(t) for t in type.contained)
+    return type if all(a is b for a, b in zip(parts, type.contained, strict=True)) else type.with_contained(parts)
+
+
+def _without_optional(type: T.Type) -> T.Type:
+    return type.element if isinstance(type, T.OptionalType) else type
+
+
+def _both_numbers(a: T.Type, b: T.Type) -> bool:
+    return {str(a), str(b)} == {"int", "float"}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _article(type: T.Type | str) -> str:
+    text = type.annotation() if isinstance(type, T.Type) else type
+    if text.startswith(("a ", "an ", "the ")):
+        return text
+    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
+
+
+def describe_object(known: Known | None) -> str:
+    if known is None:
+        return "something"
+    return f"a {type(known.object).__qualname__}"

@@ -1,0 +1,499 @@
+"""Loops and comprehensions: over ranges, lists, tensors, dicts, strings; unrolled over what has known parts.
+
+A loop whose iterations are known one by one (a tuple, a ModuleList, zip of such) is unrolled. A `for` over a
+range with known bounds is a run-time loop, unless its body needs the index while compiling
+(`self.layers[i]`); then it is unrolled too.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from .. import types as T
+from ..ir.graph import Value
+from . import conditions, expressions
+from .control import Outcome, assigned_names, emit_loop, run_steps
+from .emitter import Emitter, NeedsUnrolling, Scope
+from .values import (
+    Attribute,
+    Dynamic,
+    Iterable,
+    Mapping,
+    Module,
+    Sequence,
+    Static,
+    Unusable,
+    Val,
+    known_of,
+    type_of,
+)
+
+MAX_UNROLLED = 4096
+
+
+def static_items(e: Emitter, val: Val) -> list[Val] | None:
+    """The parts of a value whose number is known while compiling; None for run-time lists and tensors."""
+    if isinstance(val, Sequence):
+        return val.items
+    if isinstance(val, Module):
+        return _module_items(e, val)
+    if isinstance(val, Mapping):
+        return [e.static(k) for k in val.items]
+    if isinstance(val, Iterable):
+        return _iterable_items(e, val)
+    type = type_of(val)
+    if isinstance(val, Static | Attribute) and isinstance(val.known.object if val.known else None, tuple):
+        assert val.known is not None
+        known = val.known
+        if isinstance(type, T.TupleType) and isinstance(val, Attribute):
+            outs = e.emit("prim::TupleUnpack", [e.materialize(val)], type.elements).outputs
+            return [
+                Dynamic(v, type_known) for v, type_known in zip(outs, _known_parts(val), strict=True)
+            ]
+        return [e.static(o, known.dependencies) for o in known.object]
+    if isinstance(val, Static | Attribute) and type is None and val.known is not None:
+        obj = val.known.object
+        if isinstance(obj, list | range | dict | set | frozenset):
+            e.depend(val)
+            return [e.static(o, val.known.dependencies) for o in obj]
+    if isinstance(type, T.TupleType):
+        value = e.materialize(val)
+        outs = e.emit("prim::TupleUnpack", [value], type.elements).outputs
+        return [Dynamic(v) for v in outs]
+    return None
+
+
+def _known_parts(val: Attribute) -> list[expressions.Known]:
+    assert val.known is not None
+    return [expressions.Known(o, val.known.dependencies) for o in val.known.object]
+
+
+def _module_items(e: Emitter, val: Module) -> list[Val] | None:
+    module = val.module
+    if isinstance(module, torch.nn.ModuleDict):
+        return [e.static(k) for k in module.keys()]
+    if isinstance(module, torch.nn.ModuleList | torch.nn.Sequential) or (
+        hasattr(module, "__iter__") and hasattr(module, "__len__")
+    ):
+        names = list(module._modules)
+        if names or isinstance(module, torch.nn.ModuleList | torch.nn.Sequential):
+            return [e.program.submodule(e, val, name) for name in names]
+    if isinstance(module, torch.nn.ParameterList):
+        from .subscripts import attribute_of
+
+        return [attribute_of(e, val, str(i), None) for i in range(len(module))]
+    return None
+
+
+def _iterable_items(e: Emitter, val: Iterable) -> list[Val] | None:
+    if val.kind == "range":
+        bounds = [known_of(p) for p in val.parts]
+        if any(b is None for b in bounds):
+            return None
+        values = range(*(b.object for b in bounds if b is not None))
+        if len(values) > MAX_UNROLLED:
+            return None
+        deps = tuple(d for b in bounds if b is not None for d in b.dependencies)
+        return [e.static(i, deps) for i in values]
+    parts = [static_items(e, p) for p in (val.parts if val.kind == "zip" else val.parts[:1])]
+    if val.kind == "zip":
+        if any(p is None for p in parts):
+            return None
+        return [Sequence(list(group)) for group in zip(*(p for p in parts if p is not None))]
+    inner = parts[0]
+    if inner is None:
+        return None
+    if val.kind == "enumerate":
+        start = known_of(val.parts[1]) if len(val.parts) > 1 else None
+        first = start.object if start is not None else 0
+        return [Sequence([e.static(i + first), item]) for i, item in enumerate(inner)]
+    if val.kind == "reversed":
+        return inner[::-1]
+    return None
+
+
+class Plan:
+    """How a run-time loop goes: how many iterations, and the value of each."""
+
+    def __init__(self, length: Value, item: Callable[[Emitter, Value], Val], nonempty: bool = False) -> None:
+        self.length = length
+        self.item = item
+        self.nonempty = nonempty
+
+
+def plan_of(e: Emitter, val: Val, node: ast.AST) -> Plan:
+    """The run-time iteration over a value."""
+    if isinstance(val, Iterable):
+        return _iterable_plan(e, val, node)
+    type = type_of(val)
+    if isinstance(type, T.OptionalType):
+        raise e.error(
+            f"A value that may be None ({type.annotation()}) cannot be iterated.", node,
+            "Check it first with 'if … is not None' or 'assert … is not None'.",
+        )
+    if isinstance(type, T.ListType | T.StringType):
+        value = e.materialize(val, node)
+        length = e.call("aten::len", [Dynamic(value)])
+        return Plan(length, lambda e, i: Dynamic(e.call("aten::__getitem__", [Dynamic(value), Dynamic(i)])))
+    if isinstance(type, T.TensorType):
+        value = e.materialize(val, node)
+        length = e.call("aten::len", [Dynamic(value)])
+        return Plan(length, lambda e, i: Dynamic(e.call("aten::select", [Dynamic(value), e.static(0), Dynamic(i)])))
+    if isinstance(type, T.DictType):
+        keys = e.call("aten::keys", [val])
+        return plan_of(e, Dynamic(keys), node)
+    items = static_items(e, val)
+    if items is not None:
+        types = {str(type_of(i)) for i in items}
+        if len(types) == 1 and "None" not in types:
+            return plan_of(e, Dynamic(e.build_list(items, node)), node)
+        raise e.error("Things of different kinds are iterated together with a value whose length is known only at run time.", node)
+    raise e.error(f"{val.describe().capitalize()} cannot be iterated.", node)
+
+
+def _iterable_plan(e: Emitter, val: Iterable, node: ast.AST) -> Plan:
+    if val.kind == "range":
+        bounds = [e.coerce(_as_int(e, p), T.INT, node, "an argument of range") for p in val.parts]
+        known = [known_of(p) for p in val.parts]
+        nonempty = all(k is not None for k in known) and len(range(*(k.object for k in known if k))) > 0
+        if len(bounds) == 1:
+            return Plan(bounds[0], lambda e, i: Dynamic(i), nonempty)
+        start, stop = bounds[0], bounds[1]
+        step = bounds[2] if len(bounds) > 2 else e.constant(1, T.INT)
+        length = e.call("aten::__range_length", [Dynamic(start), Dynamic(stop), Dynamic(step)])
+        return Plan(
+            length,
+            lambda e, i: Dynamic(e.call("aten::__derive_index", [Dynamic(i), Dynamic(start), Dynamic(step)])),
+            nonempty,
+        )
+    if val.kind == "enumerate":
+        inner = plan_of(e, val.parts[0], node)
+        start_val = val.parts[1] if len(val.parts) > 1 else e.static(0)
+
+        def numbered(e: Emitter, i: Value) -> Val:
+            known = known_of(start_val)
+            index = i if known is not None and known.object == 0 else e.call("aten::add", [Dynamic(i), start_val])
+            return Sequence([Dynamic(index), inner.item(e, i)])
+
+        return Plan(inner.length, numbered)
+    if val.kind == "zip":
+        plans = [plan_of(e, p, node) for p in val.parts]
+        length = plans[0].length
+        for other in plans[1:]:
+            length = e.call("prim::min", [Dynamic(length), Dynamic(other.length)])
+        return Plan(length, lambda e, i: Sequence([p.item(e, i) for p in plans]))
+    if val.kind == "reversed":
+        inner = plan_of(e, val.parts[0], node)
+        last = e.call("aten::sub", [Dynamic(inner.length), e.static(1)])
+        return Plan(inner.length, lambda e, i: inner.item(e, e.call("aten::sub", [Dynamic(last), Dynamic(i)])))
+    raise e.error(f"'{val.kind}' cannot be iterated.", node)
+
+
+def _as_int(e: Emitter, val: Val) -> Val:
+    if isinstance(type_of(val), T.TensorType):
+        return Dynamic(e.call("aten::IntImplicit", [val]))
+    return val
+
+
+def prefers_unrolling(e: Emitter, val: Val) -> bool:
+    """Whether a loop over `val` is always unrolled: its parts may differ in type or are not data."""
+    if isinstance(val, Iterable):
+        if val.kind == "range":
+            return False
+        return all(prefers_unrolling(e, p) for p in val.parts[:1]) if val.kind != "zip" else (
+            any(prefers_unrolling(e, p) for p in val.parts) and static_items(e, val) is not None
+        )
+    type = type_of(val)
+    return isinstance(val, Sequence | Module | Mapping) or isinstance(type, T.TupleType) or type is None
+
+
+def emit_for(e: Emitter, node: ast.For) -> Outcome:
+    """A `for` statement."""
+    from . import statements
+
+    iterable = expressions.emit(e, node.iter)
+    e.node = node
+    if isinstance(iterable, Unusable):
+        raise e.error(iterable.reason, node.iter)
+
+    def body_for(item: Val) -> Outcome:
+        e.node = node
+        statements.assign(e, node.target, item)
+        return statements.run_body(e, node.body)
+
+    if prefers_unrolling(e, iterable):
+        items = static_items(e, iterable)
+        if items is not None:
+            return _finish(e, node, _unrolled(e, items, body_for))
+    mark, scope = len(e.block.nodes), e.scope
+    e.scope = Scope(scope)
+    try:
+        plan = plan_of(e, iterable, node.iter)
+        names = assigned_names([node, *node.body]) if False else _targets(node)
+        outcome = emit_loop(
+            e, plan.length, names, None, lambda i: body_for(plan.item(e, i)), runs_at_least_once=plan.nonempty
+        )
+    except NeedsUnrolling as problem:
+        from .control import _discard
+
+        _discard(e.block, mark)
+        e.scope = scope
+        items = static_items(e, iterable)
+        if items is None:
+            raise
+        del problem
+        e.node = node
+        return _finish(e, node, _unrolled(e, items, body_for))
+    inner, e.scope = e.scope, scope
+    for name, val in inner.names.items():
+        scope.set(name, val)
+    return _finish(e, node, outcome)
+
+
+def _targets(node: ast.For | ast.While) -> list[str]:
+    names = assigned_names(node.body)
+    if isinstance(node, ast.For):
+        for target in ast.walk(node.target):
+            if isinstance(target, ast.Name) and target.id not in names:
+                names.append(target.id)
+    return names
+
+
+def _finish(e: Emitter, node: ast.For | ast.While, outcome: Outcome) -> Outcome:
+    """The loop's own `break` and `continue` end with it; an `else` runs if there was no break."""
+    from . import statements
+
+    if node.orelse:
+        if any(isinstance(n, ast.Break) for s in node.body for n in ast.walk(s)):
+            raise e.unsupported("'else' after a loop with 'break' cannot be compiled.", node, "Set a flag before the break.")
+        if outcome.falls:
+            return statements.run_body(e, node.orelse)
+    return outcome
+
+
+def _unrolled(e: Emitter, items: list[Val], body: Callable[[Val], Outcome]) -> Outcome:
+    """The iterations one after the other."""
+    saved, taken = e.pending_rest, e.rest_taken
+    here = e.node
+
+    def iteration(item: Val) -> Outcome:
+        e.node = here
+        e.pending_rest = ()
+        outcome = body(item)
+        outcome.continues = False
+        return outcome
+
+    if len(items) > MAX_UNROLLED:
+        raise e.error(f"The loop would be unrolled {len(items)} times.")
+    outcome = run_steps(e, [partial(iteration, item) for item in items])
+    e.pending_rest, e.rest_taken = saved, taken
+    if outcome.breaks is True and outcome.returns is False:
+        return Outcome()
+    outcome.breaks = False
+    return outcome
+
+
+def emit_while(e: Emitter, node: ast.While) -> Outcome:
+    """A `while` statement."""
+    from . import statements
+
+    names = _targets(node)
+    for inner in ast.walk(node.test):
+        if isinstance(inner, ast.NamedExpr) and inner.target.id not in names:
+            names.append(inner.target.id)
+
+    def condition() -> Value:
+        e.node = node
+        result = conditions.emit(e, node.test)
+        if result.static is not None:
+            return e.constant(result.static, T.BOOL)
+        assert result.value is not None
+        return result.value
+
+    def body(index: Value) -> Outcome:
+        result = _silently(e, node.test)
+        if result is not None:
+            result.apply(e, True)
+        return statements.run_body(e, node.body)
+
+    infinite = isinstance(node.test, ast.Constant) and bool(node.test.value)
+    outcome = emit_loop(e, None, names, condition, body, runs_at_least_once=infinite)
+    return _finish(e, node, outcome)
+
+
+def _silently(e: Emitter, test: ast.expr) -> conditions.Condition | None:
+    """What a loop's condition says about types inside the body (without evaluating it a second time)."""
+    if not any(isinstance(n, ast.Is | ast.IsNot) or isinstance(n, ast.Call) for n in ast.walk(test)):
+        return None
+    mark = len(e.block.nodes)
+    try:
+        result = conditions.emit(e, test)
+    except Exception:
+        return None
+    from .control import _discard
+
+    _discard(e.block, mark)
+    return result
+
+
+# -- comprehensions ------------------------------------------------------------------------------------------
+
+
+def list_comprehension(e: Emitter, node: ast.ListComp | ast.GeneratorExp, hint: T.Type | None) -> Val:
+    """`[f(x) for x in xs if c]`, also with several `for`s. A generator is compiled as the list of its values."""
+    inner_hint = hint.element if isinstance(hint, T.OptionalType) else hint
+    element = inner_hint.element if isinstance(inner_hint, T.ListType) else None
+    fixed = _static_comprehension(e, node.elt, node.generators, element)
+    if fixed is not None:
+        if any(type_of(i) is None or isinstance(i, Module) for i in fixed) or isinstance(node, ast.GeneratorExp):
+            return Sequence(fixed, is_list=True)
+        types = {str(type_of(i)) for i in fixed}
+        if len(types) > 1:
+            return Sequence(fixed, is_list=True)
+        return Dynamic(e.build_list(fixed, node, element))
+    result = e.emit("prim::ListConstruct", [], [T.ListType(element or T.PendingType(T.TENSOR))]).output
+
+    def add() -> None:
+        value = expressions.emit(e, node.elt, element)
+        e.node = node
+        e.call_operator("aten::append", [Dynamic(result), value], {}, "append")
+
+    _comprehend(e, node.generators, 0, add)
+    return Dynamic(result)
+
+
+def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> Val:
+    """`{k: v for …}`."""
+    pairs = ast.Tuple([node.key, node.value], ast.Load())
+    ast.copy_location(pairs, node)
+    fixed = _static_comprehension(e, pairs, node.generators, None)
+    if fixed is not None:
+        flat = [part for pair in fixed for part in (pair.items if isinstance(pair, Sequence) else [])]
+        if any(type_of(v) is None or isinstance(v, Module) for v in flat):
+            return Mapping({e.depend(k): v for k, v in zip(flat[::2], flat[1::2], strict=True)})
+        return Dynamic(e.build_dict(flat, node))
+    type = hint if isinstance(hint, T.DictType) else T.DictType(T.PendingType(T.STRING), T.PendingType(T.TENSOR))
+    result = e.emit("prim::DictConstruct", [], [type]).output
+
+    def add() -> None:
+        key, value = expressions.emit(e, node.key), expressions.emit(e, node.value)
+        e.node = node
+        set_item(e, result, key, value)
+
+    _comprehend(e, node.generators, 0, add)
+    return Dynamic(result)
+
+
+def set_item(e: Emitter, container: Value, key: Val, value: Val) -> None:
+    """`container[key] = value` for lists and dicts; an empty dict literal learns its types here."""
+    type = container.type
+    if isinstance(type, T.DictType):
+        from .emitter import resolve_pending
+
+        for declared, given in ((type.key, key), (type.value, value)):
+            own = type_of(given)
+            if isinstance(declared, T.PendingType) and declared.resolved is None and own is not None:
+                resolve_pending(declared, own)
+    e.call_operator("aten::_set_item", [Dynamic(container), key, value], {}, "[]=")
+
+
+def _static_comprehension(
+    e: Emitter, element: ast.expr, generators: list[ast.comprehension], hint: T.Type | None
+) -> list[Val] | None:
+    """The values of a comprehension whose iterables and conditions are known; None otherwise."""
+    mark, scope = len(e.block.nodes), e.scope
+    e.scope = Scope(scope)
+    try:
+        return _static_level(e, element, generators, 0, hint)
+    except _NotStatic:
+        from .control import _discard
+
+        _discard(e.block, mark)
+        return None
+    finally:
+        e.scope = scope
+
+
+class _NotStatic(Exception):
+    pass
+
+
+def _static_level(
+    e: Emitter, element: ast.expr, generators: list[ast.comprehension], level: int, hint: T.Type | None
+) -> list[Val]:
+    from . import statements
+
+    if level == len(generators):
+        return [expressions.emit(e, element, hint)]
+    generator = generators[level]
+    iterable = expressions.emit(e, generator.iter)
+    is_range = isinstance(iterable, Iterable) and iterable.kind == "range"
+    if not prefers_unrolling(e, iterable) and not is_range:
+        raise _NotStatic
+    items = static_items(e, iterable)
+    if items is None or len(items) > 64 and is_range:
+        raise _NotStatic
+    found: list[Val] = []
+    for item in items:
+        statements.assign(e, generator.target, item)
+        keep = True
+        for test in generator.ifs:
+            condition = conditions.emit(e, test)
+            if condition.static is None:
+                raise _NotStatic
+            keep = keep and condition.static
+        if keep:
+            found.extend(_static_level(e, element, generators, level + 1, hint))
+    return found
+
+
+def _comprehend(e: Emitter, generators: list[ast.comprehension], level: int, add: Callable[[], None]) -> None:
+    """Run-time loops of a comprehension, the innermost calling `add`."""
+    from . import statements
+    from .control import emit_if
+
+    if level == len(generators):
+        add()
+        return
+    generator = generators[level]
+    outer = e.node
+    iterable = expressions.emit(e, generator.iter)
+    e.node = outer
+
+    def filtered(tests: list[ast.expr]) -> Outcome:
+        if not tests:
+            _comprehend(e, generators, level + 1, add)
+            return Outcome()
+        condition = conditions.emit(e, tests[0])
+        if condition.static is not None:
+            return filtered(tests[1:]) if condition.static else Outcome()
+        assert condition.value is not None
+
+        def keep() -> Outcome:
+            condition.apply(e, True)
+            return filtered(tests[1:])
+
+        return emit_if(e, condition.value, keep, Outcome)
+
+    def body(item: Val) -> Outcome:
+        statements.assign(e, generator.target, item)
+        return filtered(generator.ifs)
+
+    saved, scope, taken = e.pending_rest, e.scope, e.rest_taken
+    e.pending_rest, e.scope = (), Scope(scope)
+    try:
+        if prefers_unrolling(e, iterable):
+            items = static_items(e, iterable)
+            if items is not None:
+                for item in items:
+                    body(item)
+                return
+        plan = plan_of(e, iterable, generator.iter)
+        walrus = [n.target.id for t in generator.ifs for n in ast.walk(t) if isinstance(n, ast.NamedExpr)]
+        emit_loop(e, plan.length, walrus, None, lambda i: body(plan.item(e, i)))
+    finally:
+        e.pending_rest, e.scope, e.rest_taken = saved, scope, taken

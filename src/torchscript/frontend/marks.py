@@ -1,0 +1,70 @@
+"""Marks that libraries and users put on functions (`ignore`, `unused`, `export`, …), read as data.
+
+The attribute and its texts are those of PyTorch's own decorators, so that both spellings work.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import types
+from typing import Any
+
+MODIFIER = "_torchscript_modifier"
+UNUSED = "unused (ignored and replaced with raising of an exception)"
+IGNORE = "ignore (leave as a call to Python, cannot be torch.jit.save'd)"
+EXPORT = "export (compile this function even if nothing calls it)"
+
+
+def modifier_of(function: Any) -> str | None:
+    """'unused', 'ignore', 'export', 'drop', or None."""
+    mark = getattr(function, MODIFIER, None)
+    if mark is None:
+        return None
+    word = str(mark).partition(" ")[0].strip("_")
+    return word if word in ("unused", "ignore", "export", "drop") else None
+
+
+def unwrap(function: Any) -> Any:
+    """The Python function below wrappers that do not change what it computes.
+
+    A `functools.wraps` wrapper does change it (`@torch.no_grad()`), so only the wrappers that are known are taken off.
+    """
+    while True:
+        original = getattr(function, "__original_fn", None) or getattr(function, "__script_if_tracing_wrapper", None) and getattr(
+            function, "__wrapped__", None
+        )
+        inner = getattr(function, "_torchscript_original", None)
+        if inner is not None:
+            function = inner
+        elif original is not None and callable(original):
+            function = original
+        else:
+            return function
+
+
+def boolean_dispatch_of(function: Any) -> dict[str, Any] | None:
+    """The two functions that a `boolean_dispatch` of torch.nn.functional chooses between."""
+    table = getattr(sys.modules.get("torch._jit_internal"), "boolean_dispatched", None)
+    if table is None or not isinstance(function, types.FunctionType):
+        return None
+    found = table.get(function)
+    return found if isinstance(found, dict) else None
+
+
+@functools.lru_cache(maxsize=8192)
+def _defining(code: types.CodeType, cls: type) -> type | None:
+    for base in cls.__mro__:
+        for value in vars(base).values():
+            raw = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if isinstance(raw, types.FunctionType) and inspect.unwrap(raw).__code__ is code or getattr(raw, "__code__", None) is code:
+                return base
+    return None
+
+
+def defining_class(function: Any, cls: type | None) -> type | None:
+    """The class whose body holds `function`, among `cls` and its bases."""
+    if cls is None or not hasattr(function, "__code__"):
+        return cls
+    return _defining(function.__code__, cls) or cls

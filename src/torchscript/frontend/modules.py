@@ -1,0 +1,298 @@
+"""Modules: which of them compile to the same class, and what of their attributes compiled code relies on.
+
+Two modules share a compiled class when their Python class and the types of their attributes are the same, and
+every attribute whose *value* the compiled code relies on (`if self.use_bias:`) has the same value in both.
+Other values are read at run time, so that a hundred convolutions of different sizes are compiled once.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import sys
+import types
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .. import types as T
+from ..errors import CompileError
+from .annotations import NotATypeError, is_final, names_in_scope, qualified_name
+from .typing_of import plain
+from .values import Dependency, Known, Module, same
+
+if TYPE_CHECKING:
+    from .program import Program
+
+_INTERNAL = frozenset(vars(torch.nn.Module())) | {
+    "_is_full_backward_hook", "_forward_hooks_with_kwargs", "call_super_init", "_compiled_call_impl", "_version",
+}  # fmt: skip
+
+
+class SpecSplit(Exception):
+    """Modules that were taken to be of one class turn out to differ in a value that matters; start again."""
+
+
+class ModuleSpec:
+    """A compiled class of modules: its type, and a module that stands for all of them."""
+
+    def __init__(self, module: torch.nn.Module, cls: T.ClassType, key: Any, assigned: frozenset[str]) -> None:
+        self.module = module
+        self.cls = cls
+        self.key = key
+        self.assigned = assigned
+        self.instances: list[torch.nn.Module] = [module]
+        self.relies_on: dict[tuple[str, ...], Any] = {}
+        self.created: dict[str, Any] = {}  # attributes that only compiled code makes, with their first values
+        self.adopted: dict[str, torch.nn.Module] = {}
+        self._method_counts: dict[str, int] = {}
+
+    def method_name(self, name: str) -> str:
+        """A name for one more variant of a method: `forward`, `forward1`, …"""
+        count = self._method_counts.get(name, 0)
+        self._method_counts[name] = count + 1
+        return name if count == 0 else f"{name}{count}"
+
+    def known_attribute(self, owner: Module, name: str) -> Known:
+        """The present value of a data attribute, with what relying on it means."""
+        value = plain(owner.module.__dict__[name])
+        if owner.root is None:
+            return Known(value)
+        return Known(value, (Dependency(owner.root, (*owner.path, name), value),))
+
+    def depend(self, path: tuple[str, ...], value: Any) -> None:
+        """Compiled code relies on the attribute at `path` having `value`."""
+        if path in self.relies_on:
+            return
+        self.relies_on[path] = value
+        for module in self.instances[1:]:
+            if not _has(module, path, value):
+                _SPLITTING.setdefault(type(self.module), set()).add(path)
+                raise SpecSplit
+
+    def fits(self, module: torch.nn.Module) -> bool:
+        return all(_has(module, path, value) for path, value in self.relies_on.items())
+
+
+_SPLITTING: weakref.WeakKeyDictionary[type, set[tuple[str, ...]]] = weakref.WeakKeyDictionary()
+"""Attributes by which modules of a Python class had to be told apart before; only saves starting again."""
+
+
+def _has(module: torch.nn.Module, path: tuple[str, ...], value: Any) -> bool:
+    return same(_at(module, path), value)
+
+
+def _at(module: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        if isinstance(module, torch.nn.Module) and name in module._modules:
+            module = module._modules[name]
+        else:
+            module = getattr(module, "__dict__", {}).get(name, _ABSENT)
+    return plain(module)
+
+
+_ABSENT = object()
+
+
+class SpecTable:
+    """The specs of a compilation."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._of_module: dict[int, ModuleSpec] = {}
+        self._by_key: dict[Any, list[ModuleSpec]] = {}
+        self._keep: list[torch.nn.Module] = []
+
+    def spec_of(self, module: torch.nn.Module) -> ModuleSpec:
+        """The spec of a module, found or made."""
+        found = self._of_module.get(id(module))
+        if found is None:
+            if id(module) in self._building:
+                raise CompileError(f"The module '{type(module).__qualname__}' contains itself.")
+            self._building.add(id(module))
+            try:
+                found = self._make(module)
+            finally:
+                self._building.discard(id(module))
+            self._of_module[id(module)] = found
+            self._keep.append(module)
+        return found
+
+    @property
+    def _building(self) -> set[int]:
+        return self.__dict__.setdefault("_building_ids", set())
+
+    def _make(self, module: torch.nn.Module) -> ModuleSpec:
+        compiled = getattr(module, "_ts_class", None)
+        if isinstance(compiled, T.ClassType):
+            return ModuleSpec(module, compiled, None, frozenset())
+        assigned = assigned_attributes(type(module))
+        attributes = self._attributes(module, assigned)
+        cls = type(module)
+        override = module.__dict__.get("forward")
+        hooks = tuple(
+            id(h)
+            for table in ("_forward_pre_hooks", "_forward_hooks")
+            for h in getattr(module, table, {}).values()
+        )
+        values = tuple((path, _hashable(_at(module, path))) for path in sorted(_SPLITTING.get(cls, ())))
+        key = (
+            cls,
+            id(override) if override is not None else None,
+            hooks,
+            tuple((n, a.kind, a.type) for n, a in attributes.items()),
+            values,
+        )
+        for candidate in self._by_key.get(key, ()):
+            if candidate.fits(module):
+                candidate.instances.append(module)
+                return candidate
+        name = self.program.unique_name(qualified_name(cls))
+        spec = ModuleSpec(module, T.ClassType(name, True, attributes, python_class=cls), key, assigned)
+        self._by_key.setdefault(key, []).append(spec)
+        return spec
+
+    def _attributes(self, module: torch.nn.Module, assigned: frozenset[str]) -> dict[str, T.ClassAttribute]:
+        found: dict[str, T.ClassAttribute] = {}
+        persistent = module._non_persistent_buffers_set
+        declared = _ClassAnnotations(self.program, type(module))
+        for name, parameter in module._parameters.items():
+            type_ = T.TENSOR if parameter is not None else declared.get(name) or T.NONE
+            found[name] = T.ClassAttribute(type_, T.AttributeKind.PARAMETER)
+        for name, buffer in module._buffers.items():
+            type_ = T.TENSOR if buffer is not None else (
+                declared.get(name) or (T.OptionalType(T.TENSOR) if name in assigned else T.NONE)
+            )
+            if buffer is not None:
+                type_ = declared.get(name) or T.TENSOR
+            found[name] = T.ClassAttribute(type_, T.AttributeKind.BUFFER, name not in persistent)
+        found["training"] = T.ClassAttribute(T.BOOL)
+        for name, child in module._modules.items():
+            if child is None:
+                found[name] = T.ClassAttribute(T.NONE, T.AttributeKind.MODULE)
+            else:
+                found[name] = T.ClassAttribute(self.spec_of(child).cls, T.AttributeKind.MODULE)
+        for name, value in module.__dict__.items():
+            if name in _INTERNAL or name in found or name.startswith("__"):
+                continue
+            attribute = self._plain_attribute(name, plain(value), declared, assigned)
+            if attribute is not None:
+                found[name] = attribute
+        return found
+
+    def _plain_attribute(
+        self, name: str, value: Any, declared: _ClassAnnotations, assigned: frozenset[str]
+    ) -> T.ClassAttribute | None:
+        final = declared.is_final(name)
+        type_ = declared.get(name)
+        if type_ is None:
+            marked = getattr(value, "value", None)
+            if type(value).__name__ == "Attribute" and hasattr(value, "type") and marked is not None:
+                return T.ClassAttribute(self.program.resolver.type_of_annotation(value.type))
+            if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+                return None
+            type_ = self.program.type_of_object(value)
+        if type_ is None:
+            return None
+        if isinstance(type_, T.NoneType) and name in assigned:
+            type_ = T.OptionalType(T.TENSOR)
+        if isinstance(type_, T.ClassType) and not isinstance(value, object):
+            return None
+        return T.ClassAttribute(type_, final=final)
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return (type(value), value)
+
+
+class _ClassAnnotations:
+    """The annotations in the body of a module's class and its bases, evaluated when asked for."""
+
+    def __init__(self, program: Program, cls: type) -> None:
+        self.program = program
+        self._found: dict[str, tuple[Any, type]] = {}
+        for base in reversed(cls.__mro__):
+            if base in (torch.nn.Module, object):
+                continue
+            for name, annotation in base.__dict__.get("__annotations__", {}).items():
+                self._found[name] = (annotation, base)
+        constants = getattr(cls, "__constants__", ())
+        self._constants = frozenset(constants)
+
+    def get(self, name: str) -> T.Type | None:
+        entry = self._found.get(name)
+        if entry is None:
+            return None
+        annotation, base = entry
+        names = names_in_scope(vars(sys.modules.get(base.__module__, torch)), {})
+        try:
+            if isinstance(annotation, str):
+                return self.program.resolver.evaluate(annotation, names, None)[0]
+            return self.program.resolver.type_of_annotation(annotation)
+        except NotATypeError:
+            return None
+
+    def is_final(self, name: str) -> bool:
+        entry = self._found.get(name)
+        return name in self._constants or entry is not None and is_final(entry[0])
+
+
+_STORE_ATTR = dis.opmap["STORE_ATTR"]
+_ASSIGNED: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+def assigned_attributes(cls: type) -> frozenset[str]:
+    """The attributes that `forward`, an exported method, or a method that these reach may assign."""
+    found = _ASSIGNED.get(cls)
+    if found is None:
+        found = _ASSIGNED[cls] = frozenset(_assigned(cls))
+    return found
+
+
+def _assigned(cls: type) -> set[str]:
+    from .marks import modifier_of
+
+    methods: dict[str, types.FunctionType] = {}
+    for base in reversed(cls.__mro__):
+        if base in (torch.nn.Module, object):
+            continue
+        for name, value in vars(base).items():
+            raw = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if isinstance(raw, types.FunctionType):
+                methods[name] = inspect.unwrap(raw)
+    pending = ["forward", *(n for n, f in methods.items() if modifier_of(f) == "export")]
+    seen: set[str] = set()
+    assigned: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen or name not in methods:
+            continue
+        seen.add(name)
+        names, stored = _attribute_names(methods[name].__code__)
+        assigned |= stored
+        pending.extend(n for n in names if n in methods and n != "__init__")
+    return assigned
+
+
+def _attribute_names(code: types.CodeType) -> tuple[set[str], set[str]]:
+    """The attribute names that a function uses, and those that it assigns (of any object)."""
+    stored: set[str] = set()
+    argument, raw = 0, code.co_code
+    for i in range(0, len(raw), 2):
+        op, argument = raw[i], argument << 8 | raw[i + 1]
+        if op == _STORE_ATTR:
+            stored.add(code.co_names[argument])
+        if op != dis.EXTENDED_ARG:
+            argument = 0
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            inner_names, inner_stored = _attribute_names(constant)
+            names |= inner_names
+            stored |= inner_stored
+    return names, stored

@@ -1,0 +1,484 @@
+"""Statements: one handler per kind of syntax tree node."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .. import types as T
+from ..errors import NotSupportedError
+from ..ir.graph import Value
+from . import conditions, expressions, loops, subscripts
+from .control import Outcome, assigned_names, emit_if, run_steps
+from .emitter import Emitter, Scope
+from .values import (
+    Attribute,
+    BuiltinMethod,
+    Closure,
+    Dynamic,
+    Mapping,
+    Module,
+    Sequence,
+    Static,
+    Unusable,
+    Val,
+    known_of,
+    type_of,
+)
+
+if TYPE_CHECKING:
+    pass
+
+Handler = Callable[[Emitter, Any], Outcome]
+HANDLERS: dict[type[ast.stmt], Handler] = {}
+
+
+def statement(kind: type[ast.stmt]) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
+def run_body(e: Emitter, body: list[ast.stmt]) -> Outcome:
+    """Compile a list of statements."""
+    return run_steps(e, [partial(emit_statement, e, s) for s in body])
+
+
+def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
+    e.node = node
+    handler = HANDLERS.get(type(node))
+    if handler is None:
+        name, advice = UNSUPPORTED.get(type(node), (type(node).__name__, ()))
+        raise e.unsupported(f"{name} cannot be compiled.", node, *advice)
+    return handler(e, node)
+
+
+UNSUPPORTED: dict[type[ast.stmt], tuple[str, tuple[str, ...]]] = {
+    ast.ClassDef: ("A class inside a function", ("Define the class at the top of the module.",)),
+    ast.AsyncFunctionDef: ("An async function", ()),
+    ast.AsyncFor: ("An async loop", ()),
+    ast.AsyncWith: ("An async 'with'", ()),
+    ast.Global: ("'global'", ("Pass the value as an argument and return it, or keep it in a module's attribute.",)),
+    ast.Nonlocal: ("'nonlocal'", ("Return the new value from the inner function instead.",)),
+}
+
+
+@statement(ast.Expr)
+def _expression(e: Emitter, node: ast.Expr) -> Outcome:
+    if isinstance(node.value, ast.Constant):  # a docstring, or `...`
+        return Outcome()
+    if isinstance(node.value, ast.Yield | ast.YieldFrom):
+        raise e.unsupported("A generator ('yield') cannot be compiled.", node, "Collect the values in a list and return it.")
+    expressions.emit(e, node.value)
+    return Outcome()
+
+
+@statement(ast.Pass)
+def _pass(e: Emitter, node: ast.Pass) -> Outcome:
+    return Outcome()
+
+
+@statement(ast.Return)
+def _return(e: Emitter, node: ast.Return) -> Outcome:
+    value = expressions.emit(e, node.value, e.return_type) if node.value is not None else e.none()
+    if isinstance(value, Unusable):
+        raise e.error(value.reason, node)
+    return Outcome(returns=True, value=value, where=node)
+
+
+@statement(ast.Break)
+def _break(e: Emitter, node: ast.Break) -> Outcome:
+    return Outcome(breaks=True)
+
+
+@statement(ast.Continue)
+def _continue(e: Emitter, node: ast.Continue) -> Outcome:
+    return Outcome(continues=True)
+
+
+@statement(ast.Assign)
+def _assign(e: Emitter, node: ast.Assign) -> Outcome:
+    hint = None
+    if node.type_comment is not None:
+        hint = e.program.evaluate_annotation(e, node.type_comment, node)
+    elif len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
+        hint = subscripts.attribute_type(e, node.targets[0])
+    if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        declared = e.declared.get(node.targets[0].id)
+        hint = hint if hint is not None else declared
+    value = expressions.emit(e, node.value, hint)
+    if hint is not None and type_of(value) is not None:
+        value = Dynamic(e.coerce(value, hint, node, "the assigned value"))
+    for target in node.targets:
+        assign(e, target, value)
+    return Outcome()
+
+
+@statement(ast.AnnAssign)
+def _annotated(e: Emitter, node: ast.AnnAssign) -> Outcome:
+    type = e.program.evaluate_annotation(e, node.annotation, node)
+    if isinstance(node.target, ast.Name):
+        e.declared[node.target.id] = type
+    if node.value is None:
+        return Outcome()
+    value = expressions.emit(e, node.value, type)
+    if type_of(value) is not None or isinstance(value, Unusable):
+        value = Dynamic(e.coerce(value, type, node, "the assigned value"))
+    assign(e, node.target, value)
+    return Outcome()
+
+
+def assign(e: Emitter, target: ast.expr, value: Val) -> None:
+    """Bind `value` to a target: a name, a pattern, an attribute or a subscript."""
+    if isinstance(target, ast.Name):
+        if isinstance(value, Unusable):
+            raise e.error(value.reason, target)
+        bind(e, target.id, value)
+    elif isinstance(target, ast.Tuple | ast.List):
+        _unpack(e, target, value)
+    elif isinstance(target, ast.Attribute):
+        subscripts.assign_attribute(e, target, value)
+    elif isinstance(target, ast.Subscript):
+        subscripts.assign_subscript(e, target, value)
+    elif isinstance(target, ast.Starred):
+        raise e.error("A starred name stands inside a pattern, such as 'a, *b = t'.", target)
+    else:
+        raise e.unsupported("This cannot be assigned to.", target)
+
+
+def bind(e: Emitter, name: str, value: Val) -> None:
+    """Give a variable its value; the SSA value takes the user's name if it has none yet."""
+    if isinstance(value, Dynamic):
+        if value.value.name is None:
+            value.value.name = name
+    elif isinstance(value, Attribute) and value.type is not None and not _stable(value):
+        value = Dynamic(e.materialize(value), value.known)
+        value.value.name = name
+    e.scope.set(name, value)
+    prefix = f"{name}."
+    scope: Scope | None = e.scope
+    while scope is not None:  # what was known about the old value's attributes is gone
+        for key in [k for k in scope.names if k.startswith(prefix)]:
+            e.scope.set(key, Unusable("", None))
+        scope = scope.parent
+
+
+def _stable(value: Attribute) -> bool:
+    """Whether reading the attribute again later gives the same value."""
+    return value.known is not None
+
+
+def _unpack(e: Emitter, target: ast.Tuple | ast.List, value: Val) -> None:
+    stars = [i for i, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
+    if len(stars) > 1:
+        raise e.error("A pattern has at most one starred name.", target)
+    items = items_of(e, value, len(target.elts), bool(stars), target)
+    if not stars:
+        if len(items) != len(target.elts):
+            raise e.error(
+                f"{len(target.elts)} names are given for {value.describe()} with {len(items)} values.", target
+            )
+        for element, item in zip(target.elts, items, strict=True):
+            assign(e, element, item)
+        return
+    star = stars[0]
+    after = len(target.elts) - star - 1
+    if len(items) < star + after:
+        raise e.error(f"At least {star + after} values are needed, but there are {len(items)}.", target)
+    starred = target.elts[star]
+    assert isinstance(starred, ast.Starred)
+    for element, item in zip(target.elts[:star], items[:star], strict=True):
+        assign(e, element, item)
+    middle = items[star : len(items) - after]
+    assign(e, starred.value, Sequence(middle))
+    for element, item in zip(target.elts[star + 1 :], items[len(items) - after :], strict=True):
+        assign(e, element, item)
+
+
+def items_of(e: Emitter, value: Val, count: int, starred: bool, node: ast.AST) -> list[Val]:
+    """The parts of a value that is unpacked into `count` targets."""
+    fixed = loops.static_items(e, value)
+    if fixed is not None:
+        return fixed
+    type = type_of(value)
+    if isinstance(type, T.ListType) and not starred:
+        list_value = e.materialize(value)
+        outs = e.emit("prim::ListUnpack", [list_value], [type.element] * count).outputs
+        return [Dynamic(v) for v in outs]
+    if isinstance(type, T.TensorType) and not starred:
+        parts = e.call("aten::unbind", [value, e.static(0)])
+        outs = e.emit("prim::ListUnpack", [parts], [T.TENSOR] * count).outputs
+        return [Dynamic(v) for v in outs]
+    if isinstance(type, T.ListType | T.TensorType):
+        raise e.error(
+            "How many values the starred name takes is not known while compiling.", node,
+            "Slice instead: first, rest = values[0], values[1:].",
+        )
+    raise e.error(f"{value.describe().capitalize()} cannot be unpacked into {count} names.", node)
+
+
+@statement(ast.AugAssign)
+def _augmented(e: Emitter, node: ast.AugAssign) -> Outcome:
+    subscripts.augmented_assign(e, node)
+    return Outcome()
+
+
+@statement(ast.If)
+def _if(e: Emitter, node: ast.If) -> Outcome:
+    condition = conditions.emit(e, node.test)
+    if condition.static is not None:
+        chosen = node.body if condition.static else node.orelse
+        condition.apply(e, condition.static)
+        return run_body(e, chosen) if chosen else Outcome()
+    assert condition.value is not None
+
+    def side(body: list[ast.stmt], truth: bool) -> Outcome:
+        condition.apply(e, truth)
+        return run_body(e, body)
+
+    return emit_if(e, condition.value, lambda: side(node.body, True), lambda: side(node.orelse, False))
+
+
+@statement(ast.While)
+def _while(e: Emitter, node: ast.While) -> Outcome:
+    return loops.emit_while(e, node)
+
+
+@statement(ast.For)
+def _for(e: Emitter, node: ast.For) -> Outcome:
+    return loops.emit_for(e, node)
+
+
+@statement(ast.Assert)
+def _assert(e: Emitter, node: ast.Assert) -> Outcome:
+    condition = conditions.emit(e, node.test)
+    if condition.static is True:
+        condition.apply(e, True)
+        return Outcome()
+
+    def fail() -> Outcome:
+        if node.msg is not None:
+            message = expressions.emit(e, node.msg)
+            text = message if isinstance(type_of(message), T.StringType) else _as_text(e, message)
+        else:
+            text = e.static("")
+        return raise_error(e, AssertionError, text)
+
+    if condition.static is False:
+        return fail()
+    assert condition.value is not None
+
+    def go_on() -> Outcome:
+        return Outcome()
+
+    outcome = emit_if(e, condition.value, go_on, fail)
+    condition.apply(e, True)
+    return outcome
+
+
+def _as_text(e: Emitter, value: Val) -> Val:
+    return Dynamic(e.call("aten::str", [value])) if type_of(value) is not None else e.static(str(value))
+
+
+def raise_error(e: Emitter, cls: type, message: Val) -> Outcome:
+    """Emit `raise cls(message)`."""
+    text = e.materialize(message)
+    module = "builtins" if cls.__module__ == "builtins" else cls.__module__
+    name = e.constant(f"{module}.{cls.__qualname__}", T.STRING)
+    e.emit("prim::RaiseException", [text, name], [], {"exception": cls})
+    return Outcome(dead=True)
+
+
+@statement(ast.Raise)
+def _raise(e: Emitter, node: ast.Raise) -> Outcome:
+    if node.exc is None:
+        return raise_error(e, RuntimeError, e.static("re-raised"))
+    target = node.exc
+    arguments: list[ast.expr] = []
+    if isinstance(target, ast.Call):
+        arguments = target.args
+        callee = expressions.emit(e, target.func)
+    else:
+        callee = expressions.emit(e, target)
+    cls = callee.object if isinstance(callee, Static) else None
+    if isinstance(callee, expressions.RaisedException):
+        return raise_error(e, callee.cls, callee.message)
+    if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+        raise e.error("Only exceptions can be raised.", node, "Write: raise ValueError('what is wrong')")
+    message: Val
+    if not arguments:
+        message = e.static("")
+    else:
+        parts = [expressions.emit(e, a) for a in arguments if not isinstance(a, ast.Starred)]
+        parts = [p if isinstance(type_of(p), T.StringType) else _exception_text(e, p) for p in parts]
+        message = parts[0]
+        for part in parts[1:]:
+            joined = e.call("aten::add", [message, e.static(", ")])
+            message = Dynamic(e.call("aten::add", [Dynamic(joined), part]))
+    return raise_error(e, cls, message)
+
+
+def _exception_text(e: Emitter, part: Val) -> Val:
+    if type_of(part) is None:
+        known = known_of(part)
+        return e.static(str(known.object) if known is not None else part.describe())
+    return Dynamic(e.call("aten::str", [part]))
+
+
+@statement(ast.Delete)
+def _delete(e: Emitter, node: ast.Delete) -> Outcome:
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            e.scope.set(target.id, Unusable(f"'{target.id}' was deleted at line {node.lineno}.", e.where(node)))
+        elif isinstance(target, ast.Subscript):
+            owner = expressions.emit(e, target.value)
+            index = expressions.emit(e, target.slice)
+            e.call_operator("aten::Delete", [owner, index], {}, "del")
+        else:
+            raise e.unsupported("Only variables and elements of lists and dicts can be deleted.", node)
+    return Outcome()
+
+
+@statement(ast.FunctionDef)
+def _nested_function(e: Emitter, node: ast.FunctionDef) -> Outcome:
+    if node.decorator_list:
+        raise e.unsupported("A function inside a function cannot have decorators.", node)
+    e.scope.set(node.name, Closure(node, e.source, e, e.scope))
+    return Outcome()
+
+
+@statement(ast.Import)
+def _import(e: Emitter, node: ast.Import) -> Outcome:
+    import importlib
+    import sys
+
+    for alias in node.names:
+        root = alias.name.partition(".")[0]
+        if root not in _COMPILABLE_PACKAGES:
+            raise e.outside(f"'import {alias.name}' inside a function cannot be compiled.", node)
+        module = importlib.import_module(alias.name)
+        bound = module if alias.asname else sys.modules[root]
+        e.scope.set(alias.asname or root, Static(bound, None))
+    return Outcome()
+
+
+@statement(ast.ImportFrom)
+def _import_from(e: Emitter, node: ast.ImportFrom) -> Outcome:
+    import importlib
+
+    package = e.source.globals.get("__package__") or ""
+    name = "." * node.level + (node.module or "")
+    if node.level == 0 and name.partition(".")[0] not in _COMPILABLE_PACKAGES:
+        raise e.outside(f"'from {name} import …' inside a function cannot be compiled.", node)
+    try:
+        module = importlib.import_module(name, package)
+    except ImportError as error:
+        raise e.error(f"The import fails: {error}.", node) from None
+    for alias in node.names:
+        e.scope.set(alias.asname or alias.name, e.static(getattr(module, alias.name)))
+    return Outcome()
+
+
+_COMPILABLE_PACKAGES = {"torch", "math", "typing", "typing_extensions", "functools", "warnings", "torchvision", "collections"}
+
+
+@statement(ast.With)
+def _with(e: Emitter, node: ast.With) -> Outcome:
+    from . import contexts
+
+    return contexts.emit_with(e, node, 0)
+
+
+@statement(ast.Try)
+def _try(e: Emitter, node: ast.Try) -> Outcome:
+    mark = len(e.block.nodes)
+    scope = e.scope
+    e.scope = Scope(scope)
+    try:
+        outcome = run_body(e, [*node.body, *node.orelse, *node.finalbody])
+    except NotSupportedError:
+        raise
+    finally:
+        inner, e.scope = e.scope, scope
+    if _may_raise(e, mark) and node.handlers:
+        raise e.unsupported(
+            "'try' cannot be compiled where its body may raise at run time.", node,
+            "Test the condition with 'if' before the operation instead of catching its error.",
+        )
+    for name, val in inner.names.items():
+        e.scope.set(name, val)
+    return outcome
+
+
+def _may_raise(e: Emitter, mark: int) -> bool:
+    harmless = ("prim::Constant", "prim::GetAttr", "prim::TupleConstruct", "prim::ListConstruct", "prim::TupleUnpack")
+    return any(node.kind not in harmless for top in e.block.nodes[mark:] for node in top.all_nodes())
+
+
+@statement(ast.Match)
+def _match(e: Emitter, node: ast.Match) -> Outcome:
+    subject = expressions.emit(e, node.subject)
+
+    def case(index: int) -> Outcome:
+        if index == len(node.cases):
+            return Outcome()
+        current = node.cases[index]
+        test = _pattern_test(e, subject, current.pattern)
+        if current.guard is not None:
+            raise e.unsupported("A guard in 'match' cannot be compiled.", current.guard, "Use if/elif.")
+        if test is None:
+            return run_body(e, current.body)
+        if test.static is not None:
+            return run_body(e, current.body) if test.static else case(index + 1)
+        assert test.value is not None
+        return emit_if(e, test.value, lambda: run_body(e, current.body), lambda: case(index + 1))
+
+    return case(0)
+
+
+def _pattern_test(e: Emitter, subject: Val, pattern: ast.pattern) -> conditions.Condition | None:
+    """The test of a pattern; None where it always matches."""
+    if isinstance(pattern, ast.MatchValue):
+        return conditions.of_value(e, expressions.compare(e, ast.Eq(), subject, expressions.emit(e, pattern.value)))
+    if isinstance(pattern, ast.MatchSingleton):
+        return conditions.of_value(e, expressions.compare(e, ast.Eq(), subject, e.static(pattern.value)))
+    if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
+        if pattern.name is not None:
+            bind(e, pattern.name, subject)
+        return None
+    if isinstance(pattern, ast.MatchOr):
+        tests = [_pattern_test(e, subject, p) for p in pattern.patterns]
+        result: conditions.Condition | None = conditions.Condition(static=False)
+        for test in tests:
+            if test is None:
+                return None
+            assert result is not None
+            if test.static is True:
+                return test
+            if test.static is False:
+                continue
+            if result.static is False:
+                result = test
+            else:
+                assert result.value is not None and test.value is not None
+                value = e.call("aten::__or__", [Dynamic(result.value), Dynamic(test.value)])
+                result = conditions.Condition(value=value)
+        return result
+    raise e.unsupported("Only constants, 'a | b' and '_' can be patterns in a compiled 'match'.", pattern, "Use if/elif.")
+
+
+__all__ = [
+    "BuiltinMethod",
+    "Mapping",
+    "Module",
+    "Value",
+    "assign",
+    "assigned_names",
+    "bind",
+    "emit_statement",
+    "run_body",
+]

@@ -1,0 +1,81 @@
+"""The static type of a Python object that exists while compiling."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .. import types as T
+from .annotations import is_named_tuple
+
+_EXACT: dict[type, T.Type] = {
+    int: T.INT,
+    float: T.FLOAT,
+    bool: T.BOOL,
+    str: T.STRING,
+    complex: T.COMPLEX,
+    type(None): T.NONE,
+    torch.device: T.DEVICE,
+    torch.dtype: T.DTYPE,
+    torch.layout: T.LAYOUT,
+    torch.memory_format: T.MEMORY_FORMAT,
+    torch.Generator: T.GENERATOR,
+    torch.Tensor: T.TENSOR,
+    torch.nn.Parameter: T.TENSOR,
+    torch.Size: T.ListType(T.INT),
+}
+
+
+def type_of_object(obj: Any, class_type: Callable[[type], T.Type | None]) -> T.Type | None:
+    """The static type of `obj`, or None where it has none. Lists and dicts must hold one type (or one and None)."""
+    exact = _EXACT.get(type(obj))
+    if exact is not None:
+        return exact
+    if isinstance(obj, torch.Tensor):
+        return T.TENSOR
+    if isinstance(obj, tuple):
+        elements = [type_of_object(o, class_type) for o in obj]
+        if any(e is None for e in elements):
+            return None
+        if is_named_tuple(type(obj)):
+            return class_type(type(obj))
+        return T.TupleType(tuple(e for e in elements if e is not None))
+    if isinstance(obj, list):
+        element = _common(obj, class_type)
+        return T.ListType(element) if element is not None else None
+    if isinstance(obj, dict):
+        if not obj:
+            return T.DictType(T.STRING, T.TENSOR)
+        key, value = _common(list(obj), class_type), _common(list(obj.values()), class_type)
+        return T.DictType(key, value) if key is not None and value is not None else None
+    if isinstance(obj, enum.Enum):
+        return class_type(type(obj))
+    if isinstance(obj, bool | int | float):  # numpy scalars that are also Python numbers, int subclasses
+        return T.BOOL if isinstance(obj, bool) else T.INT if isinstance(obj, int) else T.FLOAT
+    return None
+
+
+def _common(objects: list[Any], class_type: Callable[[type], T.Type | None]) -> T.Type | None:
+    if not objects:
+        return T.TENSOR
+    common: T.Type | None = None
+    for obj in objects:
+        found = type_of_object(obj, class_type)
+        if found is None:
+            return None
+        common = found if common is None else T.unify(common, found)
+        if common is None:
+            return None
+    return common
+
+
+def plain(obj: Any) -> Any:
+    """`obj` with numpy scalars and their like as the Python objects that they stand for."""
+    if type(obj).__module__ == "numpy" and hasattr(obj, "item") and getattr(obj, "shape", None) == ():
+        return obj.item()
+    if isinstance(obj, torch.Size):
+        return list(obj)
+    return obj

@@ -1,0 +1,135 @@
+"""Arguments at the border between Python and compiled code: bound and checked before anything runs."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .. import types as T
+from ..codegen.python.helpers import value_has_type
+from ..errors import ArgumentError
+from ..ir.graph import Function
+from ..schema import Argument
+from ..schema.model import NO_DEFAULT
+
+Check = Callable[[Any], bool]
+
+
+def _check_of(type: T.Type) -> Check:
+    """Whether a Python value can be an argument of this type."""
+    if isinstance(type, T.TensorType):
+        return lambda v: isinstance(v, torch.Tensor)
+    if isinstance(type, T.IntType):
+        return lambda v: isinstance(v, int) or isinstance(v, torch.dtype | torch.layout)
+    if isinstance(type, T.FloatType):
+        return lambda v: isinstance(v, float | int)
+    if isinstance(type, T.NumberType):
+        return lambda v: isinstance(v, numbers.Number)
+    if isinstance(type, T.AnyType | T.InterfaceType | T.PyObjectType):
+        return lambda v: True
+    if isinstance(type, T.OptionalType):
+        inner = _check_of(type.element)
+        return lambda v: v is None or inner(v)
+    if isinstance(type, T.ListType):
+        element = _check_of(type.element)
+        return lambda v: isinstance(v, list | tuple) and all(map(element, v))
+    if isinstance(type, T.DictType):
+        key, value = _check_of(type.key), _check_of(type.value)
+        return lambda v: isinstance(v, dict) and all(map(key, v)) and all(map(value, v.values()))
+    if isinstance(type, T.TupleType):
+        checks = [_check_of(t) for t in type.elements]
+        return lambda v: (
+            isinstance(v, tuple | list) and len(v) == len(checks) and all(c(x) for c, x in zip(checks, v, strict=True))
+        )
+    if isinstance(type, T.DeviceType):
+        return lambda v: isinstance(v, torch.device | str)
+    if isinstance(type, T.ClassType) and type.is_module:
+        return lambda v: isinstance(v, torch.nn.Module)
+    if isinstance(type, T.UnionType):
+        members = [_check_of(m) for m in type.members]
+        return lambda v: any(c(v) for c in members)
+    return lambda v: value_has_type(v, type)
+
+
+def _convert(type: T.Type, value: Any) -> Any:
+    """A Python value as compiled code expects it."""
+    if isinstance(type, T.OptionalType):
+        return value if value is None else _convert(type.element, value)
+    if isinstance(type, T.FloatType) and isinstance(value, int):
+        return float(value)
+    if isinstance(type, T.DeviceType) and isinstance(value, str):
+        return torch.device(value)
+    if isinstance(type, T.ListType) and isinstance(value, tuple):
+        return list(value)
+    if isinstance(type, T.TupleType) and not isinstance(type, T.NamedTupleType) and isinstance(value, list):
+        return tuple(value)
+    return value
+
+
+def _needs_conversion(type: T.Type) -> bool:
+    inner = type.element if isinstance(type, T.OptionalType) else type
+    return isinstance(inner, T.FloatType | T.DeviceType | T.ListType) or type.__class__ is T.TupleType or (
+        inner.__class__ is T.TupleType
+    )
+
+
+class Signature:
+    """Binds and checks the arguments of a compiled function."""
+
+    def __init__(self, function: Function, skip: int = 0) -> None:
+        schema = function.schema
+        self.name = function.name
+        self.arguments: tuple[Argument, ...] = tuple(schema.arguments[skip:])
+        self.count = len(self.arguments)
+        self.checks = [_check_of(a.type) for a in self.arguments]
+        self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type)]
+
+    def bind(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments in order, defaults filled in. ArgumentError where they do not fit."""
+        if named or len(positional) != self.count:
+            positional = self._fill(positional, named)
+        for check, value, argument in zip(self.checks, positional, self.arguments, strict=True):
+            if not check(value):
+                raise self._mismatch(argument, value)
+        if self.converts:
+            values = list(positional)
+            for i in self.converts:
+                values[i] = _convert(self.arguments[i].type, values[i])
+            return tuple(values)
+        return positional
+
+    def _fill(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        if len(positional) > self.count:
+            raise ArgumentError(
+                f"'{self.name}' takes {self.count} arguments, but {len(positional)} are given.\n{self._declaration()}"
+            )
+        values = list(positional)
+        rest = dict(named)
+        for argument in self.arguments[: len(positional)]:
+            if argument.name in rest:
+                raise ArgumentError(f"'{self.name}' gets the argument '{argument.name}' twice.\n{self._declaration()}")
+        for argument in self.arguments[len(positional) :]:
+            if argument.name in rest:
+                values.append(rest.pop(argument.name))
+            elif argument.default is not NO_DEFAULT:
+                values.append(argument.default)
+            else:
+                raise ArgumentError(f"'{self.name}' is called without '{argument.name}'.\n{self._declaration()}")
+        if rest:
+            raise ArgumentError(f"'{self.name}' has no argument '{next(iter(rest))}'.\n{self._declaration()}")
+        return tuple(values)
+
+    def _declaration(self) -> str:
+        shown = ", ".join(f"{a.name}: {a.type.annotation()}" for a in self.arguments)
+        return f"Declaration: {self.name}({shown})"
+
+    def _mismatch(self, argument: Argument, value: Any) -> ArgumentError:
+        kind = type(value).__name__
+        detail = f" ({value!r})" if isinstance(value, int | float | str | bool | type(None)) else ""
+        return ArgumentError(
+            f"'{self.name}' expects a value of type '{argument.type.annotation()}' for the argument "
+            f"'{argument.name}', but it got a {kind}{detail}.\n{self._declaration()}"
+        )

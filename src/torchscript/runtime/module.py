@@ -1,0 +1,340 @@
+"""A compiled module as users hold it: an `nn.Module` whose methods are compiled.
+
+Every `ClassType` gets a Python class. Compiled methods stand on it twice: `_ts_forward` is the bare code, which
+other compiled code calls, and `forward` is a `ScriptMethod`, which checks its arguments first.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from .. import types as T
+from ..errors import Error
+from ..ir.graph import Function, Graph
+from ..tracing import state
+from .arguments import Signature
+from .function import Compiled
+from .linking import LINKER
+
+
+class ScriptMethod(Compiled):
+    """A compiled method of a module, bound to it."""
+
+    __slots__ = ("_entry", "_ts_function", "owner")
+
+    def __init__(self, owner: torch.nn.Module, entry: Entry) -> None:
+        self.owner = owner
+        self._entry = entry
+        self._ts_function = entry.function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._entry.call(self.owner, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<torchscript.ScriptMethod {self._ts_function.name}>"
+
+    @property
+    def __name__(self) -> str:
+        return self._ts_function.name
+
+
+class Entry:
+    """A compiled method on its Python class, for callers in Python."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self._signature: Signature | None = None
+        self.__doc__ = getattr(function.python_function, "__doc__", None)
+
+    def __get__(self, owner: Any, cls: type | None = None) -> Any:
+        return self if owner is None else ScriptMethod(owner, self)
+
+    def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        signature = self._signature
+        if signature is None:
+            signature = self._signature = Signature(self.function, 1)
+        values = signature.bind(args, kwargs)
+        recorder = state.current()
+        raw = getattr(owner, f"_ts_{self.function.name}")
+        if recorder is not None:
+            return recorder.call_script_method(owner, self.function, raw, values, {})
+        return raw(*values)
+
+
+class _Raw:
+    """The bare code of a method, compiled to Python on first use."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __get__(self, owner: Any, cls: type) -> Any:
+        code = LINKER.function(self.function)
+        name = f"_ts_{self.function.name}"
+        for base in cls.__mro__:
+            if base.__dict__.get(name) is self:
+                setattr(base, name, code)
+                break
+        return code if owner is None else code.__get__(owner, cls)
+
+
+class ScriptMeta(type(torch.nn.Module)):  # type: ignore[misc]  # the metaclass of nn.Module
+    """Compiles the `script_method`s of a subclass of ScriptModule when `__init__` is done."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        module = super().__call__(*args, **kwargs)
+        from . import api
+
+        if api.enabled() and "_ts_class" not in cls.__dict__ and _has_script_methods(cls):
+            api.compile_script_module(module)
+        return module
+
+
+def _has_script_methods(cls: type) -> bool:
+    return any(
+        getattr(v, "_ts_script_method", False) for base in cls.__mro__ if base is not object for v in vars(base).values()
+    )
+
+
+class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
+    """A module whose methods are compiled.
+
+    Subclass it and mark methods with `script_method`, or get one from `script`, `trace` or `load`. `optimize` is
+    accepted for old code.
+    """
+
+    def __init__(self, optimize: bool | None = None) -> None:
+        super().__init__()
+
+    # -- what compiled code is -----------------------------------------------------------------------------------
+
+    def _method(self, name: str) -> ScriptMethod:
+        found = getattr(type(self), name, None)
+        if not isinstance(found, Entry):
+            raise AttributeError(f"'{type(self).__name__}' has no compiled method '{name}'")
+        return ScriptMethod(self, found)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of `forward`."""
+        return self._method("forward").graph
+
+    @property
+    def inlined_graph(self) -> Graph:
+        """The graph of `forward` with everything it calls in place."""
+        return self._method("forward").inlined_graph
+
+    @property
+    def code(self) -> str:
+        """`forward` as the source that an archive holds."""
+        return self._method("forward").code
+
+    @property
+    def code_with_constants(self) -> tuple[str, Any]:
+        return self._method("forward").code_with_constants
+
+    @property
+    def schema(self) -> Any:
+        return self._method("forward").schema
+
+    def graph_for(self, *args: Any, **kwargs: Any) -> Graph:
+        return self.inlined_graph
+
+    @property
+    def original_name(self) -> str:
+        """The name of the Python class that this module was made from."""
+        cls = getattr(type(self), "_ts_class", None)
+        if isinstance(cls, T.ClassType):
+            return cls.python_class.__name__ if cls.python_class is not None else cls.qualified_name.rpartition(".")[2]
+        return type(self).__name__
+
+    # -- saving --------------------------------------------------------------------------------------------------
+
+    def save(self, f: Any, _extra_files: Mapping[str, str | bytes] | None = None) -> None:
+        """Write the module as an archive that `torchscript.load`, PyTorch and C++ read."""
+        from ..archive.writer import save
+
+        save(self, f, extra_files=_extra_files)
+
+    def save_to_buffer(self, _extra_files: Mapping[str, str | bytes] | None = None) -> bytes:
+        """The archive as bytes."""
+        from ..archive.writer import save_to_buffer
+
+        return save_to_buffer(self, extra_files=_extra_files)
+
+    # -- nn.Module -----------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        cls = getattr(type(self), "_ts_class", None)
+        if isinstance(cls, T.ClassType) and name in cls.constants and "_ts_ready" in self.__dict__:
+            from ..frontend.values import same
+
+            if not same(cls.constants[name], value):
+                raise Error(
+                    f"'{name}' of {self.original_name} was compiled in as the constant {cls.constants[name]!r}; "
+                    f"set it before the module is compiled, or compile again."
+                )
+        super().__setattr__(name, value)
+
+    def register_forward_hook(self, *args: Any, **kwargs: Any) -> Any:
+        handle = super().register_forward_hook(*args, **kwargs)
+        self._watch_hooks()
+        return handle
+
+    def register_forward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
+        handle = super().register_forward_pre_hook(*args, **kwargs)
+        self._watch_hooks()
+        return handle
+
+    def _watch_hooks(self) -> None:
+        """Make compiled callers run hooks that were registered after compiling."""
+        cls = getattr(type(self), "_ts_class", None)
+        if isinstance(cls, T.ClassType) and "forward" in cls.methods:
+            self.__dict__["_ts_forward"] = self.__call__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        for key, value in self.__dict__.items():
+            new.__dict__[key] = copy.deepcopy(value, memo)
+        if "_ts_forward" in new.__dict__:
+            new.__dict__["_ts_forward"] = new.__call__
+        return new
+
+    def __copy__(self) -> Any:
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        for table in ("_parameters", "_buffers", "_modules"):
+            new.__dict__[table] = self.__dict__[table].copy()
+        return new
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if isinstance(getattr(type(self), "_ts_class", None), T.ClassType):
+            return (_unpickle, (self.save_to_buffer(), self.training))
+        return super().__reduce_ex__(protocol)
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        return f"original_name={self.original_name}"
+
+
+def _unpickle(data: bytes, training: bool) -> Any:
+    from .api import load
+
+    module = load(data)
+    return module
+
+
+class RecursiveScriptModule(ScriptModule):
+    """What `script`, `trace` and `load` return for modules."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Any:
+        return iter(self._modules.values()) if not self._is_dict() else iter(self._modules)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._modules
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return self._modules[key]
+        values = list(self._modules.values())
+        return values[key]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def keys(self) -> Any:
+        return self._modules.keys()
+
+    def items(self) -> Any:
+        return self._modules.items()
+
+    def values(self) -> Any:
+        return self._modules.values()
+
+    def _is_dict(self) -> bool:
+        cls = getattr(type(self), "_ts_class", None)
+        python = cls.python_class if isinstance(cls, T.ClassType) else None
+        return python is not None and issubclass(python, torch.nn.ModuleDict)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise Error(
+            f"'{self.original_name}' has no compiled forward: nothing that was compiled calls it. Call the module "
+            "that contains it."
+        )
+
+
+class TopLevelTracedModule(RecursiveScriptModule):
+    """What `trace` returns for modules."""
+
+
+def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: type) -> type:
+    """The Python class that runs the methods of a ClassType."""
+    found = cls.runtime_class
+    if found is not None:
+        return found
+    name = base.__name__ if base is RecursiveScriptModule or base is TopLevelTracedModule else base.__name__
+    namespace: dict[str, Any] = {"_ts_class": cls, "__module__": base.__module__, "__qualname__": name}
+    for method_name, function in cls.methods.items():
+        namespace[f"_ts_{method_name}"] = _Raw(function)
+        namespace[method_name] = Entry(function)
+    made = type(base)(name, (base, *extra), namespace)
+    cls.runtime_class = made
+    return made
+
+
+def make_module(
+    cls: T.ClassType,
+    attributes: dict[str, Any],
+    original: torch.nn.Module | None = None,
+    base: type = RecursiveScriptModule,
+) -> ScriptModule:
+    """An instance of a ClassType's Python class with these attributes.
+
+    Parameters, buffers and submodules go where `nn.Module` keeps them, by the kinds that the class declares;
+    with `original`, what the class does not declare is taken over from it.
+    """
+    made = runtime_class(cls, base)
+    module: ScriptModule = made.__new__(made)
+    torch.nn.Module.__init__(module)
+    if original is not None:
+        for name, value in original.__dict__.items():
+            if name not in module.__dict__ and name != "forward":
+                module.__dict__[name] = value
+        module.training = original.training
+        for table in ("_forward_hooks", "_forward_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks",
+                      "_backward_hooks", "_backward_pre_hooks", "_state_dict_pre_hooks", "_load_state_dict_post_hooks",
+                      "_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called"):  # fmt: skip
+            if table in original.__dict__:
+                module.__dict__[table] = copy.copy(original.__dict__[table])
+    for name, value in attributes.items():
+        declared = cls.attributes.get(name)
+        kind = declared.kind if declared is not None else _kind_of(value)
+        if kind is T.AttributeKind.PARAMETER:
+            module._parameters[name] = value
+        elif kind is T.AttributeKind.BUFFER:
+            module._buffers[name] = value
+            if declared is not None and not declared.persistent:
+                module._non_persistent_buffers_set.add(name)
+        elif kind is T.AttributeKind.MODULE or isinstance(value, torch.nn.Module):
+            module._modules[name] = value
+        else:
+            module.__dict__[name] = value
+    module.__dict__["_ts_ready"] = True
+    return module
+
+
+def _kind_of(value: Any) -> T.AttributeKind:
+    if isinstance(value, torch.nn.Parameter):
+        return T.AttributeKind.PARAMETER
+    if isinstance(value, torch.nn.Module):
+        return T.AttributeKind.MODULE
+    return T.AttributeKind.PLAIN

@@ -1,0 +1,213 @@
+"""`trace` and `trace_module`, with the signatures of PyTorch."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from types import MethodType
+from typing import Any
+
+from torch import nn
+
+from ..errors import TracingError
+from .check import check_trace as check
+from .recording import Recording, record, record_methods
+
+
+def _is_off() -> bool:
+    return os.environ.get("PYTORCH_JIT", "1") == "0"
+
+
+def _is_compiled(obj: Any) -> bool:
+    from ..runtime.function import ScriptFunction
+
+    return isinstance(obj, ScriptFunction) or getattr(obj, "_ts_class", None) is not None
+
+
+def _as_args(inputs: Any) -> tuple[Any, ...]:
+    """A single tensor or dict stands for the only argument."""
+    if isinstance(inputs, tuple):
+        return inputs
+    return tuple(inputs) if isinstance(inputs, list) else (inputs,)
+
+
+def _as_call(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """An entry of check_inputs: positional arguments, or a dict of keyword arguments."""
+    return ((), dict(inputs)) if isinstance(inputs, Mapping) else (_as_args(inputs), {})
+
+
+def trace(
+    func: Any,
+    example_inputs: Any = None,
+    optimize: Any = None,
+    check_trace: bool = True,
+    check_inputs: Any = None,
+    check_tolerance: float = 1e-5,
+    strict: bool = True,
+    _force_outplace: bool = False,
+    _module_class: Any = None,
+    _compilation_unit: Any = None,
+    example_kwarg_inputs: Any = None,
+    _store_inputs: bool = True,
+) -> Any:
+    """Record a function or module as it runs on example inputs.
+
+    Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With `check_trace`,
+    the recording is repeated on the example inputs, or on every entry of `check_inputs`, and compared.
+
+    Raises TracingError for code that cannot be recorded, TracingCheckError where a repeated recording differs. Warns
+    with TracerWarning of what makes a trace right for its example only.
+
+    >>> import torch
+    >>> traced = trace(lambda x: x * 2, torch.ones(2))
+    >>> traced(torch.ones(3))
+    tensor([2., 2., 2.])
+    """
+    if _is_off():
+        return func
+    if optimize is not None:
+        _warn_of_optimize()
+    if _is_compiled(func):
+        warnings.warn(
+            "The input to trace is already compiled, tracing it is a no-op. Returning the object as is.",
+            stacklevel=2,
+        )
+        return func
+    if example_inputs is None and example_kwarg_inputs is None:
+        raise TracingError(
+            "trace() needs example inputs: pass example_inputs (a tuple of positional arguments), "
+            "example_kwarg_inputs (a dict of keyword arguments), or both."
+        )
+    args = () if example_inputs is None else _as_args(example_inputs)
+    kwargs = dict(example_kwarg_inputs or {})
+    module, method = func, "forward"
+    if isinstance(func, MethodType) and isinstance(func.__self__, nn.Module):
+        module, method = func.__self__, func.__name__
+    if isinstance(module, nn.Module):
+        return _trace_methods(
+            module,
+            {method: (args, kwargs)},
+            check_trace,
+            None if check_inputs is None else {method: [_as_call(i) for i in check_inputs]},
+            check_tolerance,
+            strict,
+            _force_outplace,
+        )
+    from ..runtime.function import ScriptFunction
+
+    recording = record(func, args, kwargs, strict=strict, force_outplace=_force_outplace)
+    assert recording.function is not None
+    traced = ScriptFunction(recording.function)
+    if check_trace:
+        inputs = [(args, kwargs)] if check_inputs is None else [_as_call(i) for i in check_inputs]
+        check(
+            func, traced, recording, inputs, check_tolerance, strict=strict, force_outplace=_force_outplace
+        )
+    return traced
+
+
+def trace_module(
+    mod: nn.Module,
+    inputs: Mapping[str, Any],
+    optimize: Any = None,
+    check_trace: bool = True,
+    check_inputs: Any = None,
+    check_tolerance: float = 1e-5,
+    strict: bool = True,
+    _force_outplace: bool = False,
+    _module_class: Any = None,
+    _compilation_unit: Any = None,
+    example_inputs_is_kwarg: bool = False,
+    _store_inputs: bool = True,
+) -> Any:
+    """Record several methods of a module: `inputs` holds the example inputs of each by its name.
+
+    `check_inputs` is a list of such dicts.
+    """
+    if _is_off():
+        return mod
+    if optimize is not None:
+        _warn_of_optimize()
+    if not isinstance(mod, nn.Module):
+        raise TracingError(f"expected torch.nn.Module as the first argument, not {type(mod).__name__}")
+    if not isinstance(inputs, Mapping):
+        raise TracingError("expected a dictionary of (method_name, input) pairs")
+
+    def call(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return ((), dict(given)) if example_inputs_is_kwarg else (_as_args(given), {})
+
+    checks: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] | None = None
+    if check_inputs is not None:
+        checks = {name: [] for name in inputs}
+        for entry in check_inputs:
+            for name, given in entry.items():
+                checks.setdefault(name, []).append(call(given))
+    return _trace_methods(
+        mod,
+        {name: call(given) for name, given in inputs.items()},
+        check_trace,
+        checks,
+        check_tolerance,
+        strict,
+        _force_outplace,
+    )
+
+
+def _trace_methods(
+    module: nn.Module,
+    inputs: dict[str, tuple[tuple[Any, ...], dict[str, Any]]],
+    check_trace: bool,
+    check_inputs: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] | None,
+    tolerance: float,
+    strict: bool,
+    force_outplace: bool,
+) -> Any:
+    if _has_backward_hooks(module):
+        raise TracingError(
+            "Modules that have backward hooks assigned can't be traced: a trace would lose the hooks. "
+            "Remove them, trace, and register them on the traced module."
+        )
+    recording = record_methods(module, inputs, strict=strict, force_outplace=force_outplace)
+    traced = make_traced_module(module, recording)
+    if check_trace:
+        for name, example in inputs.items():
+            given = [example] if check_inputs is None else check_inputs.get(name, [])
+            check(
+                module,
+                traced if name == "forward" else getattr(traced, name),
+                _only(recording, name),
+                given,
+                tolerance,
+                strict=strict,
+                force_outplace=force_outplace,
+                method=name,
+            )
+    return traced
+
+
+def _only(recording: Recording, name: str) -> Recording:
+    """The recording of one method, with submodules only where it is the only one (their methods mix otherwise)."""
+    classes = recording.classes if len(recording.methods) == 1 else {}
+    methods = {name: recording.methods[name]}
+    return Recording(None, recording.cls, methods, recording.outputs, classes, recording.plain_attributes)
+
+
+def make_traced_module(module: nn.Module, recording: Recording) -> Any:
+    """The ScriptModule of a recording; it shares parameters and buffers with the module."""
+    from ..runtime.module import make_module
+
+    assert recording.cls is not None
+    attributes = {name: getattr(module, name) for name in recording.plain_attributes.get((), ())}
+    attributes["training"] = module.training
+    return make_module(recording.cls, attributes, module)
+
+
+def _has_backward_hooks(module: nn.Module) -> bool:
+    return any(m._backward_hooks or m._backward_pre_hooks for m in module.modules())
+
+
+def _warn_of_optimize() -> None:
+    warnings.warn("`optimize` is deprecated and has no effect.", FutureWarning, stacklevel=3)
+
+
