@@ -1,4 +1,4 @@
-"""What the condition of a loop says: what it is on one path through the body, and whether it is its first value.
+"""What the condition of a loop says on one path through the body, and whether it repeats its first value.
 
 A `break` that the frontend lowered is a flag, an output of the `prim::If` that ends the body:
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...ir.graph import Node, Value
 from .facts import Facts
 from .folding import Folding
-from .operations import constant_of, is_constant
+from .values import constant_of, is_constant
 
 
 def known_bool(value: Value) -> bool | None:
@@ -40,7 +40,7 @@ class Conditions:
         self._folding = folding
 
     def simplified(self, value: Value, known: dict[Value, Value]) -> bool | Value:
-        """What is left of a condition where `known` values are others: a bool, or the condition or a part of it."""
+        """What is left of a condition where `known` values are others: a bool, the condition, a part of it."""
         value = self._facts.resolve(value)
         seen: set[Value] = set()
         while value in known and value not in seen:
@@ -82,7 +82,7 @@ class Conditions:
         return found
 
     def split(self, again: Value) -> Iterator[tuple[Value, Again | None]]:
-        """Ways to see a condition as one part that `while` tests and another that is tested at the body's end."""
+        """Ways to see a condition as a part that `while` tests and a part for the end of the body."""
         again = self._facts.resolve(again)
         yield again, None
         node = again.node
@@ -129,7 +129,12 @@ class Conditions:
         a, b = first.node, again.node
         if a is None or b is None or not (a in self._folding.folded and b in self._folding.folded):
             return False
-        if a.kind != b.kind or a.schema != b.schema or a.attributes != b.attributes or len(a.inputs) != len(b.inputs):
+        if (
+            a.kind != b.kind
+            or a.schema != b.schema
+            or a.attributes != b.attributes
+            or len(a.inputs) != len(b.inputs)
+        ):
             return False
         pairs = list(zip(a.inputs, b.inputs, strict=True))
         for block_a, block_b in zip(a.blocks, b.blocks, strict=True):

@@ -39,7 +39,9 @@ class Constants:
         if value is None or value is Ellipsis or isinstance(value, str | bytes | bool):
             return ast.Constant(value, **at)
         if isinstance(value, enum.Enum):
-            return ast.Attribute(self._name(value.__class__.__name__, value.__class__, at), value.name, ast.Load(), **at)
+            return ast.Attribute(
+                self._name(value.__class__.__name__, value.__class__, at), value.name, ast.Load(), **at
+            )
         if value.__class__ is int or value.__class__ is float or value.__class__ is complex:
             return self._number(value, at)
         if isinstance(value, torch.dtype | torch.layout | torch.memory_format):

@@ -1,7 +1,7 @@
 """Simultaneous assignments as few plain ones as possible.
 
-    a ← b, b ← a + b        →   a, b = b, a + b
-    a ← b, c ← a            →   c = a; a = b
+a ← b, b ← a + b        →   a, b = b, a + b
+a ← b, c ← a            →   c = a; a = b
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def assignments(copies: list[Copy]) -> list[ast.stmt]:
     if len(copies) < 2:
         return [_assign(c) for c in copies]
     targets = {c.target for c in copies}
-    reads = [{n.id for n in ast.walk(c.source) if isinstance(n, ast.Name) and n.id in targets} for c in copies]
+    reads = [
+        {n.id for n in ast.walk(c.source) if isinstance(n, ast.Name) and n.id in targets} for c in copies
+    ]
     pending = Counter(name for own, c in zip(reads, copies, strict=True) for name in own if name != c.target)
     index_of = {c.target: i for i, c in enumerate(copies)}
     ready = [i for i in reversed(range(len(copies))) if not pending[copies[i].target]]

@@ -21,9 +21,11 @@ from .locals import Life
 from .locations import Locations
 from .logic import choice, negation
 from .names import GlobalNames
-from .operations import Operation, constant_of, is_constant
+from .operations import Operation
 from .plan import NOTHING, Reading
 from .templates import Location
+from .values import constant_of, is_constant
+from .views import View, index_subscript, view_of
 
 _LOAD = ast.Load()
 _CODE_TYPES = (T.DtypeType, T.LayoutType, T.MemoryFormatType)
@@ -52,6 +54,7 @@ class Expressions:
         self._linker = linker
         self._constants = Constants(names.bind)
         self._functions: dict[Function, str] = {}
+        self._views: dict[ast.expr, View] = {}
         self._range_lengths = set(facts.ranges.values())
         self._writers: dict[str, Callable[[Node, Location, Reading], ast.expr]] = {
             "prim::CallFunction": self._call_function,
@@ -176,11 +179,28 @@ class Expressions:
                     operands[index] = self._argument(node, operation, index, at, reading, encode)
             rest = self.arguments(node.inputs[count:], at, reading)
             tree = operation.template.fill(operands, rest, at, self._names.bind)
+            if operation.builtin is None and operation.schema.key in (
+                "aten::select.int",
+                "aten::slice.Tensor",
+            ):
+                tree = self._view(node, tree, at)  # type: ignore[arg-type]  # its template is an expression
         if not node.outputs or not operation.schema.returns or not isinstance(tree, ast.expr):
             return tree
         kind = code_type(operation.schema.returns[0].type)
-        if kind is not None and isinstance(node.outputs[0].type, T.IntType) and not isinstance(node.outputs[0].type, _CODE_TYPES):
+        if (
+            kind is not None
+            and isinstance(node.outputs[0].type, T.IntType)
+            and not isinstance(node.outputs[0].type, _CODE_TYPES)
+        ):
             return self.call(self.name("code_of", code_of, at), [tree], at)
+        return tree
+
+    def _view(self, node: Node, tree: ast.expr, at: Location) -> ast.expr:
+        view = view_of(node, tree, self._views)
+        if view is None:
+            return tree
+        tree = view.tree(at)
+        self._views[tree] = view
         return tree
 
     def _call(self, node: Node, operation: Operation, at: Location, reading: Reading) -> ast.expr:
@@ -188,8 +208,13 @@ class Expressions:
         assert call is not None
         positional = [self._argument(node, operation, i, at, reading) for i in operation.positional]
         keywords = [
-            ast.keyword(name, self._argument(node, operation, i, at, reading), **at) for name, i in operation.keywords
+            ast.keyword(name, self._argument(node, operation, i, at, reading), **at)
+            for name, i in operation.keywords
         ]
+        if operation.schema.key == "aten::index.Tensor":
+            subscript = index_subscript(node, positional[0], positional[1], at)
+            if subscript is not None:
+                return subscript
         if call.style is CallStyle.METHOD:
             function: ast.expr = ast.Attribute(positional.pop(0), call.name, _LOAD, **at)
         else:
@@ -210,12 +235,19 @@ class Expressions:
         readers = ("prim::ListUnpack", "aten::__getitem__", "aten::len")
         uses = self._facts.uses_of(value)
         return all(
-            user.kind in readers or (user.kind not in STRUCTURAL and self._facts.operation(user).call is not None)
+            user.kind in readers
+            or (user.kind not in STRUCTURAL and self._facts.operation(user).call is not None)
             for user, _ in uses
         )
 
     def _argument(
-        self, node: Node, operation: Operation, index: int, at: Location, reading: Reading, encode: bool = False
+        self,
+        node: Node,
+        operation: Operation,
+        index: int,
+        at: Location,
+        reading: Reading,
+        encode: bool = False,
     ) -> ast.expr:
         value = self._facts.resolve(node.inputs[index])
         arguments = operation.schema.arguments
@@ -288,7 +320,10 @@ class Expressions:
         if function is None:
             raise BackendError(f"The Python function '{name}' is not in this process.")
         arguments = self.arguments(node.inputs, at, reading)
-        return self.call(self.name(name.rpartition(".")[2], function, at), arguments, at)
+        names = node.attributes.get("keywords", ())
+        first = len(arguments) - len(names)
+        keywords = [ast.keyword(k, v, **at) for k, v in zip(names, arguments[first:], strict=True)]
+        return ast.Call(self.name(name.rpartition(".")[2], function, at), arguments[:first], keywords, **at)
 
     def _fork(self, node: Node, at: Location, reading: Reading) -> ast.expr:
         """A `prim::fork` without a block: a function and its arguments."""

@@ -1,18 +1,19 @@
-"""What the back end knows of a graph before it decides anything: uses, aliases, `with` pairs, Python ranges."""
+"""What is known of a graph before anything is decided: uses, aliases, `with` pairs, Python ranges."""
 
 from __future__ import annotations
 
 from ...ir.graph import Block, Graph, Node, Value
-from .operations import Operation, is_constant, operation_of
+from .operations import Operation, operation_of
+from .values import is_constant
 
 Use = tuple[Node, int]
 
 # Nodes that are written by rules of their own, whether or not there is a schema for them.
 STRUCTURAL = frozenset({
-    "prim::BroadcastingList", "prim::CallFunction", "prim::CallMethod", "prim::Constant", "prim::CreateObject",
-    "prim::DictConstruct", "prim::Enter", "prim::Exit", "prim::GetAttr", "prim::If", "prim::ListConstruct",
-    "prim::ListUnpack", "prim::Loop", "prim::Print", "prim::PythonCall", "prim::RaiseException", "prim::Return",
-    "prim::SetAttr", "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice", "prim::TupleUnpack",
+    "prim::CallFunction", "prim::CallMethod", "prim::Constant", "prim::CreateObject", "prim::DictConstruct",
+    "prim::Enter", "prim::Exit", "prim::GetAttr", "prim::If", "prim::ListConstruct",
+    "prim::ListUnpack", "prim::Loop", "prim::Print", "prim::PythonCall", "prim::RaiseException",
+    "prim::Return", "prim::SetAttr", "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice", "prim::TupleUnpack",
     "prim::Uninitialized", "prim::fork", "prim::isinstance", "prim::unchecked_cast",
 })  # fmt: skip
 
@@ -23,8 +24,8 @@ MAX_NESTING = 18  # loops and `with` statements: CPython's limit is 20 blocks in
 class Facts:
     """Facts about one graph.
 
-    `uses` counts readers of a value as the generated code has them: a refinement (`prim::unchecked_cast`) is the
-    value that it refines, and the result of `list.append` is the list.
+    `uses` counts readers of a value as the generated code has them: a refinement (`prim::unchecked_cast`)
+    is the value that it refines, and the result of `list.append` is the list.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -33,10 +34,14 @@ class Facts:
         self.names: dict[Value, str] = {}
         self.uses: dict[Value, list[Use]] = {}
         self.exits: dict[Node, Node] = {}  # prim::Enter → its prim::Exit in the same block
-        self.ranges: dict[Node, Node] = {}  # prim::Loop → aten::__range_length, where the index is the range's item
+        self.ranges: dict[
+            Node, Node
+        ] = {}  # prim::Loop → aten::__range_length, where the index is the range's item
         self._silent: set[Node] = set()
         self._operations: dict[Node, Operation] = {}
-        self.outlined: set[Node] = set()  # prim::Loop nodes nested too deep, which become functions of their own
+        self.outlined: set[Node] = (
+            set()
+        )  # prim::Loop nodes nested too deep, which become functions of their own
         for block in self.blocks:
             self._find_pairs(block)
         self._find_outlined(graph.block)
@@ -103,7 +108,12 @@ class Facts:
     def _find_range(self, loop: Node) -> None:
         """`for i in range(lo, hi, step)`, where the body computes `i` from the number of the iteration."""
         length = loop.inputs[0].node
-        if loop in self.outlined or length is None or length.kind != "aten::__range_length" or length.block is not loop.block:
+        if (
+            loop in self.outlined
+            or length is None
+            or length.kind != "aten::__range_length"
+            or length.block is not loop.block
+        ):
             return
         index = loop.blocks[0].parameters[0]
         if len(loop.inputs[0].users) != 1 or not index.users:

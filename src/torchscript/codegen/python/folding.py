@@ -3,9 +3,10 @@
     %2 = aten::mul(%i, %two)
     %s = aten::add(%s, %2)      →    s = s + i * 2
 
-A node that is used once, in its own block, by a node that evaluates its operands in an order which leaves every
-effect where it was. Nodes whose effects matter wait on a stack; a user takes the top of it, in its own order, and
-whatever cannot be taken becomes a statement. Nodes that touch nothing and cannot fail go anywhere.
+A node that is used once, in its own block, by a node that evaluates its operands in an order which leaves
+every effect where it was. Nodes whose effects matter wait on a stack; a user takes the top of it, in its
+own order, and whatever cannot be taken becomes a statement. Nodes that touch nothing and cannot fail go
+anywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 
 from ...ir.graph import Block, Node, Value
 from .facts import STRUCTURAL, Facts
-from .operations import is_constant, is_movable
+from .operations import is_movable
+from .values import is_constant
 
 MAX_DEPTH = 50  # of nested expressions; CPython's compiler recurses over them
 
-_NEW_OBJECTS = frozenset({"prim::ListConstruct", "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice"})
+_NEW_OBJECTS = frozenset(
+    {"prim::ListConstruct", "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice"}
+)
 _STATEMENTS = frozenset({"prim::Loop", "prim::Enter", "prim::Exit", "prim::SetAttr", "prim::RaiseException"})
 
 
@@ -80,7 +84,9 @@ class Folding:
 
     def is_dead(self, node: Node) -> bool:
         """Whether nobody reads the node and it may as well not run."""
-        return bool(node.outputs) and not any(map(self.facts.uses_of, node.outputs)) and self._is_movable(node)
+        return (
+            bool(node.outputs) and not any(map(self.facts.uses_of, node.outputs)) and self._is_movable(node)
+        )
 
     def statements(self, block: Block) -> list[Node]:
         """The nodes of a block that are statements of their own."""
@@ -161,18 +167,35 @@ class Folding:
         return is_movable(node, self.facts.operation(node))
 
     def _find_ternary(self, node: Node) -> None:
-        """An If is an expression if nothing in its branches needs a statement, and it is not the user's statement."""
+        """An If is an expression if no branch needs a statement, and it is not the user's statement."""
         if len(node.outputs) != 1 or any(len(b.outputs) != 1 for b in node.blocks):
             return
         if any(self.statements(b) for b in node.blocks):
             return
         if sum(self._depth[b.return_node] for b in node.blocks) >= MAX_DEPTH:
             return
-        yields = [b.outputs[0] for b in node.blocks]
-        one_line = all(_on_line_of(node, v) for v in yields if v.node is not None and v.node.block in node.blocks)
-        named = self.facts.name_of(node.outputs[0]) is not None
-        if one_line and not (named and all(v.node is None or v.node.source is None for v in yields)):
+        if not self._may_be_statement(node) or self._is_on_one_line(node):
             self.ternaries.add(node)
+
+    def _may_be_statement(self, node: Node) -> bool:
+        """Whether the user may have written an `if` statement: it sets a variable, or returns."""
+        output = node.outputs[0]
+        if self.facts.name_of(output) is not None:
+            return True
+        for user, index in self.facts.uses_of(output):
+            owner = user.block.owner
+            is_condition = owner is not None and owner.kind == "prim::Loop" and index == 0
+            if user.kind == "prim::Return" and not is_condition:
+                return True
+        return False
+
+    def _is_on_one_line(self, node: Node) -> bool:
+        yields = [b.outputs[0] for b in node.blocks]
+        nodes = [v.node for v in yields if v.node is not None and v.node.block in node.blocks]
+        lines = {n.source.line for n in nodes if n.source is not None}
+        if self.facts.name_of(node.outputs[0]) is not None and not lines:
+            return False
+        return node.source is None or lines <= {node.source.line}
 
     def _operands(self, node: Node) -> list[_Operand]:
         """The operands of a node as the generated code evaluates them."""
@@ -194,7 +217,11 @@ class Folding:
                 order = list(range(len(node.inputs)))
             case _:
                 operation = self.facts.operation(node)
-                order, repeated, conditional = list(operation.order), operation.repeated, operation.conditional
+                order, repeated, conditional = (
+                    list(operation.order),
+                    operation.repeated,
+                    operation.conditional,
+                )
                 unwritten = frozenset(range(len(node.inputs))) - frozenset(order)
                 repeated |= unwritten
                 order += sorted(unwritten)
@@ -206,8 +233,3 @@ class Folding:
 def _definition(value: Value) -> Node:
     assert value.node is not None
     return value.node
-
-
-def _on_line_of(node: Node, value: Value) -> bool:
-    source = value.node.source if value.node is not None else None
-    return source is None or node.source is None or source.line == node.source.line

@@ -86,7 +86,9 @@ def _make(function: Function, generated: _Generated, code: CodeType) -> Function
     changes: dict[str, Any] = {"co_name": name}
     if sys.version_info >= (3, 11):
         changes["co_qualname"] = qualified
-    result = FunctionType(inner.replace(**changes), generated.names.namespace, name, tuple(_defaults(function)) or None)
+    result = FunctionType(
+        inner.replace(**changes), generated.names.namespace, name, tuple(_defaults(function)) or None
+    )
     result.__qualname__ = qualified
     result.__module__ = generated.names.namespace["__name__"]
     result.__doc__ = function.docstring

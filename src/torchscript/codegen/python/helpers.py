@@ -76,7 +76,9 @@ def value_has_type(value: Any, type: T.Type) -> bool:
             return any(value_has_type(value, member) for member in type.members)
         case T.ListType():
             # a size is a tuple at run time
-            return isinstance(value, list | torch.Size) and all(value_has_type(v, type.element) for v in value)
+            return isinstance(value, list | torch.Size) and all(
+                value_has_type(v, type.element) for v in value
+            )
         case T.DictType():
             return isinstance(value, dict) and all(
                 value_has_type(k, type.key) and value_has_type(v, type.value) for k, v in value.items()
@@ -108,7 +110,7 @@ def _is_instance_of_class(value: Any, type: T.ClassType) -> bool:
 
 
 class Future:
-    """The result of `torchscript.fork`, which runs at once; `wait` gives the result or raises what it raised."""
+    """The result of `fork`, which runs at once; `wait` gives the result or raises what it raised."""
 
     __slots__ = ("_error", "_result")
 

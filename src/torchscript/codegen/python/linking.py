@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any, Protocol
 
 from ... import types as T
 from ...errors import BackendError
 from ...ir.graph import Function
 from .helpers import Future
-
 
 _TYPE = type  # methods below have an argument of that name
 
@@ -30,13 +29,12 @@ class Linker(Protocol):
 class DefaultLinker:
     """Compiles every function once, callees on their first call; keeps what it compiled as long as it lives.
 
-    A function that is called before it is compiled is reached through a stub, which puts the compiled function into
-    the namespaces that asked for it. So cycles and long chains of calls need no recursion here.
+    A function that is not compiled yet is reached through a stub, which gives way to it on its first call.
+    So cycles and long chains of calls need no recursion here.
     """
 
     def __init__(self) -> None:
-        self._compiled: dict[Function, Callable[..., Any]] = {}
-        self._waiting: dict[Function, list[tuple[dict[str, Any], str]]] = {}
+        self._compiled: MutableMapping[Function, Callable[..., Any]] = {}
 
     def function(self, function: Function) -> Callable[..., Any]:
         """The Python function of `function`."""
@@ -45,22 +43,14 @@ class DefaultLinker:
             from .function import compile_function
 
             compiled = self._compiled[function] = compile_function(function, self)
-            for namespace, name in self._waiting.pop(function, ()):
-                namespace[name] = compiled
+            for name, value in compiled.__globals__.items():
+                if isinstance(value, _Stub) and value.function is function:
+                    compiled.__globals__[name] = compiled
         return compiled
 
     def link(self, function: Function, namespace: dict[str, Any], name: str) -> None:
         compiled = self._compiled.get(function)
-        if compiled is not None:
-            namespace[name] = compiled
-            return
-
-        def stub(*arguments: Any) -> Any:
-            return self.function(function)(*arguments)
-
-        stub.__name__ = stub.__qualname__ = function.name
-        namespace[name] = stub
-        self._waiting.setdefault(function, []).append((namespace, name))
+        namespace[name] = compiled if compiled is not None else _Stub(self, function, namespace, name)
 
     def python_class(self, type: T.Type) -> type:
         found = getattr(type, "python_class", None)
@@ -70,3 +60,21 @@ class DefaultLinker:
 
     def fork(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return Future(function, *arguments)
+
+
+class _Stub:
+    """Stands in a namespace for a function until it is called."""
+
+    __slots__ = ("function", "linker", "name", "namespace")
+
+    def __init__(
+        self, linker: DefaultLinker, function: Function, namespace: dict[str, Any], name: str
+    ) -> None:
+        self.linker = linker
+        self.function = function
+        self.namespace = namespace
+        self.name = name
+
+    def __call__(self, *arguments: Any) -> Any:
+        compiled = self.namespace[self.name] = self.linker.function(self.function)
+        return compiled(*arguments)

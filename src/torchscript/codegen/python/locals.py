@@ -3,9 +3,10 @@
     %s.1 = …                       s = …
     %s.2 = aten::add(%s.1, %i)  →  s = s + i
 
-A function's statements have positions, two for each: it reads its operands at an even one and defines its results
-at the odd one after. A `Local` is what must be one Python variable (a value; a loop's parameter together with its
-result; an If's output), with the positions at which it is alive. Locals whose lives do not overlap share a name.
+A function's statements have positions, two for each: it reads its operands at an even one and defines its
+results at the odd one after. A `Local` is what must be one Python variable (a value; a loop's parameter
+together with its result; an If's output), with the positions at which it is alive. Locals whose lives do
+not overlap share a name.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Local:
 
 @dataclass(eq=False, slots=True)
 class Life:
-    """A stretch in which a local keeps one value: from `start` in `region` to its uses there and further inside."""
+    """A stretch in which a local keeps one value: from `start` in `region` to its uses there and inside."""
 
     local: Local
     region: Region
@@ -71,8 +72,8 @@ class Life:
     def intervals(self) -> Iterable[Interval]:
         """In constant time for each use however deep it stands.
 
-        A use inside a loop keeps the value to the loop's end; a use inside a branch keeps it from the branch's
-        beginning to there, and up to where the branch is entered, but not over the other branch.
+        A use inside a loop keeps the value to the loop's end; a use inside a branch keeps it from the
+        branch's beginning to there, and up to where the branch is entered, but not over the other branch.
         """
         reach: dict[Region, int] = {}
         here = self.start
@@ -125,7 +126,7 @@ def _argument_name(preferred: str | None, taken: set[str]) -> str:
 
 
 def _free_variant(name: str, span: list[Interval], occupancy: Occupancy, crowded: dict[str, int]) -> str:
-    """`name`, or `name_1`, …; past a few of them the first number never tried, so that the search stays short."""
+    """`name`, or `name_1`, …; past a few of them a number never tried, so that the search stays short."""
     for number, variant in enumerate(_variants(name)):
         if number == 8:
             break
@@ -147,7 +148,7 @@ def _variants(name: str) -> Iterable[str]:
 
 
 class _Temporaries:
-    """Short names for values that the user gave none: that of the variable they are copied to, or `_1`, `_2`, …"""
+    """Names for values without one: that of the variable they are copied to, or `_1`, `_2`, …"""
 
     def __init__(self, occupancy: Occupancy) -> None:
         self._occupancy = occupancy

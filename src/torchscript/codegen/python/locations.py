@@ -11,7 +11,7 @@ from .templates import Location
 
 
 class Locations:
-    """Places in one file. A place in another file (of an inlined function) is where the statement around it stands."""
+    """Places in one file. For a place in another (of an inlined function) the statement around it stands."""
 
     def __init__(self, function: Function) -> None:
         self.source = function.source or _first_source(function)

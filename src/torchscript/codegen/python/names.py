@@ -1,4 +1,4 @@
-"""Names in generated code: what may be a local, which locals are free over a span, and which globals are bound."""
+"""Names in generated code: what may be a local, which locals are free over a span, what globals there are."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How one operator node is written in Python: by a template of the language's tables, or as a call.
 
-    aten::add.int(%a, %b)             →  a + b
-    aten::add.Tensor(%x, %y, %one)    →  x + y
-    aten::sum.dim_IntList(%x, …)      →  torch.sum(x, (1,), True)
+aten::add.int(%a, %b)             →  a + b
+aten::add.Tensor(%x, %y, %one)    →  x + y
+aten::sum.dim_IntList(%x, …)      →  torch.sum(x, (1,), True)
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from ... import types as T
 from ...errors import BackendError
 from ...ir.graph import Node, Value
 from ...ir.operands import find_schema
-from ...operators import Builtin, CallStyle, PythonCall, builtin_of, overload_of, python_callable_of, schemas_of
+from ...operators import (
+    Builtin,
+    CallStyle,
+    PythonCall,
+    builtin_of,
+    overload_of,
+    python_callable_of,
+    schemas_of,
+)
 from ...schema import Schema
 from .templates import Template, parse_template
+from .tensors import expression_template
+from .values import constant_of, is_constant
 
 _NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`order` are the inputs that are written, as Python evaluates them; the others equal the schema's defaults."""
+    """`order` are the inputs that are written, as Python evaluates them; others equal the schema's defaults."""
 
     schema: Schema
     order: tuple[int, ...]
@@ -36,16 +46,6 @@ class Operation:
     keywords: tuple[tuple[str, int], ...] = ()
 
 
-def is_constant(value: Value) -> bool:
-    return value.node is not None and value.node.kind in ("prim::Constant", "prim::Uninitialized")
-
-
-def constant_of(value: Value) -> Any:
-    """The Python object of a `prim::Constant`."""
-    assert value.node is not None
-    return value.node.attributes.get("value")
-
-
 def operation_of(node: Node) -> Operation:
     """Raises BackendError for an operator that nothing implements."""
     schema = node.schema
@@ -55,7 +55,7 @@ def operation_of(node: Node) -> Operation:
             types = ", ".join(str(v.type) for v in node.inputs)
             raise BackendError(f"No operator '{node.kind}' takes ({types}).")
     builtin = builtin_of(schema)
-    text = builtin.python if builtin is not None else _tensor_expression(node, schema)
+    text = builtin.python if builtin is not None else expression_template(node, schema)
     if text is None:
         return _call(node, schema)
     template = parse_template(text)
@@ -104,53 +104,13 @@ def _is_default(default: Any, value: Value) -> bool:
     return type(given) is type(default) and not hasattr(given, "shape") and bool(given == default)
 
 
-# Python's operators on tensors take a shorter way into PyTorch than its functions, to the same overload.
-# Those with an `alpha` or a `rounding_mode` only if it is the default. The second operand may be a number.
-_TENSOR_EXPRESSIONS = {
-    "aten::add": "{0} + {1}",
-    "aten::sub": "{0} - {1}",
-    "aten::mul": "{0} * {1}",
-    "aten::div": "{0} / {1}",
-    "aten::pow": "{0} ** {1}",
-    "aten::matmul": "{0} @ {1}",
-    "aten::eq": "{0} == {1}",
-    "aten::ne": "{0} != {1}",
-    "aten::lt": "{0} < {1}",
-    "aten::le": "{0} <= {1}",
-    "aten::gt": "{0} > {1}",
-    "aten::ge": "{0} >= {1}",
-    "aten::bitwise_and": "{0} & {1}",
-    "aten::bitwise_or": "{0} | {1}",
-    "aten::bitwise_xor": "{0} ^ {1}",
-    "aten::remainder": "{0} % {1}",
-    "aten::neg": "-{0}",
-    "aten::bitwise_not": "~{0}",
-}
-_NUMBERS = (T.IntType, T.FloatType, T.BoolType, T.ComplexType, T.NumberType)
-
-
-def _tensor_expression(node: Node, schema: Schema) -> str | None:
-    text = _TENSOR_EXPRESSIONS.get(schema.name)
-    if text is None or schema.overload not in ("", "Tensor", "Scalar", "Tensor_Tensor", "Tensor_Scalar"):
-        return None
-    if not isinstance(node.inputs[0].type, T.TensorType) or schema.is_mutable:
-        return None
-    written = text.count("{")
-    for argument, value in list(zip(schema.arguments, node.inputs, strict=True))[written:]:
-        if not is_constant(value) or constant_of(value) != argument.default:
-            return None
-    if written == 2 and not isinstance(node.inputs[1].type, (T.TensorType, *_NUMBERS)):
-        return None
-    return text
-
-
 def is_scalar(type: T.Type) -> bool:
     """Whether values of this type are immutable and arithmetic on them cannot fail."""
     return isinstance(type, (T.IntType, T.FloatType, T.BoolType, T.NoneType, T.DtypeType))
 
 
 def is_movable(node: Node, operation: Operation) -> bool:
-    """Whether the operator may as well run later than it stands: it reads nothing that changes and cannot fail."""
+    """Whether the operator may as well run later: it reads nothing that changes and cannot fail."""
     template, builtin = operation.template, operation.builtin
     if template is None or builtin is None or not builtin.pure or not template.cannot_fail:
         return False

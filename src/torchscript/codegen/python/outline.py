@@ -5,11 +5,11 @@ from __future__ import annotations
 from ...ir.graph import Block, Function, Graph, Node, Value, copy_node
 from ...schema import Argument, Schema
 from .names import identifier
-from .operations import is_constant
+from .values import is_constant
 
 
 def outline_node(node: Node, name: str) -> tuple[Function, list[Value]]:
-    """A function that does what `node` does and returns its outputs, and the arguments of the call in its place."""
+    """A function that does what `node` does and returns its outputs, and the arguments to call it with."""
     graph = Graph(name)
     captured = list(dict.fromkeys([*node.inputs, *_captured(node.blocks)]))
     mapping, arguments = _parameters(graph, captured)

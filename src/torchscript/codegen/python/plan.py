@@ -1,4 +1,4 @@
-"""The statements of a function after every decision but names: what `planner.py` makes and `statements.py` writes."""
+"""The statements of a function, decided but for names: `planner.py` makes and `statements.py` writes them."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from .conditions import Again, Conditions, known_bool
 from .facts import Facts
 from .folding import Folding
 from .locals import Life, Local, Region
-from .operations import constant_of, is_constant
 from .outline import outline_block, outline_node
+from .values import constant_of, is_constant
 
 _ENDLESS = 2**63 - 1
 
@@ -38,8 +38,8 @@ class _End(enum.Enum):
 class _Tail:
     """What happens at the end of a block with the values that it yields.
 
-    `again` is the condition that a loop's body tests at its end. `known` says what outputs of a `prim::If` are in
-    the branch.
+    `again` is the condition that a loop's body tests at its end. `known` says what outputs of a `prim::If`
+    are in the branch.
     """
 
     end: _End
@@ -52,8 +52,11 @@ class _Tail:
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """How a loop tests whether it goes on: in `while head`, where the variables `slots` stand for values; by a
-    `break` at the body's end; in a variable of its own, that takes the value `kept`."""
+    """How a loop tests whether it goes on.
+
+    In `while head`, where its variables stand for values (`slots`); by a `break` at the body's end; or in a variable
+    of its own, that takes the value `kept`.
+    """
 
     head: Value | None = None
     slots: dict[Value, int] = field(default_factory=dict)
@@ -137,7 +140,9 @@ class Planner:
             raise BackendError(f"A value of '{self._function.qualified_name}' is used before its definition.")
         life.uses.append((region, position))
 
-    def _read_operands(self, node: Node, region: Region, position: int, reading: P.Reading = P.NOTHING) -> None:
+    def _read_operands(
+        self, node: Node, region: Region, position: int, reading: P.Reading = P.NOTHING
+    ) -> None:
         for operand in node.inputs:
             self._read(operand, region, position, reading)
         if node in self._folding.ternaries:
@@ -169,7 +174,9 @@ class Planner:
                 first, second = (1, 0)
             sides = (branch.then, branch.otherwise)
             sides[first].extend(
-                self._block(last.blocks[first], self._inside(region, position), self._through(tail, last, first))
+                self._block(
+                    last.blocks[first], self._inside(region, position), self._through(tail, last, first)
+                )
             )
             into, block = sides[second], last.blocks[second]
             region, tail = self._inside(region, position), self._through(tail, last, second)
@@ -204,7 +211,9 @@ class Planner:
             here = self._conditions.simplified(tail.again.value, tail.known)
             if isinstance(here, Value):
                 sides = [self._through(tail, node, side) for side in (0, 1)]
-                if all(isinstance(self._conditions.simplified(tail.again.value, s.known), Value) for s in sides):
+                if all(
+                    isinstance(self._conditions.simplified(tail.again.value, s.known), Value) for s in sides
+                ):
                     return None
         return node
 
@@ -275,16 +284,22 @@ class Planner:
         return P.Evaluate(node, self._targets(node, region, position))
 
     def _targets(self, node: Node, region: Region, position: int) -> list[Local | None]:
-        return [None if v in self._facts.aliases else self._define(v, region, position + 1) for v in node.outputs]
+        return [
+            None if v in self._facts.aliases else self._define(v, region, position + 1) for v in node.outputs
+        ]
 
     def _outlined(self, node: Node, region: Region) -> P.CallOutlined:
         name = self._function.qualified_name
         is_fork = node.kind == "prim::fork"
-        function, arguments = outline_block(node, f"{name}.fork") if is_fork else outline_node(node, f"{name}.loop")
+        function, arguments = (
+            outline_block(node, f"{name}.fork") if is_fork else outline_node(node, f"{name}.loop")
+        )
         position = self._tick()
         for value in arguments:
             self._read(value, region, position)
-        return P.CallOutlined(function, arguments, self._targets(node, region, position), is_fork, node.source)
+        return P.CallOutlined(
+            function, arguments, self._targets(node, region, position), is_fork, node.source
+        )
 
     def _with(self, node: Node, region: Region) -> P.With:
         position = self._tick()
@@ -322,7 +337,10 @@ class Planner:
             or self._is_read(p, body.return_node, k + 1)
             or yields[k] in read_again
         ]
-        slots = [self._new_local(self._facts.name_of(parameters[k]) or self._facts.name_of(node.outputs[k])) for k in carried]
+        slots = [
+            self._new_local(self._facts.name_of(parameters[k]) or self._facts.name_of(node.outputs[k]))
+            for k in carried
+        ]
         values = [yields[k] for k in carried]
 
         starts = [inits[k] for k in carried]

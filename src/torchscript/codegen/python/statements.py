@@ -16,8 +16,8 @@ from .locals import Local
 from .locations import Locations
 from .logic import negation
 from .names import DISCARD
-from .operations import constant_of, is_constant
 from .templates import Location
+from .values import constant_of, is_constant
 
 
 class Statements:
@@ -106,7 +106,9 @@ class Statements:
         stores: list[ast.expr] = [
             ast.Name(DISCARD if t is None else t.name, ast.Store(), **at) for t in targets
         ]
-        return ast.Assign([stores[0] if len(stores) == 1 else ast.Tuple(stores, ast.Store(), **at)], tree, **at)
+        return ast.Assign(
+            [stores[0] if len(stores) == 1 else ast.Tuple(stores, ast.Store(), **at)], tree, **at
+        )
 
     def _set_attribute(self, node: Node, at: Location) -> ast.stmt:
         owner, value = self._expressions.arguments(node.inputs, at)
@@ -151,7 +153,7 @@ class Statements:
         return not is_constant(value) and not self._expressions.is_folded(value)
 
     def _take_previous(self, copies: list[Copy], values: list[Value], into: list[ast.stmt]) -> None:
-        """Copy what the statement before computed without the variable between, if only the copy reads that."""
+        """Copy what the statement before computed, without its variable, if only the copy reads that."""
         if not into or any(not c.is_simple for c in copies):
             return
         previous = into[-1]
@@ -182,7 +184,9 @@ class Statements:
 
     # -- compound statements ---------------------------------------------------------------------------------
 
-    def _branch(self, statement: P.Branch, into: list[ast.stmt], at: Location, queue: deque[P.Statement]) -> None:
+    def _branch(
+        self, statement: P.Branch, into: list[ast.stmt], at: Location, queue: deque[P.Statement]
+    ) -> None:
         then, otherwise = statement.then, statement.otherwise
         test = self._test(statement.condition, at)
         if self._is_empty(then) or (terminates(otherwise) and not terminates(then)):
@@ -221,7 +225,9 @@ class Statements:
         if not statement.is_range:
             trips = self._expressions.call(self._expressions.name("range", range, at), [trips], at)
         index = DISCARD if statement.index is None else statement.index.name
-        into.append(ast.For(ast.Name(index, ast.Store(), **at), trips, self._body(statement.body, at), [], **at))
+        into.append(
+            ast.For(ast.Name(index, ast.Store(), **at), trips, self._body(statement.body, at), [], **at)
+        )
 
     def _while(self, statement: P.While, into: list[ast.stmt], at: Location) -> None:
         match statement.condition:
@@ -267,5 +273,3 @@ def terminates(statements: list[P.Statement]) -> bool:
     for branch in chain:
         branch.terminates = result
     return result
-
-

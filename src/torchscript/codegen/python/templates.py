@@ -1,4 +1,4 @@
-"""Expression templates (`len({0})`, `{0} + {1}`): what the tables of operators say about the Python of an operator."""
+"""Templates (`len({0})`, `{0} + {1}`): what the tables of operators say about the Python of an operator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import builtins
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ...operators import runtime_helpers
@@ -17,11 +17,11 @@ _ALL = re.compile(r"\{\*\}")
 _PREFIX = "_operand_"
 _REST = "_operands"
 
-Location = dict[str, int]
+Location = dict[str, Any]
 
 _CANNOT_FAIL = (
-    ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare, ast.Name, ast.Constant, ast.expr_context,
-    ast.boolop, ast.unaryop, ast.cmpop, ast.Add, ast.Sub, ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor,
+    ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare, ast.Name, ast.Constant,
+    ast.expr_context, ast.boolop, ast.unaryop, ast.cmpop, ast.Add, ast.Sub, ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor,
 )  # fmt: skip
 
 
@@ -29,9 +29,10 @@ _CANNOT_FAIL = (
 class Template:
     """A parsed template.
 
-    `order` lists the operands as Python evaluates them, each once. Operands in `repeated` are read more than once or
-    in a scope of their own, so only names and constants may stand for them; those in `conditional` may not be
-    evaluated at all. `cannot_fail` holds for numbers: there is nothing in the template that can raise.
+    `order` lists the operands as Python evaluates them, each once. Operands in `repeated` are read more
+    than once or in a scope of their own, so only names and constants may stand for them; those in
+    `conditional` may not be evaluated at all. `cannot_fail` holds for numbers: there is nothing in the
+    template that can raise.
     """
 
     tree: ast.expr | ast.stmt
@@ -47,13 +48,17 @@ class Template:
         return isinstance(self.tree, ast.stmt)
 
     def fill(
-        self, operands: Sequence[ast.expr], rest: Sequence[ast.expr], at: Location, bind: Callable[[str, Any], str]
+        self,
+        operands: Sequence[ast.expr],
+        rest: Sequence[ast.expr],
+        at: Location,
+        bind: Callable[[str, Any], str],
     ) -> Any:
-        """The template's tree at a place in the source; `bind` gives an object a global name in generated code."""
+        """The template's tree at a place in the source; `bind` gives an object a global name."""
         return _Filler(operands, rest, at, bind).fill(self.tree)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_template(text: str) -> Template:
     """
     >>> parse_template("{1} in {0}").order
@@ -142,7 +147,11 @@ class _Facts(ast.NodeVisitor):
 
 class _Filler:
     def __init__(
-        self, operands: Sequence[ast.expr], rest: Sequence[ast.expr], at: Location, bind: Callable[[str, Any], str]
+        self,
+        operands: Sequence[ast.expr],
+        rest: Sequence[ast.expr],
+        at: Location,
+        bind: Callable[[str, Any], str],
     ) -> None:
         self._operands = operands
         self._rest = rest
@@ -153,7 +162,9 @@ class _Filler:
     def fill(self, node: Any) -> Any:
         if isinstance(node, list):
             return self._fill_list(node)
-        if not isinstance(node, ast.AST) or isinstance(node, ast.expr_context | ast.operator | ast.unaryop | ast.cmpop):
+        if not isinstance(node, ast.AST) or isinstance(
+            node, ast.expr_context | ast.operator | ast.unaryop | ast.cmpop
+        ):
             return node
         if isinstance(node, ast.Name):
             index = _operand(node)
@@ -162,12 +173,20 @@ class _Filler:
             if isinstance(node.ctx, ast.Store) or node.id in self._bound:
                 return ast.Name(node.id, node.ctx, **self._at)
             return self._global(node.id)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "helpers":
-            return ast.Name(self._bind(node.attr, getattr(runtime_helpers, node.attr)), ast.Load(), **self._at)
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "helpers"
+        ):
+            return ast.Name(
+                self._bind(node.attr, getattr(runtime_helpers, node.attr)), ast.Load(), **self._at
+            )
         if isinstance(node, ast.Slice):
             return self._slice(node)
         if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda):
-            self._bound |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            self._bound |= {
+                n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
             self._bound |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
         fields = {name: self.fill(value) for name, value in ast.iter_fields(node)}
         return type(node)(**fields, **(self._at if node._attributes else {}))
@@ -183,7 +202,9 @@ class _Filler:
 
     def _slice(self, node: ast.Slice) -> ast.Slice:
         """`x[a:]` for `x[a:None:1]`."""
-        lower, upper, step = (self.fill(part) if part is not None else None for part in (node.lower, node.upper, node.step))
+        lower, upper, step = (
+            self.fill(part) if part is not None else None for part in (node.lower, node.upper, node.step)
+        )
         if _is_constant(lower, None):
             lower = None
         if _is_constant(upper, None):
@@ -194,7 +215,9 @@ class _Filler:
 
     def _global(self, name: str) -> ast.Name:
         found = runtime_helpers.NAMESPACE.get(name)
-        return ast.Name(self._bind(name, getattr(builtins, name) if found is None else found), ast.Load(), **self._at)
+        return ast.Name(
+            self._bind(name, getattr(builtins, name) if found is None else found), ast.Load(), **self._at
+        )
 
 
 def _is_constant(node: ast.expr | None, value: Any) -> bool:
