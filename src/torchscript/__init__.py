@@ -38,6 +38,7 @@ from .runtime.api import (
 from .runtime.api import isinstance_ as isinstance
 from .runtime.function import ScriptFunction
 from .runtime.module import RecursiveScriptModule, ScriptModule, TopLevelTracedModule
+from .tracing.api import trace, trace_module
 from . import frontend, ir
 
 __all__ = [
@@ -45,5 +46,5 @@ __all__ = [
     "NotSupportedError", "RecursiveScriptModule", "SchemaMatchError", "ScriptFunction", "ScriptModule",
     "TopLevelTracedModule", "TracerWarning", "TracingCheckError", "TracingError", "annotate", "export", "fork",
     "frontend", "ignore", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "save", "script",
-    "script_if_tracing", "script_method", "unused", "wait",
+    "script_if_tracing", "script_method", "trace", "trace_module", "unused", "wait",
 ]  # fmt: skip

@@ -66,13 +66,25 @@ def test_an_empty_list_is_a_list_of_tensors(assert_agrees):
     assert str(scripted.schema) == "f(Tensor x) -> Tensor[]"
 
 
-def test_an_empty_list_does_not_hold_ints(assert_refused):
+def test_an_empty_list_holds_what_is_put_into_it_first(assert_agrees):
+    """Beyond the specification, where it is a `List[Tensor]` whatever follows."""
+
     def f(x: int):
         xs = []
         xs.append(x)
         return xs
 
-    assert_refused(f, line="xs.append(x)", match="Tensor")
+    assert_agrees(f, 3)
+
+
+def test_an_empty_list_holds_one_type(assert_refused):
+    def f(x: int):
+        xs = []
+        xs.append(x)
+        xs.append("text")
+        return xs
+
+    assert_refused(f, line='xs.append("text")', match="str")
 
 
 # --- Arithmetic and comparison operators -------------------------------------------------------------

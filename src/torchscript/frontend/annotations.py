@@ -8,6 +8,7 @@ import collections
 import dataclasses
 import enum
 import inspect
+import re
 import types as python_types
 import typing
 from collections.abc import Callable, Mapping
@@ -53,6 +54,18 @@ TYPING_NAMES: dict[str, Any] = {
 _TENSOR_CLASSES = ("FloatTensor", "LongTensor", "IntTensor", "BoolTensor", "DoubleTensor", "ByteTensor", "HalfTensor")
 for _name in _TENSOR_CLASSES:
     PLAIN_TYPES[getattr(torch, _name)] = T.TENSOR
+
+
+_BROADCASTING = re.compile(r"(?:torch\._jit_internal\.)?BroadcastingList(\d)")
+
+
+def broadcast_size(annotation: ast.expr | str | None) -> int | None:
+    """N of `BroadcastingListN[int]`: an int there stands for N of it."""
+    if annotation is None:
+        return None
+    text = annotation if isinstance(annotation, str) else ast.unparse(annotation)
+    found = _BROADCASTING.search(text)
+    return int(found[1]) if found else None
 
 
 class NotATypeError(CompileError):
@@ -142,6 +155,9 @@ class TypeResolver:
     ) -> tuple[T.Type, Any]:
         """The type that annotation text means, and the Python object it evaluates to."""
         text = annotation if isinstance(annotation, str) else ast.unparse(annotation)
+        if "BroadcastingList" in text:
+            text = _BROADCASTING.sub("List", text)
+            names = {**names, "List": typing.List}
         try:
             value = eval(text, dict(names))
         except Exception as error:

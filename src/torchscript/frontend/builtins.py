@@ -211,11 +211,11 @@ def isinstance_test(
         else:
             objects.append(text)
     if isinstance(val, Module):
-        classes = tuple(o for o in objects if isinstance(o, type))
+        classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
         return conditions.Condition(static=isinstance(val.module, classes))
     if known is not None and not isinstance(known.object, torch.Tensor) or isinstance(val, Static) and val.type is None:
         assert known is not None
-        classes = tuple(o for o in objects if isinstance(o, type))
+        classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
         if len(classes) == len(objects):
             return conditions.Condition(static=isinstance(e.depend(val), classes))
     type = type_of(val)
@@ -342,6 +342,7 @@ def _unwrap(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
 
 def _iterable(kind: str) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        named.pop("strict", None)
         return Iterable(kind, [*positional, *named.values()])
 
     return handler
@@ -874,14 +875,6 @@ for _cls in (torch.no_grad, torch.enable_grad, torch.inference_mode, torch.autog
 TensorHandler = Callable[[Emitter, Val, list[Val], dict[str, Val]], "Val | None"]
 
 
-def _size_method(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
-    return None
-
-
-def _item(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
-    return None
-
-
 def _to(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
     """`x.to(device)` or `x.to(dtype)` with a string, and None where a dtype or device is optional."""
     if positional and isinstance(type_of(positional[0]), T.StringType):
@@ -917,18 +910,15 @@ def _cuda(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) 
     return e.call_operator("aten::to", [owner, e.static(torch.device("cuda"))], {}, "cuda")
 
 
-def _tolist(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
-    raise e.unsupported(
-        "'tolist()' cannot be compiled without knowing the list's type.", None,
-        "Write: values: List[float] = x.tolist()",
-    )
-
-
-def _tensor_class(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
-    return None
+def _where(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`x.where(condition, other)` is `torch.where(condition, x, other)`."""
+    condition = positional[0] if positional else named["condition"]
+    other = positional[1] if len(positional) > 1 else named["other"]
+    return e.call_operator("aten::where", [condition, owner, other], {}, "where")
 
 
 TENSOR_HANDLERS: dict[str, TensorHandler] = {
+    "where": _where,
     "to": _to,
     "type": _type_method,
     "cuda": _cuda,

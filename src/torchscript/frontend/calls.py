@@ -200,7 +200,7 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
     schemas = operator_schemas_of(obj) or ()
     positional, named = _tensor_lists(e, positional), dict(zip(named, _tensor_lists(e, list(named.values())), strict=True))
     _require_data(e, display, [*positional, *named.values()])
-    result = e.emit_matched(match_overloads(schemas, positional, named, where=e.where(), display_name=display))
+    result = e.emit_matched(match_overloads(schemas, positional, named, where=e.where(), display_name=name))
     if isinstance(result, Dynamic) and getattr(obj, "__module__", None) == "math":
         known = expressions.fold(e, obj, *positional) if not named else None
         if known is not None:
@@ -245,8 +245,8 @@ def _is_none(val: Val) -> bool:
 def _dispatch(e: Emitter, choice: dict[str, Any], positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     """`boolean_dispatch`: one of two functions, by a flag that must be known."""
     flag: Val | None = named.get(choice["arg_name"])
-    if flag is None and len(positional) > choice["arg_index"]:
-        flag = positional[choice["arg_index"]]
+    if flag is None and len(positional) > choice["index"]:
+        flag = positional[choice["index"]]
     if flag is None:
         value = choice["default"]
     else:

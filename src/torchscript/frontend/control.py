@@ -292,7 +292,7 @@ def _undefined(e: Emitter, name: str, node: Node, in_then: bool | None = None) -
     line = node.source.line if node.source is not None else 0
     side = "when the condition is true" if in_then else "when the condition is false"
     return Unusable(
-        f"'{name}' is not defined on every path to here: the 'if' at line {line} defines it only {side}.\n"
+        f"undefined value: {name} is not defined on every path to here: the 'if' at line {line} defines it only {side}.\n"
         f"Give '{name}' a value before the 'if', or on its other side too.",
         e.where(),
     )
@@ -329,11 +329,10 @@ def _merge(
     if what == "returned" and e.return_type is not None:
         common = e.return_type
     if common is None:
-        fa, fb = _span_line(x), _span_line(y)
         _fail(
             e, what, where,
-            f"is set to type {x.type.annotation()} in the true branch{fa} and type "
-            f"{y.type.annotation()} in the false branch{fb}; a variable has one type",
+            f"is set to type {x.type.annotation()} in the true branch and type "
+            f"{y.type.annotation()} in the false branch; a variable has one type",
         )
     assert common is not None
     ca = _yield_convert(e, a, x, common)
@@ -351,11 +350,6 @@ def _yield_convert(e: Emitter, branch: Branch, value: Value, type: T.Type) -> Va
         return e.convert(value, type)
     finally:
         e.block = block
-
-
-def _span_line(value: Value) -> str:
-    node = value.node
-    return f" (line {node.source.line})" if node is not None and node.source is not None else ""
 
 
 def _fail(e: Emitter, what: str, where: ast.AST | None, reason: str) -> None:
@@ -616,7 +610,7 @@ class LoopLocal(Unusable):
     def __init__(self, e: Emitter, loop: Node, inside: Branch, val: Val, name: str) -> None:
         line = loop.source.line if loop.source is not None else 0
         super().__init__(
-            f"'{name}' is not defined on every path to here: the loop at line {line}, which defines it, may run "
+            f"undefined value: {name} is not defined on every path to here: the loop at line {line}, which defines it, may run "
             f"no iteration at all.\nGive '{name}' a value before the loop.",
             None,
         )

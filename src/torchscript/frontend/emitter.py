@@ -307,7 +307,15 @@ class Emitter:
             and node.kind in ("prim::ListConstruct", "prim::DictConstruct", "prim::TupleConstruct")
             and not value.users
         ):
-            return self._retype_literal(node, value, goal)
+            retyped = self._retype_literal(node, value, goal)
+            if retyped is not None:
+                return retyped
+        if isinstance(own, T.TupleType) and isinstance(goal, T.ListType) and not isinstance(own, T.NamedTupleType):
+            outs = self.emit("prim::TupleUnpack", [value], own.elements).outputs
+            items = [self.convert(v, goal.element) for v in outs]
+            if any(i is None for i in items):
+                return None
+            return self.emit("prim::ListConstruct", [i for i in items if i is not None], [goal]).output
         if isinstance(own, T.TupleType) and isinstance(goal, T.TupleType) and len(own.elements) == len(goal.elements):
             if isinstance(goal, T.NamedTupleType) != isinstance(own, T.NamedTupleType):
                 return None

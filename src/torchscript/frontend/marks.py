@@ -68,3 +68,10 @@ def defining_class(function: Any, cls: type | None) -> type | None:
     if cls is None or not hasattr(function, "__code__"):
         return cls
     return _defining(function.__code__, cls) or cls
+
+
+def is_overloaded(function: Any) -> bool:
+    """Whether a library declared several signatures for a function (`_overload`): its own annotations are one of them."""
+    table = getattr(sys.modules.get("torch._jit_internal"), "_overloaded_fns", {})
+    module, name = getattr(function, "__module__", ""), getattr(function, "__name__", "")
+    return f"__torch__.{module}.{name}" in table or f"{module}.{name}" in table

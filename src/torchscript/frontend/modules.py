@@ -137,12 +137,17 @@ class SpecTable:
             for h in getattr(module, table, {}).values()
         )
         values = tuple((path, _hashable(_at(module, path))) for path in sorted(_SPLITTING.get(cls, ())))
+        used = names_used(cls)
+        constants = tuple(
+            (n, _hashable(plain(module.__dict__[n]))) for n, a in attributes.items() if a.final and n in used
+        )
         key = (
             cls,
             id(override) if override is not None else None,
             hooks,
             tuple((n, a.kind, a.type) for n, a in attributes.items()),
             values,
+            constants,
         )
         for candidate in self._by_key.get(key, ()):
             if candidate.fits(module):
@@ -195,8 +200,13 @@ class SpecTable:
             type_ = self.program.type_of_object(value)
         if type_ is None:
             return None
-        if isinstance(type_, T.NoneType) and name in assigned:
-            type_ = T.OptionalType(T.TENSOR)
+        if name in assigned:
+            final = False
+            if isinstance(type_, T.NoneType):
+                type_ = T.OptionalType(T.TENSOR)
+        elif isinstance(type_, T.OptionalType | T.UnionType | T.AnyType):
+            own = self.program.type_of_object(value)
+            type_ = own if own is not None else type_
         if isinstance(type_, T.ClassType) and not isinstance(value, object):
             return None
         return T.ClassAttribute(type_, final=final)
@@ -243,18 +253,28 @@ class _ClassAnnotations:
 
 
 _STORE_ATTR = dis.opmap["STORE_ATTR"]
-_ASSIGNED: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDictionary()
+_USAGE: weakref.WeakKeyDictionary[type, tuple[frozenset[str], frozenset[str]]] = weakref.WeakKeyDictionary()
 
 
 def assigned_attributes(cls: type) -> frozenset[str]:
     """The attributes that `forward`, an exported method, or a method that these reach may assign."""
-    found = _ASSIGNED.get(cls)
+    return _usage(cls)[1]
+
+
+def names_used(cls: type) -> frozenset[str]:
+    """The attribute names that these methods use."""
+    return _usage(cls)[0]
+
+
+def _usage(cls: type) -> tuple[frozenset[str], frozenset[str]]:
+    found = _USAGE.get(cls)
     if found is None:
-        found = _ASSIGNED[cls] = frozenset(_assigned(cls))
+        used, assigned = _scan(cls)
+        found = _USAGE[cls] = (frozenset(used), frozenset(assigned))
     return found
 
 
-def _assigned(cls: type) -> set[str]:
+def _scan(cls: type) -> tuple[set[str], set[str]]:
     from .marks import modifier_of
 
     methods: dict[str, types.FunctionType] = {}
@@ -265,9 +285,10 @@ def _assigned(cls: type) -> set[str]:
             raw = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
             if isinstance(raw, types.FunctionType):
                 methods[name] = inspect.unwrap(raw)
-    pending = ["forward", *(n for n, f in methods.items() if modifier_of(f) == "export")]
+    pending = ["forward", *(n for n, f in methods.items() if modifier_of(f) == "export" or _is_script_method(f))]
     seen: set[str] = set()
     assigned: set[str] = set()
+    used: set[str] = set()
     while pending:
         name = pending.pop()
         if name in seen or name not in methods:
@@ -275,8 +296,13 @@ def _assigned(cls: type) -> set[str]:
         seen.add(name)
         names, stored = _attribute_names(methods[name].__code__)
         assigned |= stored
+        used |= names
         pending.extend(n for n in names if n in methods and n != "__init__")
-    return assigned
+    return used, assigned
+
+
+def _is_script_method(function: Any) -> bool:
+    return getattr(function, "_ts_script_method", False) is True
 
 
 def _attribute_names(code: types.CodeType) -> tuple[set[str], set[str]]:

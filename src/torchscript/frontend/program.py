@@ -25,7 +25,14 @@ from ..ir.graph import Function, Graph, Value
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
 from . import marks
-from .annotations import NotATypeError, TypeResolver, names_in_scope, qualified_name, split_type_comment
+from .annotations import (
+    NotATypeError,
+    TypeResolver,
+    broadcast_size,
+    names_in_scope,
+    qualified_name,
+    split_type_comment,
+)
 from .emitter import Emitter, OutsideLanguageError, Scope, settled
 from .modules import ModuleSpec, SpecTable
 from .sources import FunctionSource, NoSourceError, function_source
@@ -345,7 +352,7 @@ class Program:
         attempts = [True] if static_first else [False, True]
         first_error: CompileError | None = None
         for all_static in attempts:
-            modes = self._modes(e, bound, declared, owner, all_static)
+            modes = self._modes(e, bound, declared, owner, all_static, function)
             if all_static and first_error is not None and modes == previous:
                 break
             previous = modes
@@ -389,6 +396,7 @@ class Program:
         declared: dict[str, T.Type],
         owner: Module | None,
         all_static: bool,
+        function: Any,
     ) -> dict[str, Any]:
         """For each parameter: a static type (passed at run time), or the known object (compiled in)."""
         modes: dict[str, Any] = {}
@@ -418,6 +426,8 @@ class Program:
                     except TypeError:
                         pass
             if annotated is not None and not isinstance(annotated, T.AnyType):
+                if not fits(type, annotated) and marks.is_overloaded(function):
+                    annotated = settled(type)
                 modes[name] = ("typed", annotated)
             else:
                 modes[name] = ("typed", settled(type))
@@ -441,6 +451,7 @@ class Program:
                 if owner is None or val is not owner:
                     arguments.append(e.module_value(val))  # type: ignore[arg-type]
             elif mode[0] == "typed":
+                val = self._broadcast(e, source, name, val, mode[1])
                 arguments.append(e.coerce(val, mode[1], None, f"the argument '{name}' of '{display}'"))
             elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
                 e.depend(val)
@@ -458,6 +469,18 @@ class Program:
                 self.in_progress.discard(key)
             self.functions[key] = found
         return found, arguments
+
+    def _broadcast(self, e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
+        """One number where `BroadcastingListN` asks for N of it."""
+        own = type_of(val)
+        if not isinstance(type, T.ListType) or not isinstance(own, T.IntType | T.FloatType) or isinstance(source.tree, ast.Lambda):
+            return val
+        for argument in source.tree.args.args:
+            if argument.arg == name:
+                size = broadcast_size(argument.annotation or argument.type_comment)
+                if size is not None:
+                    return Dynamic(e.build_list([val] * size, element=type.element))
+        return val
 
     def emit_compiled_call(self, e: Emitter, function: Function, arguments: list[Value], owner: Module | None) -> Val:
         result = function.schema.return_type
@@ -674,6 +697,26 @@ class Program:
         return self.__dict__.setdefault("_warned", set())
 
 
+def fits(own: T.Type, wanted: T.Type) -> bool:
+    """Whether a value of one type can be passed where another is annotated, by conversion if need be."""
+    own = settled(own)
+    if own.is_subtype_of(wanted):
+        return True
+    if isinstance(wanted, T.OptionalType):
+        return fits(own, wanted.element)
+    if isinstance(wanted, T.FloatType):
+        return isinstance(own, T.IntType)
+    if isinstance(wanted, T.ListType):
+        if isinstance(own, T.ListType):
+            return fits(own.element, wanted.element) and not isinstance(own.element, T.IntType) or own == wanted
+        return isinstance(own, T.TupleType) and all(fits(t, wanted.element) for t in own.elements)
+    if isinstance(wanted, T.TupleType) and isinstance(own, T.TupleType):
+        return len(own.elements) == len(wanted.elements) and all(
+            fits(a, b) for a, b in zip(own.elements, wanted.elements, strict=True)
+        )
+    return False
+
+
 class _Identity:
     """A Python object as a key, by identity."""
 
@@ -691,7 +734,7 @@ class _Identity:
 
 def finish(graph: Graph) -> None:
     """Settle open list types and drop what nobody reads."""
-    from ..passes import eliminate_dead_code
+    from ..passes import eliminate_dead_code, pool_constants
 
     def settle(value: Value) -> None:
         if value.type.contained or isinstance(value.type, T.PendingType):
@@ -706,6 +749,7 @@ def finish(graph: Graph) -> None:
             for parameter in block.parameters:
                 settle(parameter)
     eliminate_dead_code(graph)
+    pool_constants(graph)
 
 
 def compile_entry(

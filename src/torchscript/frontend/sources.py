@@ -49,8 +49,8 @@ def span_of(source: Source, node: ast.AST) -> SourceRange:
     return SourceRange(source, line, column, end_line, end_column)
 
 
-_PARSED: dict[types.CodeType, tuple[ast.FunctionDef | ast.Lambda, Source]] = {}
-"""Trees by code object: code is immutable, so an entry is never wrong; files that change make new code objects."""
+_PARSED: dict[int, tuple[types.CodeType, ast.FunctionDef | ast.Lambda, Source]] = {}
+"""Trees by the identity of the code object, which is kept. (Equal code may stand in different files.)"""
 
 
 def function_source(function: Callable[..., Any]) -> FunctionSource:
@@ -59,10 +59,10 @@ def function_source(function: Callable[..., Any]) -> FunctionSource:
     if not isinstance(function, types.FunctionType) or code is None:
         name = getattr(function, "__qualname__", repr(function))
         raise NoSourceError(f"'{name}' is not a Python function: it has no source that could be compiled.")
-    parsed = _PARSED.get(code)
+    parsed = _PARSED.get(id(code))
     if parsed is None:
-        parsed = _PARSED[code] = _parse(function, code)
-    tree, source = parsed
+        parsed = _PARSED[id(code)] = (code, *_parse(function, code))
+    _, tree, source = parsed
     names: dict[str, Any] = {}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .. import types as T
-from ..ir.graph import Value
+from ..ir.graph import Function, Value
 from ..operators.resolve import tensor_method
 from .emitter import Emitter, Scope
 from .values import (
@@ -172,6 +172,8 @@ def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None)
             if isinstance(obj, python_types.MethodType) and obj.__self__ is module:
                 return Method(owner, name, obj.__func__)
             return Static(known.object, e.program.type_of_object(known.object), known.dependencies)
+        if declared.final and is_scalar_constant(known.object):
+            return Static(known.object, e.program.type_of_object(known.object), known.dependencies)
         return Attribute(owner, name, known.object, declared.type, known)
     if name in ("_modules", "_parameters", "_buffers"):
         return Mapping({k: module_attribute(e, owner, k, node) for k in getattr(module, name)})
@@ -203,6 +205,8 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
         if found.fget is None:
             raise e.error(f"The property '{name}' has no getter.", node)
         return calls.call_method(e, Method(owner, name, found.fget), [], {})
+    if isinstance(getattr(found, "function", None), Function):  # a method that was compiled before
+        return Method(owner, name, found)
     if isinstance(found, staticmethod):
         return e.static(found.__func__)
     if isinstance(found, classmethod):

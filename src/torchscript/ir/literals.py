@@ -53,13 +53,13 @@ def string_text(value: str) -> str:
 
 
 def float_text(value: float) -> str:
-    """The shortest text that reads back as this float and as no int.
+    """PyTorch's text of a float, of 17 digits where it needs them, which reads back as this float and as no int.
 
     >>> float_text(1.0), float_text(0.1), float_text(1e16), float_text(float("-inf"))
-    ('1.', '0.1', '1e+16', '-inf')
+    ('1.', '0.10000000000000001', '10000000000000000.', '-inf')
     """
-    text = repr(value)
-    return text[:-1] if text.endswith(".0") else text
+    text = f"{value:.17g}"
+    return text + "." if text.lstrip("-").isdigit() else text
 
 
 def complex_text(value: complex) -> str:

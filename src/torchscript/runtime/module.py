@@ -296,12 +296,17 @@ def make_module(
     attributes: dict[str, Any],
     original: torch.nn.Module | None = None,
     base: type = RecursiveScriptModule,
+    made_of: dict[int, Any] | None = None,
 ) -> ScriptModule:
     """An instance of a ClassType's Python class with these attributes.
 
     Parameters, buffers and submodules go where `nn.Module` keeps them, by the kinds that the class declares;
-    with `original`, what the class does not declare is taken over from it.
+    what is not among `attributes` is taken over from `original`, whose submodules are made likewise. `made_of`
+    are ScriptModules by the id of the module they were made of, so that what is shared stays shared.
     """
+    if original is not None:
+        made_of = made_of if made_of is not None else {}
+        attributes = {**_attributes_of(cls, original, attributes, made_of), **attributes}
     made = runtime_class(cls, base)
     module: ScriptModule = made.__new__(made)
     torch.nn.Module.__init__(module)
@@ -330,6 +335,29 @@ def make_module(
             module.__dict__[name] = value
     module.__dict__["_ts_ready"] = True
     return module
+
+
+def _attributes_of(
+    cls: T.ClassType, original: torch.nn.Module, given: dict[str, Any], made_of: dict[int, Any]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, attribute in cls.attributes.items():
+        if name in given:
+            continue
+        for table in (original._parameters, original._buffers, original.__dict__):
+            if name in table:
+                found[name] = table[name]
+        child = original._modules.get(name)
+        if child is not None:
+            if id(child) not in made_of:
+                compiled = isinstance(getattr(type(child), "_ts_class", None), T.ClassType)
+                made_of[id(child)] = (
+                    make_module(attribute.type, {}, child, made_of=made_of)
+                    if isinstance(attribute.type, T.ClassType) and not compiled
+                    else child
+                )
+            found[name] = made_of[id(child)]
+    return found
 
 
 def _kind_of(value: Any) -> T.AttributeKind:

@@ -41,8 +41,12 @@ class _Dispatch(TorchDispatchMode):
 def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
     """Run a call, and record it operator by operator. Its results stand for what the last of them made."""
     mode = _Dispatch(recorder)
-    with mode:
-        result = run()
+    recorder.below += 1
+    try:
+        with mode:
+            result = run()
+    finally:
+        recorder.below -= 1
     for tensor in structures.tensors_in(result):
         if recorder.known(tensor) is None and not recorder.is_attribute(tensor):
             # Autograd returns views under another identity than the dispatcher has seen.

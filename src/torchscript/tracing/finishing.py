@@ -36,6 +36,7 @@ def finish(recorder: Recorder) -> dict[str, Function]:
     # Callees close before their callers, so that a call can be compared by the function it calls.
     for scope in reversed(scopes):
         eliminate_dead_nodes(scope.graph)
+    _drop_unread_attributes(recorder, scopes)
     keys: dict[Scope, int] = {}
     interned: dict[Any, int] = {}
     for scope in sorted(scopes, key=lambda s: -_depth(s)):
@@ -109,6 +110,23 @@ def _return_one_value(scope: Scope) -> None:
     new.block = unpack.block = call.block
     nodes[at : at + 1] = [new, unpack]
     scope.call = new
+
+
+def _drop_unread_attributes(recorder: Recorder, scopes: list[Scope]) -> None:
+    """Plain attributes that are written and never read (`weight_norm` keeps the weight it computes in one)."""
+    read: set[tuple[T.Type, str]] = set()
+    written: list[Node] = []
+    for scope in scopes:
+        for node in scope.block.nodes:
+            if node.kind == "prim::GetAttr":
+                read.add((node.inputs[0].type, node.attributes["name"]))
+            elif node.kind == "prim::SetAttr":
+                written.append(node)
+    for node in written:
+        cls, name = node.inputs[0].type, node.attributes["name"]
+        if (cls, name) not in read and isinstance(cls, T.ClassType) and recorder.tree.is_plain(cls, name):
+            recorder.tree.forget_use(cls, name)
+            node.detach()
 
 
 def is_random(node: Node) -> bool:

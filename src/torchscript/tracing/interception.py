@@ -11,6 +11,7 @@ The hook and the stand-in are there while any thread records, and ask `state` wh
 from __future__ import annotations
 
 import builtins
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,10 +19,16 @@ from types import CellType, FunctionType, MethodWrapperType
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._functorch.apis
+import torch._functorch.eager_transforms
+import torch._functorch.vmap
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
 
+from .. import types as T
 from . import calls, conversions, fallback, state
+from .sizes import follows, plain, traced
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -38,6 +45,24 @@ _QUESTIONS = {
 
 def _no(*args: Any) -> bool:
     return False
+
+
+class _FloatType(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, float)
+
+    def __call__(cls, value: Any = 0.0) -> Any:
+        recorder = state.current()
+        if recorder is not None and follows(value, recorder):
+            if isinstance(value, float):
+                return value
+            output = recorder.call_language("aten::Float", [recorder.number(value)], T.FLOAT)
+            return traced(recorder, float(plain(value)), output, quiet=value._ts_quiet)
+        return float(value)
+
+
+class TracingFloat(metaclass=_FloatType):
+    """`float` in the bodies of `torch.nn.functional`: a size that becomes a float there stays traced."""
 
 
 class Bodies:
@@ -79,6 +104,8 @@ class Bodies:
         known = self._globals.get(id(own))
         if known is None:
             changed = {name: (_no if id(value) in _QUESTIONS else value) for name, value in own.items()}
+            if own.get("__name__", "").startswith("torch.nn"):
+                changed["float"] = TracingFloat
             self._globals[id(own)] = known = own, changed
         return known[1]
 
@@ -96,7 +123,7 @@ class RecordingMode(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if state.current() is not self.recorder:
+        if state.current() is not self.recorder or self.recorder.below:
             return func(*args, **kwargs)
         handler = conversions.HANDLERS.get(func)
         if handler is not None:
@@ -185,6 +212,31 @@ def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
     return call_module(recorder, self, _original_call, args, kwargs)
 
 
+def _transformed(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`vmap` and other transforms: what they run is not what the code says, but what the dispatcher sees."""
+
+    @functools.wraps(original)
+    def transform(*args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is None or recorder.below:
+            return original(*args, **kwargs)
+        recorder.locate()
+        with state.paused():
+            args, kwargs = tree_map(calls.without_history, (args, kwargs))
+        return fallback.record_below(recorder, lambda: original(*args, **kwargs))
+
+    return transform
+
+
+_TRANSFORMS = [
+    (torch._functorch.vmap, "vmap_impl"),
+    (torch._functorch.apis, "vmap_impl"),
+    (torch._functorch.eager_transforms, "grad_impl"),
+    (torch._functorch.eager_transforms, "grad_and_value_impl"),
+]
+_original_transforms: list[tuple[Any, str, Any]] = []
+
+
 def _len(obj: Any, /) -> int:
     if isinstance(obj, torch.Tensor):
         recorder = state.current()
@@ -206,6 +258,11 @@ def observing() -> Iterator[None]:
             _original_call = nn.Module.__call__
             nn.Module.__call__ = _call_module  # type: ignore[method-assign]
             builtins.len = _len  # type: ignore[assignment]
+            for module, name in _TRANSFORMS:
+                original = getattr(module, name, None)
+                if original is not None:
+                    _original_transforms.append((module, name, original))
+                    setattr(module, name, _transformed(original))
         _installed += 1
     try:
         yield
@@ -217,6 +274,8 @@ def observing() -> Iterator[None]:
                     nn.Module.__call__ = _original_call  # type: ignore[method-assign]
                 if builtins.len is _len:
                     builtins.len = _original_len
+                while _original_transforms:
+                    setattr(*_original_transforms.pop())
 
 
 def call_original(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

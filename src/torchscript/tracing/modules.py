@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 from .. import types as T
 from ..errors import TracingError
@@ -63,6 +64,12 @@ class ModuleTree:
             self.classes[id(module)] = compiled if compiled is not None else self._new_class(module)
             self._attributes[id(module)] = tensor_attributes(module)
         for name, tensor in self._attributes[id(module)].items():
+            if isinstance(tensor, UninitializedTensorMixin):
+                where = ".".join((*path, name))
+                raise TracingError(
+                    f"The parameter '{where}' has no shape yet. Call the module once, so that its lazy modules learn "
+                    "their sizes, and trace it then."
+                )
             known = self.tensors.get(id(tensor))
             if known is None:
                 self.tensors[id(tensor)] = known = Tensor(tensor, [])
@@ -125,6 +132,19 @@ class ModuleTree:
         if entry is None:
             self.tensors[id(new)] = entry = Tensor(new, [])
         entry.places += [(path, name) for path in paths]
+
+    def is_plain(self, cls: ClassType, name: str) -> bool:
+        """Whether an attribute of a class is neither parameter nor buffer of its module."""
+        for module in self.modules.values():
+            if self.classes[id(module)] is cls:
+                return name not in module._parameters and name not in module._buffers
+        return False
+
+    def forget_use(self, cls: ClassType, name: str) -> None:
+        """Undo `note_use`."""
+        for module in self.modules.values():
+            if self.classes[id(module)] is cls:
+                self.used_plain.discard((id(module), name))
 
     def finish_classes(self) -> None:
         """Give every class the attributes of its module."""

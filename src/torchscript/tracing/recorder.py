@@ -53,6 +53,7 @@ class Recorder:
         self.grad_was_on = torch.is_grad_enabled()
         self.grad_off = False
         self.function_name = ""
+        self.below = 0  # how deep in calls that are recorded below the API (`fallback.py`)
         self._values: dict[int, _Entry] = {}
         self._outside: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._numbers_read: list[tuple[Value, str, int, Any]] = []

@@ -41,6 +41,7 @@ def call_module(
     if module not in recorder.tree:
         return original(module, *args, **kwargs)
     recorder.locate()
+    recorder.write_changed_attributes(module)
     path = recorder.tree.path_of(module)
     owner = module_value(recorder, module)
     assert owner is not None

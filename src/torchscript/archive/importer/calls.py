@@ -295,6 +295,12 @@ class Calls(Builder):
         """Call the overload that takes the arguments, in the meaning of the archive's version."""
         if name in _COMPARISONS:
             positional = self._same_codes(positional)
+        elif name == "aten::percentFormat" and len(positional) == 2:
+            # the printer writes `"%s %d" % (a, b)` with its tuple, and the operator takes the elements
+            string, argument = positional
+            if isinstance(argument.type, T.TupleType):
+                elements = self.emit("prim::TupleUnpack", (argument,), argument.type.elements).outputs
+                positional = [string, *elements]
         values = [*positional, *named.values()]
         key = (name, tuple(value.type for value in values), len(positional), tuple(named))
         recipe = self.importer.recipes.get(key)

@@ -40,7 +40,8 @@ class Importer:
     """The definitions of one archive.
 
     `version` is that of the operators that the code was written for. `constant` gives value and type of a
-    numbered constant (`CONSTANTS.c3`).
+    numbered constant (`CONSTANTS.c3`). `on_class` is told of every class once it is complete: the runtime gives
+    it its Python class there, whether an object of it or only the code has named it.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Importer:
         self.functions: dict[str, ArchivedFunction] = {}
         self.hooks: dict[T.ClassType, Hooks] = {}
         self.recipes: dict[Any, Any] = {}
+        self.on_class: Callable[[T.ClassType], None] | None = None
         self._unfinished: set[str] = set()
 
     # -- finding definitions ---------------------------------------------------------------------------------
@@ -138,6 +140,8 @@ class Importer:
                         cls.methods[method.name] = ArchivedFunction(
                             self, f"{name}.{method.name}", method, cls
                         )
+                    if self.on_class is not None:
+                        self.on_class(cls)
                 case _:
                     raise CompileError(f"'{name}' has the base '{base}', which archives do not know")
         except CompileError as error:

@@ -40,7 +40,7 @@ class Conditions:
         self._folding = folding
 
     def simplified(self, value: Value, known: dict[Value, Value]) -> bool | Value:
-        """What is left of a condition where `known` values are others: a bool, the condition, a part of it."""
+        """What is left of a condition where `known` values are others: a bool, the condition or a part."""
         value = self._facts.resolve(value)
         seen: set[Value] = set()
         while value in known and value not in seen:

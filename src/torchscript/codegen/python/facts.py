@@ -11,10 +11,10 @@ Use = tuple[Node, int]
 # Nodes that are written by rules of their own, whether or not there is a schema for them.
 STRUCTURAL = frozenset({
     "prim::CallFunction", "prim::CallMethod", "prim::Constant", "prim::CreateObject", "prim::DictConstruct",
-    "prim::Enter", "prim::Exit", "prim::GetAttr", "prim::If", "prim::ListConstruct",
-    "prim::ListUnpack", "prim::Loop", "prim::Print", "prim::PythonCall", "prim::RaiseException",
-    "prim::Return", "prim::SetAttr", "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice", "prim::TupleUnpack",
-    "prim::Uninitialized", "prim::fork", "prim::isinstance", "prim::unchecked_cast",
+    "prim::Enter", "prim::Exit", "prim::GetAttr", "prim::If", "prim::ListConstruct", "prim::ListUnpack",
+    "prim::Loop", "prim::Print", "prim::PythonCall", "prim::RaiseException", "prim::Return", "prim::SetAttr",
+    "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice", "prim::TupleUnpack", "prim::Uninitialized",
+    "prim::fork", "prim::isinstance", "prim::unchecked_cast",
 })  # fmt: skip
 
 

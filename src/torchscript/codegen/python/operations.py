@@ -33,7 +33,7 @@ _NONE: frozenset[int] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`order` are the inputs that are written, as Python evaluates them; others equal the schema's defaults."""
+    """`order` are the inputs that are written, as Python evaluates them; others are the schema's defaults."""
 
     schema: Schema
     order: tuple[int, ...]

@@ -54,8 +54,8 @@ class _Tail:
 class _Test:
     """How a loop tests whether it goes on.
 
-    In `while head`, where its variables stand for values (`slots`); by a `break` at the body's end; or in a variable
-    of its own, that takes the value `kept`.
+    In `while head`, where its variables stand for values (`slots`); by a `break` at the body's end; or in a
+    variable of its own, that takes the value `kept`.
     """
 
     head: Value | None = None

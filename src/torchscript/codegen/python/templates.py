@@ -21,7 +21,8 @@ Location = dict[str, Any]
 
 _CANNOT_FAIL = (
     ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare, ast.Name, ast.Constant,
-    ast.expr_context, ast.boolop, ast.unaryop, ast.cmpop, ast.Add, ast.Sub, ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor,
+    ast.expr_context, ast.boolop, ast.unaryop, ast.cmpop, ast.Add, ast.Sub, ast.Mult, ast.BitAnd,
+    ast.BitOr, ast.BitXor,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ _LOAD = ast.Load()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A subscript taken apart: an entry for each dimension of `base` from the first on, None for all of it."""
+    """A subscript taken apart: an entry for each dimension of `base` from the first on; None is all of it."""
 
     base: ast.expr
     entries: tuple[ast.expr | None, ...]
