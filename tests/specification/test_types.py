@@ -122,7 +122,7 @@ def test_a_variable_keeps_its_type_inside_of_an_if(assert_refused):
             r = [x]
         return r
 
-    assert_refused(f, line="r = [x]", match=r"\br\b(.|\n)*\bList\[Tensor\](.|\n)*\bint\b")
+    assert_refused(f, line="return r", match=r"\br\b(.|\n)*\bList\[Tensor\](.|\n)*\bint\b")
 
 
 def test_a_variable_keeps_its_type_through_a_loop(assert_refused):

@@ -176,11 +176,11 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
         )
     if issubclass(cls, torch.autograd.Function):
         raise e.unsupported("An autograd.Function cannot be constructed.")
-    type = e.program.class_type(cls)
-    if not isinstance(type, T.ClassType):
+    made = e.program.class_type(cls)
+    if not isinstance(made, T.ClassType):
         raise e.outside(f"The class '{cls.__qualname__}' cannot be used in compiled code.")
-    init = e.program.class_method(type, "__init__")
-    value = e.emit("prim::CreateObject", [], [type]).output
+    init = e.program.class_method(made, "__init__")
+    value = e.emit("prim::CreateObject", [], [made]).output
     result = Dynamic(value)
     if init is not None:
         calls.call_class_method(e, result, "__init__", positional, named)

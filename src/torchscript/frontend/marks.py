@@ -71,7 +71,11 @@ def defining_class(function: Any, cls: type | None) -> type | None:
 
 
 def is_overloaded(function: Any) -> bool:
-    """Whether a library declared several signatures for a function (`_overload`): its own annotations are one of them."""
-    table = getattr(sys.modules.get("torch._jit_internal"), "_overloaded_fns", {})
-    module, name = getattr(function, "__module__", ""), getattr(function, "__name__", "")
-    return f"__torch__.{module}.{name}" in table or f"{module}.{name}" in table
+    """Whether a library declared several signatures for a function or method (`_overload`); its own is one of them."""
+    internal = sys.modules.get("torch._jit_internal")
+    module, qualified = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    owner, _, name = qualified.rpartition(".")
+    key = f"__torch__.{module}.{name}"
+    if not owner:
+        return key in getattr(internal, "_overloaded_fns", {})
+    return owner in getattr(internal, "_overloaded_methods", {}).get(key, {})

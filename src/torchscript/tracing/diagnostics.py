@@ -41,7 +41,7 @@ class Diagnostics:
         self._given.add((topic, filename, line))
         text = line_of(filename, line)
         if text:
-            message += f"\n  {text}"
+            message += f" Here: `{text}`"
         warnings.warn_explicit(message, TracerWarning, filename, line)
 
     def converted(self, target: str, value: Any) -> None:

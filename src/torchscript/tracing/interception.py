@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,23 +29,27 @@ from torch.utils._pytree import tree_map
 
 from .. import types as T
 from . import calls, conversions, fallback, state
-from .sizes import follows, plain, traced
+from .sizes import TracedNumber, follows, plain, traced
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
-_QUESTIONS = {
-    id(f)
-    for f in (
-        torch.overrides.has_torch_function,
-        torch.overrides.has_torch_function_unary,
-        torch.overrides.has_torch_function_variadic,
-    )
-}
-
-
 def _no(*args: Any) -> bool:
     return False
+
+
+def _truncated(value: Any) -> Any:
+    """`torch.sym_int`, which keeps symbolic ints; traced ones here."""
+    return math.trunc(value) if isinstance(value, TracedNumber) else torch.sym_int(value)
+
+
+_STAND_INS: dict[int, Any] = {
+    id(torch.overrides.has_torch_function): _no,
+    id(torch.overrides.has_torch_function_unary): _no,
+    id(torch.overrides.has_torch_function_variadic): _no,
+    id(torch.sym_int): _truncated,
+}
+"""By identity: what the bodies of torch's functions get in place of a global."""
 
 
 class _FloatType(type):
@@ -103,7 +108,7 @@ class Bodies:
         own = function.__globals__
         known = self._globals.get(id(own))
         if known is None:
-            changed = {name: (_no if id(value) in _QUESTIONS else value) for name, value in own.items()}
+            changed = {name: _STAND_INS.get(id(value), value) for name, value in own.items()}
             if own.get("__name__", "").startswith("torch.nn"):
                 changed["float"] = TracingFloat
             self._globals[id(own)] = known = own, changed

@@ -323,7 +323,7 @@ class Recorder:
     def call_script_method(
         self,
         module: nn.Module,
-        name: str,
+        function: Function,
         run: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -331,7 +331,7 @@ class Recorder:
         """Record a call of a method of a compiled module, and run it (`run(*args, **kwargs)`) unrecorded."""
         from .submodules import call_script_method
 
-        return call_script_method(self, module, name, run, args, kwargs)
+        return call_script_method(self, module, function, run, args, kwargs)
 
     # --- Attributes that Python replaces --------------------------------------------------------------------
 

@@ -35,10 +35,8 @@ def call_module(
     kwargs: dict[str, Any],
 ) -> Any:
     """Run a module that Python calls, in a graph of its own where it belongs to the traced module."""
-    compiled = getattr(module, "_ts_class", None)
-    if compiled is not None:
-        return call_script_module(recorder, module, "forward", original, args, kwargs)
-    if module not in recorder.tree:
+    if module not in recorder.tree or getattr(module, "_ts_class", None) is not None:
+        # compiled ones come to `call_script_method`
         return original(module, *args, **kwargs)
     recorder.locate()
     recorder.write_changed_attributes(module)
@@ -245,38 +243,22 @@ def call_script_function(
 def call_script_method(
     recorder: Recorder,
     module: nn.Module,
-    name: str,
+    function: Function,
     run: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     """Record the call of a method of a compiled module; `run` takes the arguments without the module."""
     recorder.locate()
-    cls: T.ClassType = module._ts_class  # type: ignore[assignment]
-    function = cls.method(name)
     owner = module_value(recorder, module)
-    if function is None or owner is None:
+    if owner is None:
         raise TracingError(
-            f"A compiled module ({cls}) is called that is not inside of the traced module. "
+            f"A compiled module ({type(module).__name__}) is called that is not inside of the traced module. "
             "Make it an attribute of the module that calls it, and trace that module."
         )
     values = _schema_arguments(recorder, function, args, kwargs, skip_self=True)
     result = _run_unrecorded(run, args, kwargs)
     types = _returned(recorder, result, function)
-    node = recorder.emit("prim::CallMethod", [owner, *values], types, {"name": name})
+    node = recorder.emit("prim::CallMethod", [owner, *values], types, {"name": function.name})
     recorder.name_result(node.output)
     return _follow(recorder, result, node.output)
-
-
-def call_script_module(
-    recorder: Recorder,
-    module: nn.Module,
-    name: str,
-    original: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    """Record `module(…)` of a compiled module."""
-    return call_script_method(
-        recorder, module, name, lambda *a, **k: original(module, *a, **k), args, kwargs
-    )
