@@ -1,10 +1,11 @@
 """Torch Script anew: compile PyTorch programs, save them, and run them with or without Python.
 
-    import torchscript as jit          # in place of: from torch import jit
+import torchscript as jit          # in place of: from torch import jit
 """
 
 from typing import Final
 
+from . import frontend, ir
 from .errors import (
     ArchiveError,
     ArgumentError,
@@ -39,7 +40,6 @@ from .runtime.api import isinstance_ as isinstance
 from .runtime.function import ScriptFunction
 from .runtime.module import RecursiveScriptModule, ScriptModule, TopLevelTracedModule
 from .tracing.api import trace, trace_module
-from . import frontend, ir
 
 __all__ = [
     "ArchiveError", "ArgumentError", "Attribute", "BackendError", "CompileError", "Error", "Final", "IRError",

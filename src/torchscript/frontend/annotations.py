@@ -44,14 +44,25 @@ PLAIN_TYPES: dict[Any, T.Type] = {
 }
 
 TYPING_NAMES: dict[str, Any] = {
-    **{n: getattr(typing, n) for n in ("List", "Dict", "Tuple", "Optional", "Union", "Any", "NamedTuple", "Final")},
+    **{
+        n: getattr(typing, n)
+        for n in ("List", "Dict", "Tuple", "Optional", "Union", "Any", "NamedTuple", "Final")
+    },
     "Tensor": torch.Tensor,
     "torch": torch,
     "Device": torch.device,
 }
 """What type comments may name without an import, as PyTorch has it."""
 
-_TENSOR_CLASSES = ("FloatTensor", "LongTensor", "IntTensor", "BoolTensor", "DoubleTensor", "ByteTensor", "HalfTensor")
+_TENSOR_CLASSES = (
+    "FloatTensor",
+    "LongTensor",
+    "IntTensor",
+    "BoolTensor",
+    "DoubleTensor",
+    "ByteTensor",
+    "HalfTensor",
+)
 for _name in _TENSOR_CLASSES:
     PLAIN_TYPES[getattr(torch, _name)] = T.TENSOR
 
@@ -108,11 +119,13 @@ class TypeResolver:
             found = self._generic(origin, arguments, where)
             if found is not None:
                 return found
-        if annotation in (typing.List, typing.Tuple, typing.Dict, tuple, dict):
+        if annotation in (list, tuple, dict, tuple, dict):
             raise NotATypeError(
                 f"'{_spell(annotation)}' does not say what it contains.",
                 where,
-                notes=("Write the contained types, such as List[Tensor], Tuple[int, Tensor] or Dict[str, int].",),
+                notes=(
+                    "Write the contained types, such as List[Tensor], Tuple[int, Tensor] or Dict[str, int].",
+                ),
             )
         if isinstance(annotation, typing.TypeVar) and annotation.__bound__ is not None:
             return self.type_of_annotation(annotation.__bound__, where)
@@ -130,7 +143,12 @@ class TypeResolver:
         def of(argument: Any) -> T.Type:
             return self.type_of_annotation(argument, where)
 
-        if origin in (list, collections.abc.Sequence, collections.abc.Iterable, collections.abc.MutableSequence):
+        if origin in (
+            list,
+            collections.abc.Sequence,
+            collections.abc.Iterable,
+            collections.abc.MutableSequence,
+        ):
             return T.ListType(of(arguments[0]))
         if origin in (dict, collections.OrderedDict, collections.abc.Mapping, collections.abc.MutableMapping):
             return T.DictType(of(arguments[0]), of(arguments[1]))
@@ -157,7 +175,7 @@ class TypeResolver:
         text = annotation if isinstance(annotation, str) else ast.unparse(annotation)
         if "BroadcastingList" in text:
             text = _BROADCASTING.sub("List", text)
-            names = {**names, "List": typing.List}
+            names = {**names, "List": list}
         try:
             value = eval(text, dict(names))
         except Exception as error:
@@ -191,7 +209,11 @@ def _resolve_forward(value: Any, names: Mapping[str, Any]) -> Any:
     try:
         if isinstance(value, python_types.UnionType):
             return typing.Union[tuple(resolved)]  # noqa: UP007  # built from a runtime tuple
-        return value.copy_with(tuple(resolved)) if hasattr(value, "copy_with") else value.__origin__[tuple(resolved)]
+        return (
+            value.copy_with(tuple(resolved))
+            if hasattr(value, "copy_with")
+            else value.__origin__[tuple(resolved)]
+        )
     except (TypeError, AttributeError):
         return value
 
@@ -218,7 +240,11 @@ def split_type_comment(comment: str) -> tuple[list[str] | None, str]:
     """`(int, Tuple[Tensor, Tensor]) -> Tensor` as argument texts (None for `(...)`) and the result's text."""
     tree = ast.parse(comment.strip(), mode="func_type")
     assert isinstance(tree, ast.FunctionType)
-    if len(tree.argtypes) == 1 and isinstance(tree.argtypes[0], ast.Constant) and tree.argtypes[0].value is Ellipsis:
+    if (
+        len(tree.argtypes) == 1
+        and isinstance(tree.argtypes[0], ast.Constant)
+        and tree.argtypes[0].value is Ellipsis
+    ):
         return None, ast.unparse(tree.returns)
     return [ast.unparse(a) for a in tree.argtypes], ast.unparse(tree.returns)
 

@@ -37,7 +37,7 @@ from .values import (
 
 Handler = Callable[[Emitter, list[Val], dict[str, Val], "T.Type | None"], Val]
 _SPECIAL: dict[int, tuple[Any, Handler]] = {}
-_SYNTACTIC: dict[int, tuple[Any, Callable[[Emitter, ast.Call, "T.Type | None"], Val]]] = {}
+_SYNTACTIC: dict[int, tuple[Any, Callable[[Emitter, ast.Call, T.Type | None], Val]]] = {}
 _BY_MARK: dict[str, Handler] = {}
 
 
@@ -77,8 +77,13 @@ def syntactic(obj: Any) -> Callable[[Emitter, ast.Call, T.Type | None], Val] | N
 
 
 def is_isinstance(obj: Any) -> bool:
-    return obj is isinstance or getattr(obj, "_torchscript_builtin", None) == "isinstance" or (
-        getattr(obj, "__name__", None) == "isinstance" and getattr(obj, "__module__", None) in _COMPILER_MODULES
+    return (
+        obj is isinstance
+        or getattr(obj, "_torchscript_builtin", None) == "isinstance"
+        or (
+            getattr(obj, "__name__", None) == "isinstance"
+            and getattr(obj, "__module__", None) in _COMPILER_MODULES
+        )
     )
 
 
@@ -176,9 +181,13 @@ def _getattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
         raise e.needs_unrolling("The attribute's name must be known while compiling.", node.args[1])
     name = e.depend(name_val)
     if len(node.args) > 2:
-        present = isinstance(owner, Module) and hasattr(owner.module, name) or (
-            isinstance(owner, Static) and hasattr(owner.object, name)
-        ) or isinstance(type_of(owner), T.TensorType) and hasattr(torch.Tensor, name)
+        present = (
+            (isinstance(owner, Module)
+            and hasattr(owner.module, name))
+            or (isinstance(owner, Static) and hasattr(owner.object, name))
+            or (isinstance(type_of(owner), T.TensorType)
+            and hasattr(torch.Tensor, name))
+        )
         if not present:
             return expressions.emit(e, node.args[2])
     return subscripts.attribute_of(e, owner, name, node)
@@ -213,7 +222,12 @@ def isinstance_test(
     if isinstance(val, Module):
         classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
         return conditions.Condition(static=isinstance(val.module, classes))
-    if known is not None and not isinstance(known.object, torch.Tensor) or isinstance(val, Static) and val.type is None:
+    if (
+        (known is not None
+        and not isinstance(known.object, torch.Tensor))
+        or (isinstance(val, Static)
+        and val.type is None)
+    ):
         assert known is not None
         classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
         if len(classes) == len(objects):
@@ -222,11 +236,13 @@ def isinstance_test(
     if type is None:
         if isinstance(val, Sequence | Mapping):
             container = dict if isinstance(val, Mapping) else list if val.is_list else tuple
-            return conditions.Condition(static=any(isinstance(o, python_builtins.type) and issubclass(container, o) for o in objects))
+            return conditions.Condition(
+                static=any(isinstance(o, python_builtins.type) and issubclass(container, o) for o in objects)
+            )
         return conditions.Condition(static=False)
     wanted_types: list[T.Type] = []
     for obj in objects:
-        if obj in (list, tuple, dict, typing.List, typing.Tuple, typing.Dict, torch.Size):
+        if obj in (list, tuple, dict, list, tuple, dict, torch.Size):
             wanted_types.extend(_containers(type, obj))
             continue
         try:
@@ -243,9 +259,17 @@ def isinstance_test(
 
 def _containers(type: T.Type, obj: Any) -> list[T.Type]:
     """The members of a type that are lists (tuples, dicts), whatever they hold."""
-    cls = T.ListType if obj in (list, typing.List, torch.Size) else T.TupleType if obj in (tuple, typing.Tuple) else T.DictType
-    members = type.members if isinstance(type, T.UnionType) else (
-        (type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,)
+    cls = (
+        T.ListType
+        if obj in (list, list, torch.Size)
+        else T.TupleType
+        if obj in (tuple, tuple)
+        else T.DictType
+    )
+    members = (
+        type.members
+        if isinstance(type, T.UnionType)
+        else ((type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,))
     )
     return [m for m in members if isinstance(m, cls)]
 
@@ -258,7 +282,10 @@ def _type_test(
     elif isinstance(type, T.UnionType):
         members = type.members
     elif isinstance(type, T.OptionalType):
-        members = (*(type.element.members if isinstance(type.element, T.UnionType) else (type.element,)), T.NONE)
+        members = (
+            *(type.element.members if isinstance(type.element, T.UnionType) else (type.element,)),
+            T.NONE,
+        )
     else:
         return conditions.Condition(static=any(_is_instance(type, w) for w in wanted))
     inside = [m for m in members if any(_is_instance(m, w) for w in wanted)]
@@ -326,8 +353,8 @@ def _unwrap(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     type = type_of(val)
     if not isinstance(type, T.OptionalType):
         return val
-    from .statements import raise_error
     from .control import Outcome, emit_if
+    from .statements import raise_error
 
     value = e.materialize(val)
     present = e.call("aten::__isnot__", [Dynamic(value), e.none()])
@@ -364,9 +391,14 @@ def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     val = positional[0]
     if isinstance(val, Module):
         module = val.module
-        own = type(module).__dict__.get("__len__") if not isinstance(
-            module, torch.nn.ModuleList | torch.nn.Sequential | torch.nn.ModuleDict | torch.nn.ParameterList
-        ) else None
+        own = (
+            type(module).__dict__.get("__len__")
+            if not isinstance(
+                module,
+                torch.nn.ModuleList | torch.nn.Sequential | torch.nn.ModuleDict | torch.nn.ParameterList,
+            )
+            else None
+        )
         if own is not None:
             from .values import Method
 
@@ -385,7 +417,11 @@ def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
             return e.static(len(items))
         return Dynamic(loops.plan_of(e, val, e.node).length)
     known = known_of(val)
-    if known is not None and hasattr(known.object, "__len__") and (type is None or isinstance(val, Attribute | Static)):
+    if (
+        known is not None
+        and hasattr(known.object, "__len__")
+        and (type is None or isinstance(val, Attribute | Static))
+    ):
         if not isinstance(known.object, torch.Tensor):
             return e.static(len(known.object), known.dependencies)
     return e.call_operator("aten::len", [val], {}, "len")
@@ -408,7 +444,9 @@ def _list(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
         return e.call_operator("aten::list", [val], {}, "list")
     if isinstance(type, T.DictType):
         return e.call_operator("aten::keys", [val], {}, "list")
-    items = loops.static_items(e, val) if loops.prefers_unrolling(e, val) or isinstance(val, Iterable) else None
+    items = (
+        loops.static_items(e, val) if loops.prefers_unrolling(e, val) or isinstance(val, Iterable) else None
+    )
     if items is not None:
         if any(type_of(i) is None or isinstance(i, Module) for i in items):
             return Sequence(list(items), is_list=True)
@@ -463,8 +501,10 @@ def _size(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 @_handles(dict)
 def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if named and not positional:
-        return Mapping(dict(named)) if any(type_of(v) is None for v in named.values()) else (
-            Dynamic(e.build_dict([p for k, v in named.items() for p in (e.static(k), v)]))
+        return (
+            Mapping(dict(named))
+            if any(type_of(v) is None for v in named.values())
+            else (Dynamic(e.build_dict([p for k, v in named.items() for p in (e.static(k), v)])))
         )
     if not positional:
         if isinstance(hint, T.DictType):
@@ -502,9 +542,13 @@ def _any_all(is_any: bool) -> Handler:
         items = loops.static_items(e, val)
         if items is None:
             element = type_of(val)
-            if isinstance(element, T.ListType) and not isinstance(element.element, T.BoolType | T.IntType | T.FloatType):
+            if isinstance(element, T.ListType) and not isinstance(
+                element.element, T.BoolType | T.IntType | T.FloatType
+            ):
                 val = _truths(e, val)
-            return e.call_operator("aten::any" if is_any else "aten::all", [val], {}, "any" if is_any else "all")
+            return e.call_operator(
+                "aten::any" if is_any else "aten::all", [val], {}, "any" if is_any else "all"
+            )
 
         def rest(index: int) -> Val:
             if index == len(items):
@@ -619,7 +663,9 @@ def _min_max(name: str, function: Any) -> Handler:
         result = items[0]
         for item in items[1:]:
             tensors = isinstance(type_of(result), T.TensorType) or isinstance(type_of(item), T.TensorType)
-            result = e.call_operator(f"aten::{name}" if tensors else f"prim::{name}", [result, item], {}, name)
+            result = e.call_operator(
+                f"aten::{name}" if tensors else f"prim::{name}", [result, item], {}, name
+            )
         return result
 
     return handler
@@ -637,7 +683,11 @@ def _map(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     groups = [loops.static_items(e, v) if loops.prefers_unrolling(e, v) else None for v in positional[1:]]
     if all(g is not None for g in groups):
         return Sequence(
-            [calls.call(e, positional[0], list(args), {}) for args in zip(*(g for g in groups if g is not None))], is_list=True
+            [
+                calls.call(e, positional[0], list(args), {})
+                for args in zip(*(g for g in groups if g is not None))
+            ],
+            is_list=True,
         )
     source = positional[1] if len(positional) == 2 else Iterable("zip", positional[1:])
     plan = loops.plan_of(e, source, e.node)
@@ -646,7 +696,9 @@ def _map(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     def body(i: Any) -> Outcome:
         item = plan.item(e, i)
         args = item.items if len(positional) > 2 and isinstance(item, Sequence) else [item]
-        e.call_operator("aten::append", [Dynamic(result), calls.call(e, positional[0], args, {})], {}, "append")
+        e.call_operator(
+            "aten::append", [Dynamic(result), calls.call(e, positional[0], args, {})], {}, "append"
+        )
         return Outcome()
 
     saved, e.pending_rest = e.pending_rest, ()
@@ -658,7 +710,9 @@ def _map(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
 @_handles(sorted)
 def _sorted(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if "key" in named:
-        raise e.unsupported("A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves.")
+        raise e.unsupported(
+            "A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves."
+        )
     reverse = named.pop("reverse", None)
     val = _list(e, positional, {}, None)
     result = e.call_operator("aten::sorted", [val], {}, "sorted")
@@ -690,7 +744,13 @@ def _caster(python: Any, name: str) -> Handler:
             condition = conditions.of_value(e, val)
             return e.static(condition.static) if condition.value is None else Dynamic(condition.value)
         type = type_of(val)
-        if python is str and isinstance(type, T.StringType) or python is int and isinstance(type, T.IntType) and type == T.INT:
+        if (
+            (python is str
+            and isinstance(type, T.StringType))
+            or (python is int
+            and isinstance(type, T.IntType)
+            and type == T.INT)
+        ):
             return val
         if python is float and isinstance(type, T.FloatType):
             return val
@@ -708,7 +768,13 @@ def _caster(python: Any, name: str) -> Handler:
     return handler
 
 
-for _python, _op in ((int, "aten::Int"), (float, "aten::Float"), (bool, "aten::Bool"), (complex, "aten::Complex"), (str, "aten::str")):
+for _python, _op in (
+    (int, "aten::Int"),
+    (float, "aten::Float"),
+    (bool, "aten::Bool"),
+    (complex, "aten::Complex"),
+    (str, "aten::str"),
+):
     _handles(_python)(_caster(_python, _op))
 
 
@@ -722,7 +788,9 @@ def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 
 @_handles(abs)
 def _abs(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    return _folding(e, abs, "aten::abs" if isinstance(type_of(positional[0]), T.TensorType) else "prim::abs", positional)
+    return _folding(
+        e, abs, "aten::abs" if isinstance(type_of(positional[0]), T.TensorType) else "prim::abs", positional
+    )
 
 
 @_handles(round)
@@ -769,7 +837,14 @@ def _pow(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     return expressions.binary(e, ast.Pow, positional[0], positional[1])
 
 
-for _py, _name in ((ord, "aten::ord"), (chr, "aten::chr"), (hex, "aten::hex"), (oct, "aten::oct"), (bin, "aten::bin")):
+for _py, _name in (
+    (ord, "aten::ord"),
+    (chr, "aten::chr"),
+    (hex, "aten::hex"),
+    (oct, "aten::oct"),
+    (bin, "aten::bin"),
+):
+
     def _scalar(function: Any, name: str) -> Handler:
         def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
             return _folding(e, function, name, positional)
@@ -800,7 +875,9 @@ for _py, _ast_op in _OPERATOR_FUNCTIONS.items():
 
 @_handles(print)
 def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    values = [e.materialize(v) if type_of(v) is not None else e.constant(v.describe(), T.STRING) for v in positional]
+    values = [
+        e.materialize(v) if type_of(v) is not None else e.constant(v.describe(), T.STRING) for v in positional
+    ]
     keywords = {k: e.depend(v) for k, v in named.items() if k in ("sep", "end") and known_of(v) is not None}
     e.emit("prim::Print", values, [], keywords or None)
     return e.none()
@@ -810,7 +887,11 @@ def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
 def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     message = positional[0]
     if not isinstance(type_of(message), T.StringType):
-        message = e.static(message.describe()) if type_of(message) is None else Dynamic(e.call("aten::str", [message]))
+        message = (
+            e.static(message.describe())
+            if type_of(message) is None
+            else Dynamic(e.call("aten::str", [message]))
+        )
     stacklevel = named.get("stacklevel", e.static(2))
     e.call_operator("aten::warn", [message], {"stacklevel": stacklevel}, "warn")
     return e.none()
@@ -844,7 +925,9 @@ def _chain(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
 
     groups = [loops.static_items(e, v) for v in positional]
     if any(g is None for g in groups):
-        raise e.unsupported("itertools.chain needs sequences whose lengths are known.", None, "Add the lists.")
+        raise e.unsupported(
+            "itertools.chain needs sequences whose lengths are known.", None, "Add the lists."
+        )
     return Sequence([i for g in groups if g is not None for i in g], is_list=True)
 
 
@@ -853,7 +936,11 @@ def _checkpoint(e: Emitter, positional: list[Val], named: dict[str, Val], hint: 
     """Checkpointing trades memory for time and changes no result: the function is called."""
     from . import calls
 
-    rest = {k: v for k, v in named.items() if k not in ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")}
+    rest = {
+        k: v
+        for k, v in named.items()
+        if k not in ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
+    }
     return calls.call(e, positional[0], positional[1:], rest)
 
 
@@ -867,7 +954,15 @@ def _manager(cls: type) -> Handler:
     return handler
 
 
-for _cls in (torch.no_grad, torch.enable_grad, torch.inference_mode, torch.autograd.profiler.record_function, torch.autocast, torch.cuda.amp.autocast, torch.amp.autocast):
+for _cls in (
+    torch.no_grad,
+    torch.enable_grad,
+    torch.inference_mode,
+    torch.autograd.profiler.record_function,
+    torch.autocast,
+    torch.cuda.amp.autocast,
+    torch.amp.autocast,
+):
     _handles(_cls)(_manager(_cls))
 
 # -- tensors -----------------------------------------------------------------------------------------------------
@@ -879,7 +974,11 @@ def _to(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) ->
     """`x.to(device)` or `x.to(dtype)` with a string, and None where a dtype or device is optional."""
     if positional and isinstance(type_of(positional[0]), T.StringType):
         known = known_of(positional[0])
-        device = e.static(torch.device(e.depend(positional[0]))) if known is not None else Dynamic(e.call("aten::device", [positional[0]]))
+        device = (
+            e.static(torch.device(e.depend(positional[0])))
+            if known is not None
+            else Dynamic(e.call("aten::device", [positional[0]]))
+        )
         return e.call_operator("aten::to", [owner, device, *positional[1:]], named, "to")
     return None
 
@@ -891,7 +990,11 @@ def _type_method(e: Emitter, owner: Val, positional: list[Val], named: dict[str,
     known = known_of(positional[0])
     if known is not None and not isinstance(known.object, torch.dtype):
         obj = e.depend(positional[0])
-        name = obj if isinstance(obj, str) else f"{getattr(obj, '__module__', '')}.{getattr(obj, '__name__', '')}"
+        name = (
+            obj
+            if isinstance(obj, str)
+            else f"{getattr(obj, '__module__', '')}.{getattr(obj, '__name__', '')}"
+        )
         dtype = _TENSOR_TYPES.get(name.rpartition(".")[2])
         if dtype is None:
             raise e.error(f"'{name}' is not a type of tensor.")
@@ -928,7 +1031,9 @@ METHOD_HANDLERS: dict[tuple[str, str], Callable[[Emitter, Val, list[Val], dict[s
 
 def _list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
     if "key" in named:
-        raise e.unsupported("A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves.")
+        raise e.unsupported(
+            "A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves."
+        )
     return e.call_operator("aten::sort", [owner, *positional], named, "sort")
 
 
@@ -957,14 +1062,19 @@ def _as_list(e: Emitter, val: Val) -> Val:
         return val
     items = [_as_list(e, i) for i in val.items]
     if any(isinstance(type_of(i), T.TensorType) for i in items):
-        items = [Dynamic(e.call("aten::FloatImplicit", [i])) if isinstance(type_of(i), T.TensorType) else i for i in items]
+        items = [
+            Dynamic(e.call("aten::FloatImplicit", [i])) if isinstance(type_of(i), T.TensorType) else i
+            for i in items
+        ]
     return Dynamic(e.build_list(items))
 
 
 def _stack_einsum(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
     """`torch.einsum(equation, a, b)`: the operands as a list."""
     if len(positional) >= 2 and isinstance(type_of(positional[1]), T.TensorType):
-        return e.call_operator("aten::einsum", [positional[0], Dynamic(e.build_list(positional[1:]))], {}, "einsum")
+        return e.call_operator(
+            "aten::einsum", [positional[0], Dynamic(e.build_list(positional[1:]))], {}, "einsum"
+        )
     return None
 
 
@@ -979,10 +1089,13 @@ def _varargs_tensors(name: str) -> Callable[[Emitter, list[Val], dict[str, Val]]
     return handler
 
 
-TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], "Val | None"]] = {
+TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | None]] = {
     "aten::tensor": _torch_tensor,
-    "aten::as_tensor": lambda e, p, n: e.call_operator("aten::as_tensor", [_as_list(e, p[0]), *p[1:]], n, "as_tensor")
-    if p and isinstance(p[0], Sequence) else None,
+    "aten::as_tensor": lambda e, p, n: (
+        e.call_operator("aten::as_tensor", [_as_list(e, p[0]), *p[1:]], n, "as_tensor")
+        if p and isinstance(p[0], Sequence)
+        else None
+    ),
     "aten::einsum": _stack_einsum,
     **{
         name: _varargs_tensors(name)
@@ -990,7 +1103,17 @@ TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], "Val | 
     },
 }
 
-for _cls in ("FloatTensor", "LongTensor", "IntTensor", "DoubleTensor", "Tensor", "BoolTensor", "ByteTensor", "HalfTensor"):
+for _cls in (
+    "FloatTensor",
+    "LongTensor",
+    "IntTensor",
+    "DoubleTensor",
+    "Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "HalfTensor",
+):
+
     def _legacy(dtype: torch.dtype) -> Handler:
         def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
             """`torch.FloatTensor(2, 3)` or of data."""
@@ -1000,9 +1123,15 @@ for _cls in ("FloatTensor", "LongTensor", "IntTensor", "DoubleTensor", "Tensor",
                 return e.call_operator("aten::empty", [e.static(0)], {"dtype": e.static(dtype)}, "empty")
             if isinstance(type_of(positional[0]), T.TensorType):
                 return e.call_operator("aten::to", [positional[0], e.static(dtype)], {}, "to")
-            if isinstance(type_of(positional[0]), T.ListType) and operator_name_of(torch.empty) and _is_size(positional[0]):
+            if (
+                isinstance(type_of(positional[0]), T.ListType)
+                and operator_name_of(torch.empty)
+                and _is_size(positional[0])
+            ):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
-            return e.call_operator("aten::tensor", [_as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor")
+            return e.call_operator(
+                "aten::tensor", [_as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor"
+            )
 
         return handler
 

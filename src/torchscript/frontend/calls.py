@@ -63,7 +63,10 @@ def arguments_of(e: Emitter, node: ast.Call) -> tuple[list[Val], dict[str, Val]]
                 continue
             if isinstance(type_of(inner), T.ListType):
                 return [_star_list(e, node)], _named(e, node)
-            raise e.error(f"How many arguments '*' stands for is not known while compiling: {inner.describe()}.", argument)
+            raise e.error(
+                f"How many arguments '*' stands for is not known while compiling: {inner.describe()}.",
+                argument,
+            )
         val = expressions.emit(e, argument)
         if isinstance(val, Unusable):
             raise e.error(val.reason, argument)
@@ -89,7 +92,9 @@ def _named(e: Emitter, node: ast.Call) -> dict[str, Val]:
             named[keyword.arg] = val
         elif isinstance(val, Mapping):
             named.update(val.items)
-        elif isinstance(known := known_of(val), tuple) and known is not None and isinstance(known.object, dict):
+        elif (
+            isinstance(known := known_of(val), tuple) and known is not None and isinstance(known.object, dict)
+        ):
             e.depend(val)
             named.update({k: e.static(v) for k, v in known.object.items()})
         else:
@@ -97,7 +102,9 @@ def _named(e: Emitter, node: ast.Call) -> dict[str, Val]:
     return named
 
 
-def call(e: Emitter, callee: Val, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None) -> Val:
+def call(
+    e: Emitter, callee: Val, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None
+) -> Val:
     """Call a value of any kind."""
     if isinstance(callee, Static):
         return call_object(e, callee.object, positional, named, hint)
@@ -125,7 +132,9 @@ def call(e: Emitter, callee: Val, positional: list[Val], named: dict[str, Val], 
     raise e.error(f"{callee.describe().capitalize()} cannot be called.")
 
 
-def call_object(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None) -> Val:
+def call_object(
+    e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None
+) -> Val:
     """Call a Python object that is known."""
     from .. import runtime
 
@@ -178,7 +187,9 @@ def _fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val
 
 def _call_compiled(e: Emitter, function: Any, positional: list[Val], named: dict[str, Val]) -> Val:
     """Call a function that was compiled before (a ScriptFunction, a traced function)."""
-    matched = match_overloads([function.schema], positional, named, where=e.where(), display_name=function.name)
+    matched = match_overloads(
+        [function.schema], positional, named, where=e.where(), display_name=function.name
+    )
     arguments = [e._bound(b) for b in matched.bindings]
     return e.program.emit_compiled_call(e, function, arguments, None)
 
@@ -198,7 +209,10 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
     if folded is not None:
         return folded
     schemas = operator_schemas_of(obj) or ()
-    positional, named = _tensor_lists(e, positional), dict(zip(named, _tensor_lists(e, list(named.values())), strict=True))
+    positional, named = (
+        _tensor_lists(e, positional),
+        dict(zip(named, _tensor_lists(e, list(named.values())), strict=True)),
+    )
     _require_data(e, display, [*positional, *named.values()])
     result = e.emit_matched(match_overloads(schemas, positional, named, where=e.where(), display_name=name))
     if isinstance(result, Dynamic) and getattr(obj, "__module__", None) == "math":
@@ -218,13 +232,19 @@ def _fold_math(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val
 
 def _tensor_lists(e: Emitter, values: list[Val]) -> list[Val]:
     """Lists with known parts, made into lists where they are data."""
-    return [Dynamic(e.build_list(v.items)) if isinstance(v, Sequence) and v.is_list and _uniform(v) else v for v in values]
+    return [
+        Dynamic(e.build_list(v.items)) if isinstance(v, Sequence) and v.is_list and _uniform(v) else v
+        for v in values
+    ]
 
 
 def _uniform(val: Sequence) -> bool:
     types = [type_of(i) for i in val.items]
-    return bool(types) and all(t is not None for t in types) and not any(isinstance(i, Module) for i in val.items) and (
-        len({str(t) for t in types}) == 1 or type_of(val) is not None
+    return (
+        bool(types)
+        and all(t is not None for t in types)
+        and not any(isinstance(i, Module) for i in val.items)
+        and (len({str(t) for t in types}) == 1 or type_of(val) is not None)
     )
 
 
@@ -242,7 +262,9 @@ def _is_none(val: Val) -> bool:
     return isinstance(val, Static) and val.object is None
 
 
-def _dispatch(e: Emitter, choice: dict[str, Any], positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+def _dispatch(
+    e: Emitter, choice: dict[str, Any], positional: list[Val], named: dict[str, Val], hint: T.Type | None
+) -> Val:
     """`boolean_dispatch`: one of two functions, by a flag that must be known."""
     flag: Val | None = named.get(choice["arg_name"])
     if flag is None and len(positional) > choice["index"]:
@@ -251,7 +273,9 @@ def _dispatch(e: Emitter, choice: dict[str, Any], positional: list[Val], named: 
         value = choice["default"]
     else:
         if known_of(flag) is None:
-            raise e.error(f"The argument '{choice['arg_name']}' must be known while compiling: it decides what is returned.")
+            raise e.error(
+                f"The argument '{choice['arg_name']}' must be known while compiling: it decides what is returned."
+            )
         value = e.depend(flag)
     return e.program.call_function(e, choice["if_true" if value else "if_false"], positional, named)
 
@@ -270,14 +294,18 @@ def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict
     source = _ClosureSource(callee)
     display = getattr(callee.tree, "name", "lambda")
     bound = e.program.bind(e, source, (defaults, by_name), positional, named, display)
-    return e.program.inline(e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope)
+    return e.program.inline(
+        e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope
+    )
 
 
-def _ClosureSource(callee: Closure) -> Any:  # noqa: N802  # makes a FunctionSource
+def _ClosureSource(callee: Closure) -> Any:  # makes a FunctionSource
     from .sources import FunctionSource
 
     own = callee.source
-    return FunctionSource(callee.tree, own.source, getattr(callee.tree, "name", "lambda"), own.names, own.globals)
+    return FunctionSource(
+        callee.tree, own.source, getattr(callee.tree, "name", "lambda"), own.names, own.globals
+    )
 
 
 # -- modules -------------------------------------------------------------------------------------------------
@@ -324,7 +352,10 @@ _SKIPPED_HOOKS: set[int] = set()
 def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[str, Val]) -> Val:
     """A method of a module."""
     owner = callee.owner
-    if isinstance(getattr(owner.module, "_ts_class", None), T.ClassType) and owner.spec.cls.method(callee.name) is not None:
+    if (
+        isinstance(getattr(owner.module, "_ts_class", None), T.ClassType)
+        and owner.spec.cls.method(callee.name) is not None
+    ):
         return _call_compiled_method(e, owner, callee.name, positional, named)
     owner = adopt(e, owner)
     function = callee.function
@@ -349,7 +380,9 @@ def adopt(e: Emitter, owner: Module) -> Module:
     return owner
 
 
-def _call_compiled_method(e: Emitter, owner: Module, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+def _call_compiled_method(
+    e: Emitter, owner: Module, name: str, positional: list[Val], named: dict[str, Val]
+) -> Val:
     function = owner.spec.cls.method(name)
     if function is None:
         raise e.error(f"The compiled module '{owner.spec.cls.qualified_name}' has no method '{name}'.")
@@ -370,7 +403,9 @@ def call_class_method(e: Emitter, owner: Val, name: str, positional: list[Val], 
     function = e.program.class_method(type, name)
     if function is None:
         raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no method '{name}'.")
-    matched = match_overloads([function.schema], [owner, *positional], named, where=e.where(), display_name=name)
+    matched = match_overloads(
+        [function.schema], [owner, *positional], named, where=e.where(), display_name=name
+    )
     arguments = [e._bound(b) for b in matched.bindings]
     result = function.schema.return_type
     node = e.emit("prim::CallMethod", arguments, [result], {"name": function.name})
@@ -389,7 +424,8 @@ def call_builtin_method(
         return _mapping_method(e, owner, name, positional)
     if isinstance(type, T.OptionalType):
         raise e.error(
-            f"'.{name}' cannot be called on a value that may be None ({type.annotation()}).", None,
+            f"'.{name}' cannot be called on a value that may be None ({type.annotation()}).",
+            None,
             "Check it first with 'if … is not None' or 'assert … is not None'.",
         )
     if isinstance(type, T.ClassType):
@@ -416,18 +452,26 @@ def call_builtin_method(
 
 def _kind(type: T.Type | None) -> str:
     kinds: list[tuple[Any, str]] = [
-        (T.ListType, "list"), (T.DictType, "dict"), (T.StringType, "str"), (T.TupleType, "tuple"), (T.FutureType, "future"),
+        (T.ListType, "list"),
+        (T.DictType, "dict"),
+        (T.StringType, "str"),
+        (T.TupleType, "tuple"),
+        (T.FutureType, "future"),
     ]
     return next((k for c, k in kinds if isinstance(type, c)), "")
 
 
-def _fold_method(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val | None:
+def _fold_method(
+    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
+) -> Val | None:
     """A method of a known string, number, tuple or plain object, evaluated now."""
     known = known_of(owner)
     if known is None or isinstance(known.object, torch.Tensor):
         return None
     obj = known.object
-    is_container = isinstance(obj, dict | list | set | frozenset) and (isinstance(owner, Static | Attribute) and owner.type is None)
+    is_container = isinstance(obj, dict | list | set | frozenset) and (
+        isinstance(owner, Static | Attribute) and owner.type is None
+    )
     if not (is_scalar_constant(obj) or is_container):
         return None
     if is_container and name in ("items", "values", "keys") and isinstance(obj, dict):
@@ -438,7 +482,7 @@ def _fold_method(e: Emitter, owner: Val, name: str, positional: list[Val], named
     if any(a is None for a in arguments):
         return None
     method = getattr(obj, name, None)
-    if method is None or is_container and name not in ("get", "index", "count", "copy"):
+    if method is None or (is_container and name not in ("get", "index", "count", "copy")):
         return None
     values = [e.depend(v) for v in positional]
     keywords = {k: e.depend(v) for k, v in named.items()}
@@ -486,7 +530,9 @@ def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named
     return e.call_operator(operator, [owner, *positional], named, name)
 
 
-def format_values(e: Emitter, template: str, positional: list[Val], named: dict[str, Val] | None = None) -> Val:
+def format_values(
+    e: Emitter, template: str, positional: list[Val], named: dict[str, Val] | None = None
+) -> Val:
     """`template.format(…)`: fields that are known or have a format specification are put in now where possible."""
     import string
 
@@ -511,7 +557,11 @@ def format_values(e: Emitter, template: str, positional: list[Val], named: dict[
             pieces += shown.replace("{", "{{").replace("}", "}}")
             continue
         if spec or conversion:
-            raise e.unsupported("A format specification cannot be compiled for a run-time value.", None, "Leave out what is behind ':'.")
+            raise e.unsupported(
+                "A format specification cannot be compiled for a run-time value.",
+                None,
+                "Leave out what is behind ':'.",
+            )
         if type_of(val) is None:
             pieces += val.describe()
             continue
@@ -522,4 +572,13 @@ def format_values(e: Emitter, template: str, positional: list[Val], named: dict[
     return e.call_operator("aten::format", [e.static(pieces), *arguments], {}, "format")
 
 
-__all__ = ["Iterable", "Scope", "Special", "call", "call_class_method", "call_method", "emit_call", "format_values"]
+__all__ = [
+    "Iterable",
+    "Scope",
+    "Special",
+    "call",
+    "call_class_method",
+    "call_method",
+    "emit_call",
+    "format_values",
+]

@@ -34,11 +34,12 @@ def class_type(program: Program, cls: type) -> T.Type | None:
         made = _named_tuple(program, cls)
     elif issubclass(cls, enum.Enum):
         made = _enum(program, cls)
-    elif issubclass(cls, torch.nn.Module) or issubclass(cls, BaseException):
+    elif issubclass(cls, torch.nn.Module) or issubclass(cls, BaseException) or cls.__module__ in ("builtins", "typing", "numpy") or cls.__module__.partition(".")[0] in (
+        "torch",
+        "numpy",
+    ):
         return None
-    elif cls.__module__ in ("builtins", "typing", "numpy") or cls.__module__.partition(".")[0] in ("torch", "numpy"):
-        return None
-    elif isinstance(cls, type) and cls.__init__ is not object.__init__ or _has_marks(cls):
+    elif (isinstance(cls, type) and cls.__init__ is not object.__init__) or _has_marks(cls):
         made = _script_class(program, cls)
     if made is not None:
         program.class_types[cls] = made
@@ -116,7 +117,9 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
     declared = program.declared_types(source)
     key = (cls, name)
     if key in program.in_progress:
-        raise CompileError(f"'{name}' calls itself; a recursive function cannot be compiled.", source.span(source.tree))
+        raise CompileError(
+            f"'{name}' calls itself; a recursive function cannot be compiled.", source.span(source.tree)
+        )
     program.in_progress.add(key)
     graph = Graph(name)
     e = Emitter(program, source, graph)
@@ -126,7 +129,9 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
     arguments: list[Argument] = []
     try:
         for index, parameter in enumerate(inspect.signature(function).parameters.values()):
-            default: Any = parameter.default if parameter.default is not inspect.Parameter.empty else NO_DEFAULT
+            default: Any = (
+                parameter.default if parameter.default is not inspect.Parameter.empty else NO_DEFAULT
+            )
             if index == 0:
                 type_: T.Type = cls
             elif parameter.name in declared:
@@ -160,7 +165,9 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
     if isinstance(cls, type) and issubclass(cls, BaseException):
         message = positional[0] if positional else e.static("")
         if not isinstance(type_of(message), T.StringType):
-            message = Dynamic(e.call("aten::str", [message])) if type_of(message) is not None else e.static("")
+            message = (
+                Dynamic(e.call("aten::str", [message])) if type_of(message) is not None else e.static("")
+            )
         return RaisedException(cls, message)
     if is_named_tuple(cls):
         return _construct_named_tuple(e, cls, positional, named)
@@ -171,7 +178,8 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
         raise e.unsupported(f"'{cls.__qualname__}(…)' of a run-time value cannot be compiled.")
     if issubclass(cls, torch.nn.Module):
         raise e.unsupported(
-            f"The module '{cls.__qualname__}' cannot be created in compiled code.", None,
+            f"The module '{cls.__qualname__}' cannot be created in compiled code.",
+            None,
             "Create it in __init__ and call it here.",
         )
     if issubclass(cls, torch.autograd.Function):

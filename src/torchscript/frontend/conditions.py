@@ -207,7 +207,9 @@ def _bool_op(e: Emitter, values: list[ast.expr], is_and: bool) -> Condition:
     return _combined(None, node.add_output(T.BOOL), first, rest, is_and)
 
 
-def _combined(static: bool | None, value: Value | None, a: Condition, b: Condition, is_and: bool) -> Condition:
+def _combined(
+    static: bool | None, value: Value | None, a: Condition, b: Condition, is_and: bool
+) -> Condition:
     both = {**(a.when_true if is_and else a.when_false), **(b.when_true if is_and else b.when_false)}
     return Condition(static, value, both if is_and else {}, {} if is_and else both)
 
@@ -255,7 +257,9 @@ def none_test(e: Emitter, val: Val, path: str | None, negative: bool) -> Conditi
     if isinstance(type, T.NoneType):
         e.depend(val) if known_of(val) is not None else None
         return Condition(static=not negative)
-    if isinstance(type, T.OptionalType | T.AnyType) or (isinstance(type, T.UnionType) and T.NONE in type.members):
+    if isinstance(type, T.OptionalType | T.AnyType) or (
+        isinstance(type, T.UnionType) and T.NONE in type.members
+    ):
         value = e.materialize(val)
         out = e.call("aten::__isnot__" if negative else "aten::__is__", [Dynamic(value), e.none()])
         some: Refinements = {}

@@ -14,7 +14,8 @@ leaving and a staying path run out of one statement does a flag remain, and what
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence as Seq
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,9 @@ def _yield(e: Emitter, branch: Branch, body: Callable[[], Value]) -> Value:
         e.block = block
 
 
-def _output(e: Emitter, node: Node, a: Branch, b: Branch, va: Value, vb: Value, type: T.Type, name: str | None) -> Value:
+def _output(
+    e: Emitter, node: Node, a: Branch, b: Branch, va: Value, vb: Value, type: T.Type, name: str | None
+) -> Value:
     a.block.add_output(va)
     b.block.add_output(vb)
     return node.add_output(type, name)
@@ -232,7 +235,9 @@ def _one_sided(e: Emitter, node: Node, a: Branch, b: Branch, given: Val, in_a: b
     has, lacks = (a, b) if in_a else (b, a)
     value = _yield(e, has, lambda: e.materialize(given))
     other = uninitialized(e, lacks, value.type)
-    return Dynamic(_output(e, node, a, b, *((value, other) if in_a else (other, value)), value.type, value.name))
+    return Dynamic(
+        _output(e, node, a, b, *((value, other) if in_a else (other, value)), value.type, value.name)
+    )
 
 
 def _same_known(x: Val, y: Val) -> Val | None:
@@ -254,8 +259,9 @@ def _same_known(x: Val, y: Val) -> Val | None:
 
 def _join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Val:
     va, vb = a.scope.get(name), b.scope.get(name)
-    fallen_a, fallen_b = not a.outcome.dead and a.outcome.returns is not True, (
-        not b.outcome.dead and b.outcome.returns is not True
+    fallen_a, fallen_b = (
+        not a.outcome.dead and a.outcome.returns is not True,
+        (not b.outcome.dead and b.outcome.returns is not True),
     )
     if va is not None and vb is not None:
         known = _same_known(va, vb)
@@ -320,7 +326,9 @@ def _merge(
     ta, tb = type_of(va), type_of(vb)
     if ta is None or tb is None or isinstance(va, Module) or isinstance(vb, Module):
         _fail(
-            e, what, where,
+            e,
+            what,
+            where,
             f"is {va.describe()} on one path and {vb.describe()} on the other, and only one of them can be compiled in",
         )
     x = _yield(e, a, lambda: e.materialize(va))
@@ -330,7 +338,9 @@ def _merge(
         common = e.return_type
     if common is None:
         _fail(
-            e, what, where,
+            e,
+            what,
+            where,
             f"is set to type {x.type.annotation()} in the true branch and type "
             f"{y.type.annotation()} in the false branch; a variable has one type",
         )
@@ -470,7 +480,9 @@ def _attempt_loop(
         inside.scope.set(name, Dynamic(block.add_parameter(carried[name][1], name)))
     for name in assigned:
         if name not in initial and "." not in name:
-            inside.scope.set(name, Unusable(f"'{name}' has no value yet when the loop's first iteration gets here.", None))
+            inside.scope.set(
+                name, Unusable(f"'{name}' has no value yet when the loop's first iteration gets here.", None)
+            )
     attributes_assigned = [n for n in assigned if "." in n]
     for name in attributes_assigned:
         inside.scope.set(name, Unusable("", None))
@@ -488,7 +500,9 @@ def _attempt_loop(
         if isinstance(final, Unusable):
             raise e.error(final.reason)
         if type_of(final) is None or isinstance(final, Module):
-            raise e.needs_unrolling(f"'{name}' becomes {final.describe()} in this loop; only data can change in a loop.")
+            raise e.needs_unrolling(
+                f"'{name}' becomes {final.describe()} in this loop; only data can change in a loop."
+            )
         after = _yield(e, inside, lambda final=final: e.materialize(final))  # type: ignore[misc]
         fitted = _yield_convert(e, inside, after, type)
         if fitted is None:
@@ -558,11 +572,15 @@ def _again(e: Emitter, inside: Branch, outcome: Outcome, condition: Callable[[],
 
 
 def _carry_flag(e: Emitter, loop: Node, inside: Branch, flag: Flag) -> Value:
-    value = flag if isinstance(flag, Value) else _yield(e, inside, lambda: e.block.constant(True, T.BOOL, e.here))
+    value = (
+        flag if isinstance(flag, Value) else _yield(e, inside, lambda: e.block.constant(True, T.BOOL, e.here))
+    )
     return _carry(e, loop, inside, value, e.block_constant_before(loop, False, T.BOOL))
 
 
-def _carry(e: Emitter, loop: Node, inside: Branch, value: Value, first: Value, name: str | None = None) -> Value:
+def _carry(
+    e: Emitter, loop: Node, inside: Branch, value: Value, first: Value, name: str | None = None
+) -> Value:
     loop.add_input(first)
     loop.blocks[0].add_parameter(value.type, name)
     loop.blocks[0].add_output(value)
@@ -592,11 +610,14 @@ def _define_loop_locals(
     for name, val in inside.scope.names.items():
         if name in carried or "." in name:
             continue
-        if always and not isinstance(val, Unusable) and type_of(val) is not None and not isinstance(val, Module):
+        if (
+            always
+            and not isinstance(val, Unusable)
+            and type_of(val) is not None
+            and not isinstance(val, Module)
+        ):
             e.scope.set(name, _carry_value(e, loop, inside, val, name))
-        elif always and not isinstance(val, Unusable):
-            e.scope.set(name, val)
-        elif isinstance(val, Unusable):
+        elif (always and not isinstance(val, Unusable)) or isinstance(val, Unusable):
             e.scope.set(name, val)
         else:
             e.scope.set(name, LoopLocal(e, loop, inside, val, name))

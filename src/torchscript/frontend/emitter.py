@@ -69,7 +69,9 @@ class Emitter:
     An inlined call is a second emitter on the same graph, with its own scope and source.
     """
 
-    def __init__(self, program: Program, source: FunctionSource, graph: Graph, scope: Scope | None = None) -> None:
+    def __init__(
+        self, program: Program, source: FunctionSource, graph: Graph, scope: Scope | None = None
+    ) -> None:
         self.program = program
         self.source = source
         self.graph = graph
@@ -191,7 +193,9 @@ class Emitter:
         type = val.named if val.named is not None else T.TupleType(tuple(v.type for v in items))
         return self.emit("prim::TupleConstruct", items, [type]).output
 
-    def build_list(self, items: list[Val], node: ast.AST | None = None, element: T.Type | None = None) -> Value:
+    def build_list(
+        self, items: list[Val], node: ast.AST | None = None, element: T.Type | None = None
+    ) -> Value:
         """A `prim::ListConstruct` of the items; without items its element type is open until first use."""
         if not items:
             element = element if element is not None else T.PendingType(T.TENSOR)
@@ -207,7 +211,8 @@ class Emitter:
                     common = T.FLOAT
                 if common is None:
                     raise self.error(
-                        f"A list holds one type, but this one would hold {element} and {value.type}.", node,
+                        f"A list holds one type, but this one would hold {element} and {value.type}.",
+                        node,
                         "Use a tuple for values of different types.",
                     )
                 element = common
@@ -228,7 +233,9 @@ class Emitter:
             if common is None:
                 raise self.error(
                     f"A dict's {what} have one type, but these are "
-                    f"{', '.join(sorted({str(v.type) for v in part}))}.", node)
+                    f"{', '.join(sorted({str(v.type) for v in part}))}.",
+                    node,
+                )
             kinds.append(common)
         return self.emit("prim::DictConstruct", values, [T.DictType(kinds[0], kinds[1])]).output
 
@@ -255,7 +262,9 @@ class Emitter:
         notes: tuple[str, ...] = ()
         if isinstance(given, T.OptionalType) and given.element.is_subtype_of(type):
             notes = ("It may be None: check it first with 'if … is not None' or 'assert … is not None'.",)
-        raise self.error(f"{_capital(what)} must be {_article(type)}, but it is {_article(shown)}.", node, *notes)
+        raise self.error(
+            f"{_capital(what)} must be {_article(type)}, but it is {_article(shown)}.", node, *notes
+        )
 
     def try_coerce(self, val: Val, type: T.Type, node: ast.AST | None = None) -> Value | None:
         if isinstance(val, Sequence):
@@ -310,13 +319,21 @@ class Emitter:
             retyped = self._retype_literal(node, value, goal)
             if retyped is not None:
                 return retyped
-        if isinstance(own, T.TupleType) and isinstance(goal, T.ListType) and not isinstance(own, T.NamedTupleType):
+        if (
+            isinstance(own, T.TupleType)
+            and isinstance(goal, T.ListType)
+            and not isinstance(own, T.NamedTupleType)
+        ):
             outs = self.emit("prim::TupleUnpack", [value], own.elements).outputs
             items = [self.convert(v, goal.element) for v in outs]
             if any(i is None for i in items):
                 return None
             return self.emit("prim::ListConstruct", [i for i in items if i is not None], [goal]).output
-        if isinstance(own, T.TupleType) and isinstance(goal, T.TupleType) and len(own.elements) == len(goal.elements):
+        if (
+            isinstance(own, T.TupleType)
+            and isinstance(goal, T.TupleType)
+            and len(own.elements) == len(goal.elements)
+        ):
             if isinstance(goal, T.NamedTupleType) != isinstance(own, T.NamedTupleType):
                 return None
             outs = self.emit("prim::TupleUnpack", [value], own.elements).outputs
@@ -355,7 +372,11 @@ class Emitter:
         return self.block.add(kind, inputs, types, attributes, self.here)
 
     def call(
-        self, name: str, positional: list[Val], named: dict[str, Val] | None = None, display: str | None = None
+        self,
+        name: str,
+        positional: list[Val],
+        named: dict[str, Val] | None = None,
+        display: str | None = None,
     ) -> Value:
         """Call an operator that has one result."""
         result = self.call_operator(name, positional, named or {}, display)
@@ -388,7 +409,9 @@ class Emitter:
             return self.none()
         if len(node.outputs) == 1:
             return Dynamic(node.outputs[0])
-        return Sequence([Dynamic(v) for v in node.outputs], field_names=tuple(r.name or "" for r in schema.returns))
+        return Sequence(
+            [Dynamic(v) for v in node.outputs], field_names=tuple(r.name or "" for r in schema.returns)
+        )
 
     def _bound(self, binding: Binding) -> Value:
         argument, actual, type = binding.argument, binding.actual, binding.type
@@ -523,7 +546,11 @@ def settled(type: T.Type) -> T.Type:
     if not type.contained:
         return type
     parts = tuple(settled(t) for t in type.contained)
-    return type if all(a is b for a, b in zip(parts, type.contained, strict=True)) else type.with_contained(parts)
+    return (
+        type
+        if all(a is b for a, b in zip(parts, type.contained, strict=True))
+        else type.with_contained(parts)
+    )
 
 
 def _without_optional(type: T.Type) -> T.Type:

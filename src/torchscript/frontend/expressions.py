@@ -135,7 +135,8 @@ def _elements(e: Emitter, nodes: list[ast.expr], hints: tuple[T.Type, ...] | Non
             parts = loops.static_items(e, inner)
             if parts is None:
                 raise e.error(
-                    f"How many values '*' stands for is not known while compiling: {inner.describe()}.", element
+                    f"How many values '*' stands for is not known while compiling: {inner.describe()}.",
+                    element,
                 )
             items.extend(parts)
         else:
@@ -182,7 +183,11 @@ def _list_with_stars(e: Emitter, node: ast.List) -> Val:
                 add(Dynamic(e.build_list(run, node)))
                 run = []
             inner = emit(e, element.value)
-            add(inner if isinstance(type_of(inner), T.ListType) else Dynamic(e.build_list(_elements(e, [element]))))
+            add(
+                inner
+                if isinstance(type_of(inner), T.ListType)
+                else Dynamic(e.build_list(_elements(e, [element])))
+            )
         else:
             run.append(emit(e, element))
     if run:
@@ -205,7 +210,12 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
         return Mapping({e.depend(k): v for k, v in zip(items[::2], items[1::2], strict=True)})
     if isinstance(inner, T.DictType):
         values = [
-            e.coerce(v, inner.key if i % 2 == 0 else inner.value, node, "the dict's key" if i % 2 == 0 else "the dict's value")
+            e.coerce(
+                v,
+                inner.key if i % 2 == 0 else inner.value,
+                node,
+                "the dict's key" if i % 2 == 0 else "the dict's value",
+            )
             for i, v in enumerate(items)
         ]
         return Dynamic(e.emit("prim::DictConstruct", values, [inner]).output)
@@ -224,10 +234,16 @@ def _f_string(e: Emitter, node: ast.JoinedStr, hint: T.Type | None) -> Val:
         known = known_of(value)
         if part.format_spec is not None or part.conversion != -1:
             spec = part.format_spec
-            text = "".join(str(c.value) for c in spec.values if isinstance(c, ast.Constant)) if isinstance(spec, ast.JoinedStr) else ""
+            text = (
+                "".join(str(c.value) for c in spec.values if isinstance(c, ast.Constant))
+                if isinstance(spec, ast.JoinedStr)
+                else ""
+            )
             if known is None:
                 if part.conversion == -1 and text:
-                    raise e.unsupported("A format specification in an f-string cannot be compiled for a run-time value.", part)
+                    raise e.unsupported(
+                        "A format specification in an f-string cannot be compiled for a run-time value.", part
+                    )
                 template += "{}"
                 arguments.append(value)
                 continue
@@ -298,7 +314,9 @@ def fold(e: Emitter, function: Callable[..., Any], *operands: Val) -> Known | No
     if any(k is None for k in known):
         return None
     objects = [k.object for k in known if k is not None]
-    if not all(is_scalar_constant(o) or isinstance(o, list) and is_scalar_constant(tuple(o)) for o in objects):
+    if not all(
+        is_scalar_constant(o) or (isinstance(o, list) and is_scalar_constant(tuple(o))) for o in objects
+    ):
         return None
     try:
         result = function(*objects)
@@ -306,7 +324,12 @@ def fold(e: Emitter, function: Callable[..., Any], *operands: Val) -> Known | No
         return None
     if isinstance(result, int) and not -(2**63) <= result < 2**63:
         return None
-    if isinstance(result, str) and len(result) > 4096 or isinstance(result, tuple | list) and len(result) > 4096:
+    if (
+        (isinstance(result, str)
+        and len(result) > 4096)
+        or (isinstance(result, tuple | list)
+        and len(result) > 4096)
+    ):
         return None
     return Known(result, tuple(d for k in known if k is not None for d in k.dependencies))
 
@@ -323,7 +346,9 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
     name, symbol, function = BINARY[op]
     known = fold(e, function, left, right)
     if known is not None and (
-        not known.dependencies or (type_of(left) is None or type_of(right) is None) or isinstance(known.object, str | tuple)
+        not known.dependencies
+        or (type_of(left) is None or type_of(right) is None)
+        or isinstance(known.object, str | tuple)
     ):
         return e.static(known.object, known.dependencies)
     lt, rt = type_of(left), type_of(right)
@@ -349,7 +374,11 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         if op is ast.Div:
             inverse = Dynamic(e.call("aten::reciprocal", [right]))
             return Dynamic(e.call("aten::mul", [inverse, left]))
-    elif op in (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor) and isinstance(rt, T.TensorType) and _is_number(lt):
+    elif (
+        op in (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor)
+        and isinstance(rt, T.TensorType)
+        and _is_number(lt)
+    ):
         left, right = right, left
     elif op in (ast.BitAnd, ast.BitOr, ast.BitXor) and isinstance(lt, T.TensorType):
         pass
@@ -358,7 +387,8 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         bad = lt if isinstance(lt, T.OptionalType) else rt
         assert isinstance(bad, T.OptionalType)
         raise e.error(
-            f"'{symbol}' cannot take a value that may be None ({bad.annotation()}).", None,
+            f"'{symbol}' cannot take a value that may be None ({bad.annotation()}).",
+            None,
             "Check it first with 'if … is not None' or 'assert … is not None'.",
         )
     result = e.call_operator(name, [left, right], {}, symbol)
@@ -391,13 +421,17 @@ def _sequence_operator(e: Emitter, op: type[ast.operator], left: Val, right: Val
     lt, rt = type_of(left), type_of(right)
     if op is ast.Add:
         both_tuples = isinstance(lt, T.TupleType) and isinstance(rt, T.TupleType)
-        parts_known = isinstance(left, Sequence) and isinstance(right, Sequence) and left.is_list == right.is_list
+        parts_known = (
+            isinstance(left, Sequence) and isinstance(right, Sequence) and left.is_list == right.is_list
+        )
         if both_tuples or parts_known:
             a, b = loops.static_items(e, left), loops.static_items(e, right)
             if a is not None and b is not None:
                 return Sequence([*a, *b], is_list=isinstance(left, Sequence) and left.is_list)
         if isinstance(left, Sequence) and left.is_list and isinstance(rt, T.ListType):
-            return Dynamic(e.call("aten::add", [Dynamic(e.build_list(left.items, element=rt.element)), right]))
+            return Dynamic(
+                e.call("aten::add", [Dynamic(e.build_list(left.items, element=rt.element)), right])
+            )
     if op is ast.Mult:
         sequence, count = (left, right) if not _is_number(lt) else (right, left)
         times = known_of(count)
@@ -525,19 +559,27 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
     if isinstance(lt, T.ClassType) and e.program.class_method(lt, method) is not None:
         return calls.call_class_method(e, left, method, [right], {})
     if isinstance(rt, T.TensorType) and _is_number(lt):
-        mirrored = {"aten::lt": "aten::gt", "aten::le": "aten::ge", "aten::gt": "aten::lt", "aten::ge": "aten::le"}
+        mirrored = {
+            "aten::lt": "aten::gt",
+            "aten::le": "aten::ge",
+            "aten::gt": "aten::lt",
+            "aten::ge": "aten::le",
+        }
         name, left, right = mirrored.get(name, name), right, left
     for operand_type in (lt, rt):
         if isinstance(operand_type, T.OptionalType) and not isinstance(op, ast.Eq | ast.NotEq):
             raise e.error(
-                f"'{symbol}' cannot take a value that may be None ({operand_type.annotation()}).", None,
+                f"'{symbol}' cannot take a value that may be None ({operand_type.annotation()}).",
+                None,
                 "Check it first with 'if … is not None' or 'assert … is not None'.",
             )
     result = e.call_operator(name, [left, right], {}, symbol)
     return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result
 
 
-def _equality(e: Emitter, left: Val, right: Val, lt: T.Type | None, rt: T.Type | None, negative: bool) -> Val | None:
+def _equality(
+    e: Emitter, left: Val, right: Val, lt: T.Type | None, rt: T.Type | None, negative: bool
+) -> Val | None:
     """Equality of values whose types cannot be equal, of None, tuples and enum members."""
     if isinstance(lt, T.NoneType) or isinstance(rt, T.NoneType):
         other = left if isinstance(rt, T.NoneType) else right
@@ -564,10 +606,21 @@ def _equality(e: Emitter, left: Val, right: Val, lt: T.Type | None, rt: T.Type |
         return _tuple_equality(e, a, b, negative)
     simple = (T.StringType, T.DeviceType, T.EnumType)
     if lt is not None and rt is not None and isinstance(lt, simple) != isinstance(rt, simple):
-        if not isinstance(lt, T.AnyType | T.UnionType | T.TensorType) and not isinstance(rt, T.AnyType | T.UnionType | T.TensorType):
+        if not isinstance(lt, T.AnyType | T.UnionType | T.TensorType) and not isinstance(
+            rt, T.AnyType | T.UnionType | T.TensorType
+        ):
             return e.static(negative)
-    if isinstance(lt, T.ListType) and isinstance(rt, T.TupleType) or isinstance(lt, T.TupleType) and isinstance(rt, T.ListType):
-        return e.static(negative) if not isinstance(left, Sequence) and not isinstance(right, Sequence) else _size_equality(e, left, right, negative)
+    if (
+        (isinstance(lt, T.ListType)
+        and isinstance(rt, T.TupleType))
+        or (isinstance(lt, T.TupleType)
+        and isinstance(rt, T.ListType))
+    ):
+        return (
+            e.static(negative)
+            if not isinstance(left, Sequence) and not isinstance(right, Sequence)
+            else _size_equality(e, left, right, negative)
+        )
     return None
 
 
@@ -590,9 +643,15 @@ def _tuple_equality(e: Emitter, a: list[Val], b: list[Val], negative: bool) -> V
     known = known_of(first)
     if known is not None:
         e.depend(first)
-        return e.static(negative) if bool(known.object) is negative else _tuple_equality(e, a[1:], b[1:], negative)
+        return (
+            e.static(negative)
+            if bool(known.object) is negative
+            else _tuple_equality(e, a[1:], b[1:], negative)
+        )
     condition = conditions.truth_of(e, e.materialize(first))
-    return _short_circuit(e, condition, not negative, lambda: _tuple_equality(e, a[1:], b[1:], negative), first)
+    return _short_circuit(
+        e, condition, not negative, lambda: _tuple_equality(e, a[1:], b[1:], negative), first
+    )
 
 
 def _contains(e: Emitter, item: Val, container: Val, negative: bool) -> Val:
@@ -631,9 +690,15 @@ def _contains_sequence(e: Emitter, item: Val, items: list[Val], negative: bool) 
     known = known_of(first)
     if known is not None:
         e.depend(first)
-        return e.static(not negative) if bool(known.object) is not negative else _contains_sequence(e, item, items[1:], negative)
+        return (
+            e.static(not negative)
+            if bool(known.object) is not negative
+            else _contains_sequence(e, item, items[1:], negative)
+        )
     condition = conditions.truth_of(e, e.materialize(first))
-    return _short_circuit(e, condition, negative, lambda: _contains_sequence(e, item, items[1:], negative), first)
+    return _short_circuit(
+        e, condition, negative, lambda: _contains_sequence(e, item, items[1:], negative), first
+    )
 
 
 @expression(ast.BoolOp)
@@ -672,7 +737,10 @@ def _bool_op(e: Emitter, node: ast.BoolOp, hint: T.Type | None) -> Val:
             then, otherwise = _sides(e, condition.value)
 
             def present() -> Outcome:
-                return Outcome(returns=True, value=Dynamic(e.emit("prim::unchecked_cast", [value], [element.element]).output))
+                return Outcome(
+                    returns=True,
+                    value=Dynamic(e.emit("prim::unchecked_cast", [value], [element.element]).output),
+                )
 
             run_branch(e, then, present)
             run_branch(e, otherwise, lambda: Outcome(returns=True, value=other()))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 
-class no_grad:  # noqa: N801  # the name that archives use
+class no_grad:  # the name that archives use
     def __init__(self) -> None:
         self.prev = False
 
@@ -19,7 +19,7 @@ class no_grad:  # noqa: N801  # the name that archives use
         torch._C._set_grad_enabled(self.prev)
 
 
-class enable_grad:  # noqa: N801
+class enable_grad:
     def __init__(self) -> None:
         self.prev = False
 

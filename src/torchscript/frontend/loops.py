@@ -51,9 +51,7 @@ def static_items(e: Emitter, val: Val) -> list[Val] | None:
         known = val.known
         if isinstance(type, T.TupleType) and isinstance(val, Attribute):
             outs = e.emit("prim::TupleUnpack", [e.materialize(val)], type.elements).outputs
-            return [
-                Dynamic(v, type_known) for v, type_known in zip(outs, _known_parts(val), strict=True)
-            ]
+            return [Dynamic(v, type_known) for v, type_known in zip(outs, _known_parts(val), strict=True)]
         return [e.static(o, known.dependencies) for o in known.object]
     if isinstance(val, Static | Attribute) and type is None and val.known is not None:
         obj = val.known.object
@@ -132,7 +130,8 @@ def plan_of(e: Emitter, val: Val, node: ast.AST) -> Plan:
     type = type_of(val)
     if isinstance(type, T.OptionalType):
         raise e.error(
-            f"A value that may be None ({type.annotation()}) cannot be iterated.", node,
+            f"A value that may be None ({type.annotation()}) cannot be iterated.",
+            node,
             "Check it first with 'if … is not None' or 'assert … is not None'.",
         )
     if isinstance(type, T.ListType | T.StringType):
@@ -142,7 +141,9 @@ def plan_of(e: Emitter, val: Val, node: ast.AST) -> Plan:
     if isinstance(type, T.TensorType):
         value = e.materialize(val, node)
         length = e.call("aten::len", [Dynamic(value)])
-        return Plan(length, lambda e, i: Dynamic(e.call("aten::select", [Dynamic(value), e.static(0), Dynamic(i)])))
+        return Plan(
+            length, lambda e, i: Dynamic(e.call("aten::select", [Dynamic(value), e.static(0), Dynamic(i)]))
+        )
     if isinstance(type, T.DictType):
         keys = e.call("aten::keys", [val])
         return plan_of(e, Dynamic(keys), node)
@@ -151,7 +152,10 @@ def plan_of(e: Emitter, val: Val, node: ast.AST) -> Plan:
         types = {str(type_of(i)) for i in items}
         if len(types) == 1 and "None" not in types:
             return plan_of(e, Dynamic(e.build_list(items, node)), node)
-        raise e.error("Things of different kinds are iterated together with a value whose length is known only at run time.", node)
+        raise e.error(
+            "Things of different kinds are iterated together with a value whose length is known only at run time.",
+            node,
+        )
     raise e.error(f"{val.describe().capitalize()} cannot be iterated.", node)
 
 
@@ -176,7 +180,9 @@ def _iterable_plan(e: Emitter, val: Iterable, node: ast.AST) -> Plan:
 
         def numbered(e: Emitter, i: Value) -> Val:
             known = known_of(start_val)
-            index = i if known is not None and known.object == 0 else e.call("aten::add", [Dynamic(i), start_val])
+            index = (
+                i if known is not None and known.object == 0 else e.call("aten::add", [Dynamic(i), start_val])
+            )
             return Sequence([Dynamic(index), inner.item(e, i)])
 
         return Plan(inner.length, numbered)
@@ -189,7 +195,9 @@ def _iterable_plan(e: Emitter, val: Iterable, node: ast.AST) -> Plan:
     if val.kind == "reversed":
         inner = plan_of(e, val.parts[0], node)
         last = e.call("aten::sub", [Dynamic(inner.length), e.static(1)])
-        return Plan(inner.length, lambda e, i: inner.item(e, e.call("aten::sub", [Dynamic(last), Dynamic(i)])))
+        return Plan(
+            inner.length, lambda e, i: inner.item(e, e.call("aten::sub", [Dynamic(last), Dynamic(i)]))
+        )
     raise e.error(f"'{val.kind}' cannot be iterated.", node)
 
 
@@ -204,8 +212,10 @@ def prefers_unrolling(e: Emitter, val: Val) -> bool:
     if isinstance(val, Iterable):
         if val.kind == "range":
             return False
-        return all(prefers_unrolling(e, p) for p in val.parts[:1]) if val.kind != "zip" else (
-            any(prefers_unrolling(e, p) for p in val.parts) and static_items(e, val) is not None
+        return (
+            all(prefers_unrolling(e, p) for p in val.parts[:1])
+            if val.kind != "zip"
+            else (any(prefers_unrolling(e, p) for p in val.parts) and static_items(e, val) is not None)
         )
     type = type_of(val)
     return isinstance(val, Sequence | Module | Mapping) or isinstance(type, T.TupleType) or type is None
@@ -269,7 +279,9 @@ def _finish(e: Emitter, node: ast.For | ast.While, outcome: Outcome) -> Outcome:
 
     if node.orelse:
         if any(isinstance(n, ast.Break) for s in node.body for n in ast.walk(s)):
-            raise e.unsupported("'else' after a loop with 'break' cannot be compiled.", node, "Set a flag before the break.")
+            raise e.unsupported(
+                "'else' after a loop with 'break' cannot be compiled.", node, "Set a flag before the break."
+            )
         if outcome.falls:
             return statements.run_body(e, node.orelse)
     return outcome
@@ -349,7 +361,9 @@ def list_comprehension(e: Emitter, node: ast.ListComp | ast.GeneratorExp, hint: 
     element = inner_hint.element if isinstance(inner_hint, T.ListType) else None
     fixed = _static_comprehension(e, node.elt, node.generators, element)
     if fixed is not None:
-        if any(type_of(i) is None or isinstance(i, Module) for i in fixed) or isinstance(node, ast.GeneratorExp):
+        if any(type_of(i) is None or isinstance(i, Module) for i in fixed) or isinstance(
+            node, ast.GeneratorExp
+        ):
             return Sequence(fixed, is_list=True)
         types = {str(type_of(i)) for i in fixed}
         if len(types) > 1:
@@ -376,7 +390,9 @@ def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> V
         if any(type_of(v) is None or isinstance(v, Module) for v in flat):
             return Mapping({e.depend(k): v for k, v in zip(flat[::2], flat[1::2], strict=True)})
         return Dynamic(e.build_dict(flat, node))
-    type = hint if isinstance(hint, T.DictType) else T.DictType(T.PendingType(T.STRING), T.PendingType(T.TENSOR))
+    type = (
+        hint if isinstance(hint, T.DictType) else T.DictType(T.PendingType(T.STRING), T.PendingType(T.TENSOR))
+    )
     result = e.emit("prim::DictConstruct", [], [type]).output
 
     def add() -> None:
@@ -435,7 +451,7 @@ def _static_level(
     if not prefers_unrolling(e, iterable) and not is_range:
         raise _NotStatic
     items = static_items(e, iterable)
-    if items is None or len(items) > 64 and is_range:
+    if items is None or (len(items) > 64 and is_range):
         raise _NotStatic
     found: list[Val] = []
     for item in items:

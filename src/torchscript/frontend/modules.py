@@ -166,8 +166,10 @@ class SpecTable:
             type_ = T.TENSOR if parameter is not None else declared.get(name) or T.NONE
             found[name] = T.ClassAttribute(type_, T.AttributeKind.PARAMETER)
         for name, buffer in module._buffers.items():
-            type_ = T.TENSOR if buffer is not None else (
-                declared.get(name) or (T.OptionalType(T.TENSOR) if name in assigned else T.NONE)
+            type_ = (
+                T.TENSOR
+                if buffer is not None
+                else (declared.get(name) or (T.OptionalType(T.TENSOR) if name in assigned else T.NONE))
             )
             if buffer is not None:
                 type_ = declared.get(name) or T.TENSOR
@@ -249,7 +251,7 @@ class _ClassAnnotations:
 
     def is_final(self, name: str) -> bool:
         entry = self._found.get(name)
-        return name in self._constants or entry is not None and is_final(entry[0])
+        return name in self._constants or (entry is not None and is_final(entry[0]))
 
 
 _STORE_ATTR = dis.opmap["STORE_ATTR"]
@@ -285,7 +287,10 @@ def _scan(cls: type) -> tuple[set[str], set[str]]:
             raw = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
             if isinstance(raw, types.FunctionType):
                 methods[name] = inspect.unwrap(raw)
-    pending = ["forward", *(n for n, f in methods.items() if modifier_of(f) == "export" or _is_script_method(f))]
+    pending = [
+        "forward",
+        *(n for n, f in methods.items() if modifier_of(f) == "export" or _is_script_method(f)),
+    ]
     seen: set[str] = set()
     assigned: set[str] = set()
     used: set[str] = set()

@@ -115,7 +115,9 @@ class Program:
             del ScriptModule
             return Module(obj, self.spec_of(obj), None, ())
         if isinstance(obj, python_types.MethodType) and isinstance(obj.__self__, torch.nn.Module):
-            return Method(Module(obj.__self__, self.spec_of(obj.__self__), None, ()), obj.__name__, obj.__func__)
+            return Method(
+                Module(obj.__self__, self.spec_of(obj.__self__), None, ()), obj.__name__, obj.__func__
+            )
         if isinstance(obj, tuple) and self.type_of_object(obj) is None:
             return Sequence([self.static(o, dependencies) for o in obj])
         if isinstance(obj, int) and not isinstance(obj, bool) and not -(2**63) <= obj < 2**63:
@@ -146,7 +148,9 @@ class Program:
             return e.static(None)
         return Module(child, self.spec_of(child), owner.root, (*owner.path, name), None, owner)
 
-    def new_attribute(self, e: Emitter, owner: Module, name: str, value: Val, node: ast.AST) -> T.ClassAttribute:
+    def new_attribute(
+        self, e: Emitter, owner: Module, name: str, value: Val, node: ast.AST
+    ) -> T.ClassAttribute:
         """An attribute that only compiled code assigns: it is None until then."""
         type = type_of(value)
         if type is None:
@@ -207,7 +211,9 @@ class Program:
             declared["return"] = self.resolver.evaluate(result, names, source.span(tree))[0]
             return declared
         for argument in [*arguments, *tree.args.kwonlyargs]:
-            annotation: Any = argument.annotation if argument.annotation is not None else argument.type_comment
+            annotation: Any = (
+                argument.annotation if argument.annotation is not None else argument.type_comment
+            )
             if annotation is not None:
                 found = self._annotation(source, annotation, names, argument)
                 if found is not None:
@@ -252,7 +258,9 @@ class Program:
             elif args.vararg is not None:
                 extra.append(val)
             else:
-                raise e.error(f"'{display}' takes {len(names)} positional arguments, but {len(positional)} are given.")
+                raise e.error(
+                    f"'{display}' takes {len(names)} positional arguments, but {len(positional)} are given."
+                )
         keyword_only = [a.arg for a in args.kwonlyargs]
         others: dict[str, Val] = {}
         for name, val in named.items():
@@ -312,7 +320,9 @@ class Program:
         if mark == "ignore" or mark == "drop":
             return self.python_call(e, function, positional, named, owner, display, f"it is marked @{mark}")
         if function in self.outside:
-            return self.python_call(e, function, positional, named, owner, display, self.outside[function].message)
+            return self.python_call(
+                e, function, positional, named, owner, display, self.outside[function].message
+            )
         function = marks.unwrap(function)
         try:
             source = function_source(function)
@@ -343,7 +353,13 @@ class Program:
         return
 
     def _call_bound(
-        self, e: Emitter, function: Any, source: FunctionSource, bound: dict[str, Bound], owner: Module | None, display: str
+        self,
+        e: Emitter,
+        function: Any,
+        source: FunctionSource,
+        bound: dict[str, Bound],
+        owner: Module | None,
+        display: str,
     ) -> Val:
         declared = self.declared_types(source)
         if self._must_inline(e, source, bound, declared):
@@ -375,7 +391,9 @@ class Program:
     ) -> bool:
         args = source.tree.args
         for name, (val, is_default) in bound.items():
-            if (args.vararg is not None and name == args.vararg.arg) or (args.kwarg is not None and name == args.kwarg.arg):
+            if (args.vararg is not None and name == args.vararg.arg) or (
+                args.kwarg is not None and name == args.kwarg.arg
+            ):
                 if not is_default:
                     return True
                 continue
@@ -417,7 +435,9 @@ class Program:
                 modes[name] = ("static", _Identity(known.object if known is not None else val))
                 continue
             if known is not None and not isinstance(known.object, torch.Tensor):
-                constant_only = isinstance(type, T.StringType | T.BoolType | T.NoneType | T.DtypeType | T.LayoutType)
+                constant_only = isinstance(
+                    type, T.StringType | T.BoolType | T.NoneType | T.DtypeType | T.LayoutType
+                )
                 if all_static or (annotated is None and (constant_only or is_default)):
                     try:
                         hash(known.object)
@@ -460,7 +480,9 @@ class Program:
         if found is None:
             if key in self.in_progress:
                 raise e.unsupported(
-                    f"'{display}' calls itself; a recursive function cannot be compiled.", None, "Write it as a loop."
+                    f"'{display}' calls itself; a recursive function cannot be compiled.",
+                    None,
+                    "Write it as a loop.",
                 )
             self.in_progress.add(key)
             try:
@@ -473,7 +495,11 @@ class Program:
     def _broadcast(self, e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
         """One number where `BroadcastingListN` asks for N of it."""
         own = type_of(val)
-        if not isinstance(type, T.ListType) or not isinstance(own, T.IntType | T.FloatType) or isinstance(source.tree, ast.Lambda):
+        if (
+            not isinstance(type, T.ListType)
+            or not isinstance(own, T.IntType | T.FloatType)
+            or isinstance(source.tree, ast.Lambda)
+        ):
             return val
         for argument in source.tree.args.args:
             if argument.arg == name:
@@ -482,13 +508,17 @@ class Program:
                     return Dynamic(e.build_list([val] * size, element=type.element))
         return val
 
-    def emit_compiled_call(self, e: Emitter, function: Function, arguments: list[Value], owner: Module | None) -> Val:
+    def emit_compiled_call(
+        self, e: Emitter, function: Function, arguments: list[Value], owner: Module | None
+    ) -> Val:
         result = function.schema.return_type
         if owner is not None:
             place = e.module_value(owner)
             node = e.emit("prim::CallMethod", [place, *arguments], [result], {"name": function.name})
         else:
-            reference = e.emit("prim::Constant", [], [T.FUNCTION], {"name": function.name, "function": function}).output
+            reference = e.emit(
+                "prim::Constant", [], [T.FUNCTION], {"name": function.name, "function": function}
+            ).output
             node = e.emit("prim::CallFunction", [reference, *arguments], [result], {"function": function})
         return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
 
@@ -570,7 +600,11 @@ class Program:
         e.node = tree
         if e.return_type is not None:
             where = next((n for n in ast.walk(tree) if isinstance(n, ast.Return)), tree)
-            if isinstance(result, Static) and result.object is None and not T.NONE.is_subtype_of(e.return_type):
+            if (
+                isinstance(result, Static)
+                and result.object is None
+                and not T.NONE.is_subtype_of(e.return_type)
+            ):
                 if not any(isinstance(n, ast.Return) for n in ast.walk(tree)):
                     return e.emit("prim::Uninitialized", [], [e.return_type]).output  # it only raises
             return e.coerce(result, e.return_type, where, "the returned value")
@@ -620,14 +654,22 @@ class Program:
         inner.depth = e.depth + 1
         inner.no_python_calls = e.no_python_calls
         inner.self_module = owner if owner is not None else e.self_module
-        inner.owner_class = marks.defining_class(function, type(owner.module)) if owner is not None else e.owner_class
+        inner.owner_class = (
+            marks.defining_class(function, type(owner.module)) if owner is not None else e.owner_class
+        )
         if source.source.filename != e.source.source.filename or e.call_site is not None:
             inner.call_site = e.here
         declared = self.declared_types(source)
-        inner.return_type = declared.get("return") if not isinstance(declared.get("return"), T.AnyType) else None
+        inner.return_type = (
+            declared.get("return") if not isinstance(declared.get("return"), T.AnyType) else None
+        )
         for name, val in names.items():
             annotated = declared.get(name)
-            if annotated is not None and type_of(val) is not None and not isinstance(annotated, T.AnyType | T.ClassType):
+            if (
+                annotated is not None
+                and type_of(val) is not None
+                and not isinstance(annotated, T.AnyType | T.ClassType)
+            ):
                 if known_of(val) is None and not isinstance(val, Sequence):
                     val = Dynamic(e.coerce(val, annotated, None, f"the argument '{name}'"))
             inner.scope.set(name, val)
@@ -642,7 +684,9 @@ class Program:
     def _unused(self, e: Emitter, function: Any, display: str) -> Val:
         from .statements import raise_error
 
-        raise_error(e, RuntimeError, e.static(f"'{display}' is marked unused: it cannot run in compiled code."))
+        raise_error(
+            e, RuntimeError, e.static(f"'{display}' is marked unused: it cannot run in compiled code.")
+        )
         try:
             declared = self.declared_types(function_source(marks.unwrap(function)))
         except CompileError:
@@ -708,7 +752,9 @@ def fits(own: T.Type, wanted: T.Type) -> bool:
         return isinstance(own, T.IntType)
     if isinstance(wanted, T.ListType):
         if isinstance(own, T.ListType):
-            return fits(own.element, wanted.element) and not isinstance(own.element, T.IntType) or own == wanted
+            return (
+                (fits(own.element, wanted.element) and not isinstance(own.element, T.IntType)) or own == wanted
+            )
         return isinstance(own, T.TupleType) and all(fits(t, wanted.element) for t in own.elements)
     if isinstance(wanted, T.TupleType) and isinstance(own, T.TupleType):
         return len(own.elements) == len(wanted.elements) and all(
@@ -753,7 +799,10 @@ def finish(graph: Graph) -> None:
 
 
 def compile_entry(
-    program: Program, function: Callable[..., Any], owner: Module | None = None, examples: dict[str, T.Type] | None = None
+    program: Program,
+    function: Callable[..., Any],
+    owner: Module | None = None,
+    examples: dict[str, T.Type] | None = None,
 ) -> Function:
     """Compile a function (or a method of `owner`) by what its own annotations and defaults say."""
     function = marks.unwrap(function)
@@ -794,7 +843,7 @@ def compile_entry(
                 bound[name] = Bound(program.static(default), True)
                 modes[name] = ("static", _Identity(default))
                 continue
-        if type is None or isinstance(type, T.AnyType) and name not in declared:
+        if type is None or (isinstance(type, T.AnyType) and name not in declared):
             type = T.TENSOR
         modes[name] = ("typed", type)
         if has_default:

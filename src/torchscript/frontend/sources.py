@@ -158,7 +158,9 @@ def _parse_lambda(code: types.CodeType, lines: list[str]) -> tuple[ast.Lambda, S
     except SyntaxError:
         raise NoSourceError(f"{code.co_filename} does not parse.") from None
     found = [
-        node for node in ast.walk(module) if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno
     ]
     arguments = code.co_varnames[: code.co_argcount]
     found = [node for node in found if tuple(a.arg for a in node.args.args) == arguments] or found

@@ -62,7 +62,10 @@ UNSUPPORTED: dict[type[ast.stmt], tuple[str, tuple[str, ...]]] = {
     ast.AsyncFunctionDef: ("An async function", ()),
     ast.AsyncFor: ("An async loop", ()),
     ast.AsyncWith: ("An async 'with'", ()),
-    ast.Global: ("'global'", ("Pass the value as an argument and return it, or keep it in a module's attribute.",)),
+    ast.Global: (
+        "'global'",
+        ("Pass the value as an argument and return it, or keep it in a module's attribute.",),
+    ),
     ast.Nonlocal: ("'nonlocal'", ("Return the new value from the inner function instead.",)),
 }
 
@@ -72,7 +75,9 @@ def _expression(e: Emitter, node: ast.Expr) -> Outcome:
     if isinstance(node.value, ast.Constant):  # a docstring, or `...`
         return Outcome()
     if isinstance(node.value, ast.Yield | ast.YieldFrom):
-        raise e.unsupported("A generator ('yield') cannot be compiled.", node, "Collect the values in a list and return it.")
+        raise e.unsupported(
+            "A generator ('yield') cannot be compiled.", node, "Collect the values in a list and return it."
+        )
     expressions.emit(e, node.value)
     return Outcome()
 
@@ -215,7 +220,8 @@ def items_of(e: Emitter, value: Val, count: int, starred: bool, node: ast.AST) -
         return [Dynamic(v) for v in outs]
     if isinstance(type, T.ListType | T.TensorType):
         raise e.error(
-            "How many values the starred name takes is not known while compiling.", node,
+            "How many values the starred name takes is not known while compiling.",
+            node,
             "Slice instead: first, rest = values[0], values[1:].",
         )
     raise e.error(f"{value.describe().capitalize()} cannot be unpacked into {count} names.", node)
@@ -333,7 +339,9 @@ def _exception_text(e: Emitter, part: Val) -> Val:
 def _delete(e: Emitter, node: ast.Delete) -> Outcome:
     for target in node.targets:
         if isinstance(target, ast.Name):
-            e.scope.set(target.id, Unusable(f"'{target.id}' was deleted at line {node.lineno}.", e.where(node)))
+            e.scope.set(
+                target.id, Unusable(f"'{target.id}' was deleted at line {node.lineno}.", e.where(node))
+            )
         elif isinstance(target, ast.Subscript):
             owner = expressions.emit(e, target.value)
             index = expressions.emit(e, target.slice)
@@ -383,7 +391,16 @@ def _import_from(e: Emitter, node: ast.ImportFrom) -> Outcome:
     return Outcome()
 
 
-_COMPILABLE_PACKAGES = {"torch", "math", "typing", "typing_extensions", "functools", "warnings", "torchvision", "collections"}
+_COMPILABLE_PACKAGES = {
+    "torch",
+    "math",
+    "typing",
+    "typing_extensions",
+    "functools",
+    "warnings",
+    "torchvision",
+    "collections",
+}
 
 
 @statement(ast.With)
@@ -406,7 +423,8 @@ def _try(e: Emitter, node: ast.Try) -> Outcome:
         inner, e.scope = e.scope, scope
     if _may_raise(e, mark) and node.handlers:
         raise e.unsupported(
-            "'try' cannot be compiled where its body may raise at run time.", node,
+            "'try' cannot be compiled where its body may raise at run time.",
+            node,
             "Test the condition with 'if' before the operation instead of catching its error.",
         )
     for name, val in inner.names.items():
@@ -415,7 +433,13 @@ def _try(e: Emitter, node: ast.Try) -> Outcome:
 
 
 def _may_raise(e: Emitter, mark: int) -> bool:
-    harmless = ("prim::Constant", "prim::GetAttr", "prim::TupleConstruct", "prim::ListConstruct", "prim::TupleUnpack")
+    harmless = (
+        "prim::Constant",
+        "prim::GetAttr",
+        "prim::TupleConstruct",
+        "prim::ListConstruct",
+        "prim::TupleUnpack",
+    )
     return any(node.kind not in harmless for top in e.block.nodes[mark:] for node in top.all_nodes())
 
 
@@ -443,7 +467,9 @@ def _match(e: Emitter, node: ast.Match) -> Outcome:
 def _pattern_test(e: Emitter, subject: Val, pattern: ast.pattern) -> conditions.Condition | None:
     """The test of a pattern; None where it always matches."""
     if isinstance(pattern, ast.MatchValue):
-        return conditions.of_value(e, expressions.compare(e, ast.Eq(), subject, expressions.emit(e, pattern.value)))
+        return conditions.of_value(
+            e, expressions.compare(e, ast.Eq(), subject, expressions.emit(e, pattern.value))
+        )
     if isinstance(pattern, ast.MatchSingleton):
         return conditions.of_value(e, expressions.compare(e, ast.Eq(), subject, e.static(pattern.value)))
     if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
@@ -468,7 +494,9 @@ def _pattern_test(e: Emitter, subject: Val, pattern: ast.pattern) -> conditions.
                 value = e.call("aten::__or__", [Dynamic(result.value), Dynamic(test.value)])
                 result = conditions.Condition(value=value)
         return result
-    raise e.unsupported("Only constants, 'a | b' and '_' can be patterns in a compiled 'match'.", pattern, "Use if/elif.")
+    raise e.unsupported(
+        "Only constants, 'a | b' and '_' can be patterns in a compiled 'match'.", pattern, "Use if/elif."
+    )
 
 
 __all__ = [

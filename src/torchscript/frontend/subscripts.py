@@ -74,7 +74,9 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
             value = e.materialize(owner)
             position = e.constant(index, T.INT)
             return Dynamic(e.emit("prim::TupleIndex", [value, position], [type.elements[index]]).output)
-        raise e.error(f"'{type.annotation()}' has no field '{name}'; it has {', '.join(type.field_names)}.", node)
+        raise e.error(
+            f"'{type.annotation()}' has no field '{name}'; it has {', '.join(type.field_names)}.", node
+        )
     if isinstance(type, T.ClassType):
         return _class_attribute(e, owner, type, name, node)
     if isinstance(type, T.EnumType) and name in ("name", "value"):
@@ -82,7 +84,9 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         if known is not None:
             return e.static(getattr(e.depend(owner), name))
         kind = "prim::EnumName" if name == "name" else "prim::EnumValue"
-        return Dynamic(e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output)
+        return Dynamic(
+            e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output
+        )
     if isinstance(type, T.DeviceType):
         if name == "type":
             return Dynamic(e.call("prim::type", [owner]))
@@ -97,7 +101,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return Dynamic(e.call(f"aten::{name}", [owner]))
     if isinstance(type, T.OptionalType):
         raise e.error(
-            f"'.{name}' cannot be read from a value that may be None ({type.annotation()}).", node,
+            f"'.{name}' cannot be read from a value that may be None ({type.annotation()}).",
+            node,
             "Check it first with 'if … is not None' or 'assert … is not None'.",
         )
     if isinstance(type, T.InterfaceType) and name in type.methods:
@@ -121,7 +126,9 @@ def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None
         found = getattr(obj, name)
     except Exception:
         kind = f"module '{obj.__name__}'" if isinstance(obj, python_types.ModuleType) else owner.describe()
-        raise e.error(f"The {kind} has no attribute '{name}'.".replace("The the", "The").replace("The a ", "A "), node) from None
+        raise e.error(
+            f"The {kind} has no attribute '{name}'.".replace("The the", "The").replace("The a ", "A "), node
+        ) from None
     if isinstance(obj, dict | list | tuple | str) and callable(found):
         return BuiltinMethod(owner, name)
     return e.static(found, owner.known.dependencies)
@@ -131,7 +138,9 @@ def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node:
     """An attribute, property or method of an instance of a script class."""
     attribute = type.attributes.get(name)
     if attribute is not None:
-        return Dynamic(e.emit("prim::GetAttr", [e.materialize(owner)], [attribute.type], {"name": name}).output)
+        return Dynamic(
+            e.emit("prim::GetAttr", [e.materialize(owner)], [attribute.type], {"name": name}).output
+        )
     cls = type.python_class
     found = getattr(cls, name, None) if cls is not None else None
     if isinstance(found, property):
@@ -196,8 +205,10 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
             dynamic = getattr(module, name)
         except Exception:
             raise e.error(f"The module '{cls.__qualname__}' has no attribute '{name}'.", node) from None
-        return Static(dynamic, e.program.type_of_object(dynamic)) if not isinstance(dynamic, torch.nn.Module) else (
-            Module(dynamic, e.program.spec_of(dynamic), None, ())
+        return (
+            Static(dynamic, e.program.type_of_object(dynamic))
+            if not isinstance(dynamic, torch.nn.Module)
+            else (Module(dynamic, e.program.spec_of(dynamic), None, ()))
         )
     if isinstance(found, property):
         from . import calls
@@ -213,7 +224,9 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
         return Partial(e.static(found.__func__), [e.static(cls)], {})
     if callable(found) and not isinstance(found, type) and hasattr(found, "__get__"):
         if name in _MODULE_METHODS:
-            return Special(name, lambda e, node, positional, named: _MODULE_METHODS[name](e, owner, positional, named))
+            return Special(
+                name, lambda e, node, positional, named: _MODULE_METHODS[name](e, owner, positional, named)
+            )
         return Method(owner, name, found)
     bound = getattr(module, name)
     return e.static(bound)
@@ -227,12 +240,17 @@ def getattr_static(cls: type, name: str) -> Any:
 
 
 def _children(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
-    return Sequence([e.program.submodule(e, owner, n) for n, m in owner.module._modules.items() if m is not None], is_list=True)
+    return Sequence(
+        [e.program.submodule(e, owner, n) for n, m in owner.module._modules.items() if m is not None],
+        is_list=True,
+    )
 
 
 def _named_children(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
     pairs: list[Val] = [
-        Sequence([e.static(n), e.program.submodule(e, owner, n)]) for n, m in owner.module._modules.items() if m is not None
+        Sequence([e.static(n), e.program.submodule(e, owner, n)])
+        for n, m in owner.module._modules.items()
+        if m is not None
     ]
     return Sequence(pairs, is_list=True)
 
@@ -296,7 +314,9 @@ def attribute_type(e: Emitter, target: ast.Attribute) -> T.Type | None:
     if not isinstance(target.value, ast.Name):
         return None
     owner = e.scope.get(target.value.id)
-    owner_type = owner.spec.cls if isinstance(owner, Module) else type_of(owner) if owner is not None else None
+    owner_type = (
+        owner.spec.cls if isinstance(owner, Module) else type_of(owner) if owner is not None else None
+    )
     if isinstance(owner_type, T.ClassType):
         attribute = owner_type.attributes.get(target.attr)
         return attribute.type if attribute is not None else None
@@ -329,7 +349,9 @@ def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
         attribute = cls.attributes.get(name)
         if attribute is None:
             if e.initializing is not cls:
-                raise e.error(f"'{cls.qualified_name}' has no attribute '{name}'; __init__ has to assign it.", target)
+                raise e.error(
+                    f"'{cls.qualified_name}' has no attribute '{name}'; __init__ has to assign it.", target
+                )
             attribute = T.ClassAttribute(e.materialize(value).type)
             cls.attributes[name] = attribute
     found = e.coerce(value, attribute.type, target, f"the attribute '{name}'")
@@ -365,7 +387,8 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         return Dynamic(tensor_subscript(e, e.materialize(owner), index))
     if isinstance(type, T.OptionalType):
         raise e.error(
-            f"A value that may be None ({type.annotation()}) cannot be subscripted.", node,
+            f"A value that may be None ({type.annotation()}) cannot be subscripted.",
+            node,
             "Check it first with 'if … is not None' or 'assert … is not None'.",
         )
     if isinstance(owner, Static) and type is None and isinstance(owner.object, type_types):
@@ -380,11 +403,15 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
     known = known_of(key)
     if isinstance(owner, Mapping):
         if known is None:
-            raise e.needs_unrolling("The key must be known while compiling, since the values are not data.", node)
+            raise e.needs_unrolling(
+                "The key must be known while compiling, since the values are not data.", node
+            )
         try:
             return owner.items[e.depend(key)]
         except KeyError:
-            raise e.error(f"There is no key {known.object!r}; there are {', '.join(map(repr, owner.items))}.", node) from None
+            raise e.error(
+                f"There is no key {known.object!r}; there are {', '.join(map(repr, owner.items))}.", node
+            ) from None
     if isinstance(owner, Module):
         return _module_item(e, owner, key, node)
     items = owner.items if isinstance(owner, Sequence) else None
@@ -400,7 +427,9 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         try:
             return items[known.object]
         except IndexError:
-            raise e.error(f"The index {known.object} is out of range: there are {len(items)} values.", node) from None
+            raise e.error(
+                f"The index {known.object} is out of range: there are {len(items)} values.", node
+            ) from None
     if isinstance(type, T.TupleType):
         return _dynamic_item(e, owner, loops.static_items(e, owner) or [], key, node)
     if isinstance(type, T.ClassType):
@@ -408,7 +437,9 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
 
         return calls.call_class_method(e, owner, "__getitem__", [key], {})
     if type is None:
-        raise e.needs_unrolling(f"{owner.describe().capitalize()} can only be subscripted by what is known while compiling.", node)
+        raise e.needs_unrolling(
+            f"{owner.describe().capitalize()} can only be subscripted by what is known while compiling.", node
+        )
     if isinstance(type_of(key), T.TensorType) and isinstance(type, T.ListType | T.StringType):
         key = Dynamic(e.call("aten::IntImplicit", [key]))
     result = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")
@@ -447,7 +478,9 @@ def _module_item(e: Emitter, owner: Module, key: Val, node: ast.AST) -> Val:
     if not container and isinstance(module, torch.nn.ParameterList | torch.nn.ParameterDict):
         if known is None:
             if isinstance(module, torch.nn.ParameterList):
-                return _dynamic_item(e, owner, [attribute_of(e, owner, str(i), node) for i in range(len(module))], key, node)
+                return _dynamic_item(
+                    e, owner, [attribute_of(e, owner, str(i), node) for i in range(len(module))], key, node
+                )
             raise e.needs_unrolling("The index must be known while compiling.", node)
         name = e.depend(key)
         if isinstance(module, torch.nn.ParameterList):
@@ -459,9 +492,7 @@ def _module_item(e: Emitter, owner: Module, key: Val, node: ast.AST) -> Val:
             raise e.error(f"The module '{type(module).__qualname__}' cannot be subscripted.", node)
         return calls.call_method(e, Method(owner, "__getitem__", found), [key], {})
     if known is None:
-        raise e.needs_unrolling(
-            "The index into a container of modules must be known while compiling.", node
-        )
+        raise e.needs_unrolling("The index into a container of modules must be known while compiling.", node)
     index = e.depend(key)
     if isinstance(module, torch.nn.ModuleDict):
         if index not in module:
@@ -499,11 +530,18 @@ def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
         if items is None:
             raise e.error(f"{owner.describe().capitalize()} cannot be sliced.", where)
         if any(k is None for k in known):
-            if isinstance(owner, Sequence) and len({type_of(i) for i in items}) == 1 and type_of(items[0]) is not None:
+            if (
+                isinstance(owner, Sequence)
+                and len({type_of(i) for i in items}) == 1
+                and type_of(items[0]) is not None
+            ):
                 return _slice_list(e, Dynamic(e.build_list(items, where)), bounds)
             raise e.needs_unrolling("The bounds of this slice must be known while compiling.", where)
         low, high, step = (e.depend(b) for b in bounds)
-        return Sequence(items[low:high:step], is_list=isinstance(owner, Module) or isinstance(owner, Sequence) and owner.is_list)
+        return Sequence(
+            items[low:high:step],
+            is_list=isinstance(owner, Module) or (isinstance(owner, Sequence) and owner.is_list),
+        )
     return _slice_list(e, owner, bounds)
 
 
@@ -512,7 +550,12 @@ def _slice_list(e: Emitter, owner: Val, bounds: list[Val]) -> Val:
     if isinstance(step, Static) and step.object is None:
         step = e.static(1)
     known = known_of(step)
-    if known is not None and isinstance(known.object, int) and known.object < 0 and isinstance(type_of(owner), T.ListType):
+    if (
+        known is not None
+        and isinstance(known.object, int)
+        and known.object < 0
+        and isinstance(type_of(owner), T.ListType)
+    ):
         return _negative_slice(e, owner, bounds[0], bounds[1], known.object)
     return e.call_operator("aten::slice", [owner, bounds[0], bounds[1], step], {}, "[:]")
 
@@ -543,9 +586,11 @@ def _parts(e: Emitter, index: ast.expr) -> list[ast.expr | Val]:
             parts.extend(items)
             continue
         val = expressions.emit(e, node)
-        tuple_items = loops.static_items(e, val) if isinstance(type_of(val), T.TupleType) or (
-            isinstance(val, Sequence) and not val.is_list
-        ) else None
+        tuple_items = (
+            loops.static_items(e, val)
+            if isinstance(type_of(val), T.TupleType) or (isinstance(val, Sequence) and not val.is_list)
+            else None
+        )
         if tuple_items is not None and not isinstance(index, ast.Tuple):
             parts.extend(tuple_items)
         else:
@@ -590,7 +635,9 @@ def _one(
     if isinstance(type, T.NoneType):
         return e.call("aten::unsqueeze", [Dynamic(value), e.static(dim)]), dim + 1
     if isinstance(type, T.BoolType):
-        raise e.unsupported("A bool as a tensor index cannot be compiled.", None, "Use unsqueeze(0), or a bool tensor.")
+        raise e.unsupported(
+            "A bool as a tensor index cannot be compiled.", None, "Use unsqueeze(0), or a bool tensor."
+        )
     if isinstance(type, T.IntType):
         return e.call("aten::select", [Dynamic(value), e.static(dim), part]), dim
     if isinstance(type, T.TensorType):
@@ -602,7 +649,9 @@ def _one(
         tensors[dim] = e.call("aten::tensor", [data], {"device": Dynamic(device)})
         return value, dim + 1
     if isinstance(type, T.OptionalType) and isinstance(type.element, T.TensorType):
-        raise e.error("An index that may be None cannot be compiled: whether it adds a dimension is not known.", None)
+        raise e.error(
+            "An index that may be None cannot be compiled: whether it adds a dimension is not known.", None
+        )
     del known
     raise e.error(f"{part.describe().capitalize()} cannot be a tensor index.")
 
@@ -664,7 +713,11 @@ def _gather_from_end(e: Emitter, value: Value, tensors: dict[int, Value]) -> Val
             known_rank = rank
             del known_rank
             return _rotate(e, gathered, rank, back)
-    raise e.unsupported("Tensor indices behind '...' cannot be compiled.", None, "Write ':' for each dimension instead of '...'.")
+    raise e.unsupported(
+        "Tensor indices behind '...' cannot be compiled.",
+        None,
+        "Write ':' for each dimension instead of '...'.",
+    )
 
 
 def _rotate(e: Emitter, value: Value, rank: Value, rest: Value) -> Value:
@@ -688,7 +741,11 @@ def _rotate(e: Emitter, value: Value, rank: Value, rest: Value) -> Value:
 def _ellipsis_by_rank(e: Emitter, value: Value, parts: list[ast.expr | Val], position: int) -> Value:
     if position == len(parts) - 1:
         return value
-    raise e.unsupported("A tensor index before '...' cannot be compiled.", None, "Write ':' for each dimension instead of '...'.")
+    raise e.unsupported(
+        "A tensor index before '...' cannot be compiled.",
+        None,
+        "Write ':' for each dimension instead of '...'.",
+    )
 
 
 def _gather(e: Emitter, value: Value, tensors: dict[int, Value]) -> Value:
@@ -700,7 +757,8 @@ def _gather(e: Emitter, value: Value, tensors: dict[int, Value]) -> Value:
 def _index_list(e: Emitter, tensors: dict[int, Value]) -> Value:
     """The `Tensor?[]` of `aten::index`: None for dimensions without a tensor."""
     entries = [
-        tensors[d] if d in tensors else e.block.constant(None, T.NONE, e.here) for d in range(max(tensors) + 1)
+        tensors[d] if d in tensors else e.block.constant(None, T.NONE, e.here)
+        for d in range(max(tensors) + 1)
     ]
     return e.emit("prim::ListConstruct", entries, [T.ListType(T.OptionalType(T.TENSOR))]).output
 
@@ -856,7 +914,9 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
             return
         current = Dynamic(_gather(e, view, tensors))
         result = in_place(e, op, current, value)
-        e.call_operator("aten::index_put_", [Dynamic(view), Dynamic(_index_list(e, tensors)), result], {}, "[]=")
+        e.call_operator(
+            "aten::index_put_", [Dynamic(view), Dynamic(_index_list(e, tensors)), result], {}, "[]="
+        )
         return
     if isinstance(target.slice, ast.Slice):
         raise e.unsupported("A slice of a list cannot be changed in place.", target)
@@ -875,4 +935,12 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
     loops.set_item(e, e.materialize(owner), key, result)
 
 
-__all__ = ["Scope", "assign_attribute", "assign_subscript", "attribute_of", "augmented_assign", "subscript", "tensor_method"]
+__all__ = [
+    "Scope",
+    "assign_attribute",
+    "assign_subscript",
+    "attribute_of",
+    "augmented_assign",
+    "subscript",
+    "tensor_method",
+]

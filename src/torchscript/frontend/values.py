@@ -223,7 +223,9 @@ class Closure(Val):
 
     __slots__ = ("emitter", "scope", "source", "tree")
 
-    def __init__(self, tree: ast.FunctionDef | ast.Lambda, source: FunctionSource, emitter: Any, scope: Any) -> None:
+    def __init__(
+        self, tree: ast.FunctionDef | ast.Lambda, source: FunctionSource, emitter: Any, scope: Any
+    ) -> None:
         self.tree = tree
         self.source = source
         self.emitter = emitter
@@ -330,5 +332,14 @@ def is_scalar_constant(obj: Any) -> bool:
         return all(is_scalar_constant(o) for o in obj)
     return obj is None or isinstance(
         obj,
-        int | float | bool | str | complex | torch.device | torch.dtype | torch.layout | torch.memory_format | enum.Enum,
+        int
+        | float
+        | bool
+        | str
+        | complex
+        | torch.device
+        | torch.dtype
+        | torch.layout
+        | torch.memory_format
+        | enum.Enum,
     )

@@ -61,7 +61,9 @@ def script(
     if isinstance(obj, type):
         return _script_class(obj)
     if isinstance(obj, types.MethodType) and isinstance(obj.__self__, torch.nn.Module):
-        raise Error("A method of a module cannot be compiled alone. Mark it with @export and compile the module.")
+        raise Error(
+            "A method of a module cannot be compiled alone. Mark it with @export and compile the module."
+        )
     if callable(obj):
         return _script_function(obj, example_inputs, fallback)
     raise Error(f"A {type(obj).__name__} cannot be compiled; functions, modules and classes can.")
@@ -71,7 +73,9 @@ def _program(fallback: bool | None) -> Program:
     return Program(allow_python_calls=fallback is not False)
 
 
-def _example_types(program: Program, function: Any, example_inputs: Any, skip: int) -> dict[str, T.Type] | None:
+def _example_types(
+    program: Program, function: Any, example_inputs: Any, skip: int
+) -> dict[str, T.Type] | None:
     if not example_inputs:
         return None
     names = list(inspect.signature(function).parameters)[skip:]
@@ -80,10 +84,14 @@ def _example_types(program: Program, function: Any, example_inputs: Any, skip: i
         for name, value in zip(names, arguments, strict=False):
             type_ = program.type_of_object(value)
             if type_ is None:
-                raise Error(f"The example for the argument '{name}' is a {type(value).__name__}, which is no type of the language.")
+                raise Error(
+                    f"The example for the argument '{name}' is a {type(value).__name__}, which is no type of the language."
+                )
             common = T.unify(found[name], type_) if name in found else type_
             if common is None:
-                raise Error(f"The examples for the argument '{name}' are of different types: {found[name]} and {type_}.")
+                raise Error(
+                    f"The examples for the argument '{name}' are of different types: {found[name]} and {type_}."
+                )
             found[name] = common
     return found
 
@@ -101,7 +109,9 @@ def _script_function(function: Any, example_inputs: Any, fallback: bool | None) 
 
 def _script_class(cls: type) -> type:
     if issubclass(cls, torch.nn.Module):
-        raise Error(f"The class '{cls.__name__}' is a module: compile an instance of it, script({cls.__name__}(…)).")
+        raise Error(
+            f"The class '{cls.__name__}' is a module: compile an instance of it, script({cls.__name__}(…))."
+        )
     if issubclass(cls, enum.Enum) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
         return cls
     cls._torchscript_class = True  # type: ignore[attr-defined]
@@ -110,7 +120,11 @@ def _script_class(cls: type) -> type:
     if isinstance(made, T.ClassType):
         program.class_method(made, "__init__")
         for name, value in vars(cls).items():
-            if isinstance(value, types.FunctionType) and marks.modifier_of(value) not in ("ignore", "unused", "drop"):
+            if isinstance(value, types.FunctionType) and marks.modifier_of(value) not in (
+                "ignore",
+                "unused",
+                "drop",
+            ):
                 program.class_method(made, name)
     return cls
 
@@ -137,16 +151,24 @@ def _entries(module: torch.nn.Module) -> list[str]:
     cls = type(module)
     names = []
     forward = getattr(cls, "forward", None)
-    if forward is not None and forward is not torch.nn.Module.forward and marks.modifier_of(forward) not in ("ignore", "unused", "drop"):
+    if (
+        forward is not None
+        and forward is not torch.nn.Module.forward
+        and marks.modifier_of(forward) not in ("ignore", "unused", "drop")
+    ):
         names.append("forward")
     for base in cls.__mro__:
         for name, value in vars(base).items():
-            if (marks.modifier_of(value) == "export" or getattr(value, "_ts_script_method", False)) and name not in names:
+            if (
+                marks.modifier_of(value) == "export" or getattr(value, "_ts_script_method", False)
+            ) and name not in names:
                 names.append(name)
     return names
 
 
-def _compile_entries(program: Program, spec: ModuleSpec, module: torch.nn.Module, example_inputs: Any = None) -> None:
+def _compile_entries(
+    program: Program, spec: ModuleSpec, module: torch.nn.Module, example_inputs: Any = None
+) -> None:
     owner = Module(module, spec, spec, (), None)
     examples = example_inputs
     if isinstance(example_inputs, dict):
@@ -154,7 +176,9 @@ def _compile_entries(program: Program, spec: ModuleSpec, module: torch.nn.Module
     entries = _entries(module)
     containers = torch.nn.ModuleList | torch.nn.ModuleDict | torch.nn.ParameterList | torch.nn.ParameterDict
     if not entries and not isinstance(module, containers):
-        raise Error(f"The module '{type(module).__name__}' has no forward and no exported method: there is nothing to compile.")
+        raise Error(
+            f"The module '{type(module).__name__}' has no forward and no exported method: there is nothing to compile."
+        )
     for name in entries:
         function = module.__dict__.get(name) or getattr(type(module), name)
         function = getattr(function, "__func__", function)
@@ -164,7 +188,9 @@ def _compile_entries(program: Program, spec: ModuleSpec, module: torch.nn.Module
     for child in exported:
         child_spec = program.spec_of(child)
         for name in _exports(type(child)):
-            compile_entry(program, getattr(type(child), name), Module(child, child_spec, child_spec, (), None))
+            compile_entry(
+                program, getattr(type(child), name), Module(child, child_spec, child_spec, (), None)
+            )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -217,7 +243,9 @@ class Builder:
         for name in spec.cls.attributes:
             if name in module.__dict__:
                 value = module.__dict__[name]
-                attributes[name] = value.value if type(value).__name__ == "Attribute" and hasattr(value, "type") else value
+                attributes[name] = (
+                    value.value if type(value).__name__ == "Attribute" and hasattr(value, "type") else value
+                )
         return attributes
 
 
@@ -275,7 +303,12 @@ def save(m: Any, f: Any, _extra_files: Mapping[str, str | bytes] | None = None) 
     write(m, f, extra_files=_extra_files)
 
 
-def load(f: Any, map_location: Any = None, _extra_files: dict[str, Any] | None = None, _restore_shapes: bool = False) -> Any:
+def load(
+    f: Any,
+    map_location: Any = None,
+    _extra_files: dict[str, Any] | None = None,
+    _restore_shapes: bool = False,
+) -> Any:
     """Read an archive that this library or PyTorch wrote: a path, bytes, or a file object.
 
     `map_location` is a device (or its name) that all tensors are put on. `ArchiveError` for anything that is not
@@ -346,7 +379,11 @@ def isinstance_(obj: Any, target_type: Any) -> bool:
     resolver = TypeResolver(lambda cls: None)
     targets = target_type if isinstance(target_type, tuple) else (target_type,)
     return any(
-        isinstance(obj, t) if isinstance(t, type) and not isinstance(t, types.GenericAlias) and t not in (int, float, str, bool) and not hasattr(t, "__origin__")
+        isinstance(obj, t)
+        if isinstance(t, type)
+        and not isinstance(t, types.GenericAlias)
+        and t not in (int, float, str, bool)
+        and not hasattr(t, "__origin__")
         else value_has_type(obj, resolver.type_of_annotation(t))
         for t in targets
     )

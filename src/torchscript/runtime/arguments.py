@@ -42,7 +42,9 @@ def _check_of(type: T.Type) -> Check:
     if isinstance(type, T.TupleType):
         checks = [_check_of(t) for t in type.elements]
         return lambda v: (
-            isinstance(v, tuple | list) and len(v) == len(checks) and all(c(x) for c, x in zip(checks, v, strict=True))
+            isinstance(v, tuple | list)
+            and len(v) == len(checks)
+            and all(c(x) for c, x in zip(checks, v, strict=True))
         )
     if isinstance(type, T.DeviceType):
         return lambda v: isinstance(v, torch.device | str)
@@ -71,8 +73,10 @@ def _convert(type: T.Type, value: Any) -> Any:
 
 def _needs_conversion(type: T.Type) -> bool:
     inner = type.element if isinstance(type, T.OptionalType) else type
-    return isinstance(inner, T.FloatType | T.DeviceType | T.ListType) or type.__class__ is T.TupleType or (
-        inner.__class__ is T.TupleType
+    return (
+        isinstance(inner, T.FloatType | T.DeviceType | T.ListType)
+        or type.__class__ is T.TupleType
+        or (inner.__class__ is T.TupleType)
     )
 
 
@@ -110,14 +114,18 @@ class Signature:
         rest = dict(named)
         for argument in self.arguments[: len(positional)]:
             if argument.name in rest:
-                raise ArgumentError(f"'{self.name}' gets the argument '{argument.name}' twice.\n{self._declaration()}")
+                raise ArgumentError(
+                    f"'{self.name}' gets the argument '{argument.name}' twice.\n{self._declaration()}"
+                )
         for argument in self.arguments[len(positional) :]:
             if argument.name in rest:
                 values.append(rest.pop(argument.name))
             elif argument.default is not NO_DEFAULT:
                 values.append(argument.default)
             else:
-                raise ArgumentError(f"'{self.name}' is called without '{argument.name}'.\n{self._declaration()}")
+                raise ArgumentError(
+                    f"'{self.name}' is called without '{argument.name}'.\n{self._declaration()}"
+                )
         if rest:
             raise ArgumentError(f"'{self.name}' has no argument '{next(iter(rest))}'.\n{self._declaration()}")
         return tuple(values)

@@ -141,7 +141,8 @@ def _load_function(data: bytes, name: str) -> ScriptFunction:
     cls = archive.root_class
     method = cls.method("forward")
     assert method is not None
-    from ..ir.graph import Graph as _Graph, copy_block
+    from ..ir.graph import Graph as _Graph
+    from ..ir.graph import copy_block
     from ..schema import Schema
 
     graph = _Graph(name)

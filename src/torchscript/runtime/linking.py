@@ -33,7 +33,7 @@ class ProcessLinker(DefaultLinker):
         if isinstance(type, T.NamedTupleType):
             key = (type.qualified_name, type.field_names)
             if key not in self._named_tuples:
-                self._named_tuples[key] = collections.namedtuple(name, type.field_names)  # type: ignore[misc]  # noqa: PYI024
+                self._named_tuples[key] = collections.namedtuple(name, type.field_names)  # type: ignore[misc]
             return self._named_tuples[key]
         if isinstance(type, T.EnumType):
             type.python_class = enum.Enum(name, list(type.members))  # type: ignore[assignment]

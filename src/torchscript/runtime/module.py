@@ -95,7 +95,10 @@ class ScriptMeta(type(torch.nn.Module)):  # type: ignore[misc]  # the metaclass 
 
 def _has_script_methods(cls: type) -> bool:
     return any(
-        getattr(v, "_ts_script_method", False) for base in cls.__mro__ if base is not object for v in vars(base).values()
+        getattr(v, "_ts_script_method", False)
+        for base in cls.__mro__
+        if base is not object
+        for v in vars(base).values()
     )
 
 
@@ -148,7 +151,11 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         """The name of the Python class that this module was made from."""
         cls = getattr(type(self), "_ts_class", None)
         if isinstance(cls, T.ClassType):
-            return cls.python_class.__name__ if cls.python_class is not None else cls.qualified_name.rpartition(".")[2]
+            return (
+                cls.python_class.__name__
+                if cls.python_class is not None
+                else cls.qualified_name.rpartition(".")[2]
+            )
         return type(self).__name__
 
     # -- saving --------------------------------------------------------------------------------------------------
