@@ -234,14 +234,25 @@ class FunctionBuilder(Expressions):
         match statement:
             case ast.For(
                 target=ast.Name(id=counter),
-                iter=ast.Call(func=ast.Name(id="range"), args=[trips], keywords=[]),
+                iter=ast.Call(func=ast.Name(id="range"), args=[_, *_] as bounds, keywords=[]),
                 orelse=[],
-            ):
-                count = self.converted(self.value(trips), T.INT, statement)
+            ) if len(bounds) <= 3:
+                limits = [self.converted(self.value(bound), T.INT, statement) for bound in bounds]
             case _:
                 raise self.error("a loop counts over range(n), in archives", statement)
+        count, element = limits[0], None
+        if len(limits) > 1:
+            low, high = limits[:2]
+            step = limits[2] if len(limits) > 2 else self.constant(1, T.INT)
+            count = self.operator("aten::__range_length", [low, high, step], {}, statement)
+            element = lambda index: self.operator("aten::__derive_index", [index, low, step], {}, statement)
+        body = statement.body
         always = self.constant(True, T.BOOL)
-        self._loop(statement, statement.body, count, always, counter, lambda: self.constant(True, T.BOOL))
+        again: Callable[[], Value] = lambda: self.constant(True, T.BOOL)
+        match body[-1]:
+            case ast.If(test=test, body=[ast.Pass()], orelse=[ast.Break()]):
+                body, again = body[:-1], lambda: self._condition(test)
+        self._loop(statement, body, count, always, counter, again, element)
 
     def _loop(
         self,
@@ -251,8 +262,12 @@ class FunctionBuilder(Expressions):
         first: Value,
         counter: str | None,
         again: Callable[[], Value],
+        element: Callable[[Value], Value] | None = None,
     ) -> None:
-        """A `prim::Loop`. If the body widens a variable (None, then an int), it is built again, wider."""
+        """A `prim::Loop`. `element` makes the loop's variable of its counter.
+
+        If the body widens a variable (None, then an int), it is built again, wider.
+        """
         outer_block, outer_scope = self.block, self.scope
         carried: dict[str, T.Type] = {}
         starts: list[Value] = []
@@ -272,7 +287,7 @@ class FunctionBuilder(Expressions):
             self.here = self.span(statement)
             index = block.add_parameter(T.INT)
             if counter is not None:
-                self.assign(counter, index)
+                self.assign(counter, index if element is None else element(index))
             for name, type in carried.items():
                 self.scope.values[name] = block.add_parameter(type, name)
             self.statements(body)
