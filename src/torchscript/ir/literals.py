@@ -53,7 +53,7 @@ def string_text(value: str) -> str:
 
 
 def float_text(value: float) -> str:
-    """PyTorch's text of a float, of 17 digits where it needs them, which reads back as this float and as no int.
+    """PyTorch's text of a float, of 17 digits where it needs them; it reads back as this float and as no int.
 
     >>> float_text(1.0), float_text(0.1), float_text(1e16), float_text(float("-inf"))
     ('1.', '0.10000000000000001', '10000000000000000.', '-inf')

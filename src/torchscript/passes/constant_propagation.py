@@ -8,7 +8,7 @@
     %5 : Tensor = prim::Loop(%zero, %true, %x)   →    (gone; %5 is %x)
 
 Only numbers, strings and other values that cannot change are computed: a list or tensor made here would be
-one and the same at each call. An operator that raises for these constants stays, and raises when it is reached.
+one and the same at each call. An operator that raises for these constants stays, and raises when reached.
 """
 
 from __future__ import annotations
