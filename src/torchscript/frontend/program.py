@@ -367,6 +367,7 @@ class Program:
         static_first = function in self.prefers_static
         attempts = [True] if static_first else [False, True]
         first_error: CompileError | None = None
+        previous: dict[str, Any] | None = None
         for all_static in attempts:
             modes = self._modes(e, bound, declared, owner, all_static, function)
             if all_static and first_error is not None and modes == previous:
