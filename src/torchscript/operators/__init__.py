@@ -3,27 +3,13 @@
 from .dispatcher import is_operator, overload_of, schema_of, schemas_of
 from .language import Builtin, builtin_of, language_schemas_of
 from .python_calls import CallStyle, PythonCall, python_callable_of
-from .reflected import REFLECTED, Reflection
-from .resolve import (
-    KEYWORDS,
-    PYTHON_BUILTINS,
-    TENSOR_ATTRIBUTES,
-    TENSOR_CASTS,
-    operator_name_of,
-    operator_schemas_of,
-    tensor_method,
-)
+from .resolve import TENSOR_CASTS, operator_name_of, operator_schemas_of, tensor_method
 
 __all__ = [
-    "KEYWORDS",
-    "PYTHON_BUILTINS",
-    "REFLECTED",
-    "TENSOR_ATTRIBUTES",
     "TENSOR_CASTS",
     "Builtin",
     "CallStyle",
     "PythonCall",
-    "Reflection",
     "builtin_of",
     "is_operator",
     "language_schemas_of",

@@ -62,7 +62,7 @@ def dispatcher_schemas_of(name: str) -> tuple[Schema, ...]:
 
 
 def schemas_of(name: str) -> tuple[Schema, ...]:
-    """Every overload of an operator such as `aten::add`, in the order in which they are tried; empty if there is none.
+    """Every overload of an operator such as `aten::add`, in the order in which they are tried; often none.
 
     >>> [s.overload for s in schemas_of("aten::relu")]
     ['', 'out']
@@ -86,7 +86,7 @@ def schema_of(key: str) -> Schema | None:
 
 
 def overload_of(schema: Schema) -> Callable[..., Any] | None:
-    """What runs a dispatcher overload (an OpOverload of `torch.ops`); None for the language's own operators."""
+    """What runs a dispatcher overload (an OpOverload); None for the language's own operators."""
     key = schema.key
     found = _OVERLOADS.get(key)
     if found is None:

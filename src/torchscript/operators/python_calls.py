@@ -30,10 +30,11 @@ class CallStyle(enum.Enum):
 class PythonCall:
     """A public callable that means one overload.
 
-    Arguments are given by position and in the order of the schema, except those that `is_keyword`, which are given
-    by name. Keywords, and arguments at the end, that have the value of the schema's default may be left out. For a
-    METHOD, `name` is the method and the first argument the receiver; for a FUNCTION, `name` is its path from `torch`.
-    `returns_tuple` says that Python makes a tuple of what the schema calls a list (`torch.unbind`).
+    Arguments are given by position and in the order of the schema, except those that `is_keyword`, which are
+    given by name. Keywords, and arguments at the end, that have the value of the schema's default may be left
+    out. For a METHOD, `name` is the method and the first argument the receiver; for a FUNCTION, `name` is its
+    path from `torch`. `returns_tuple` says that Python makes a tuple of what the schema calls a list
+    (`torch.unbind`).
     """
 
     callable: Callable[..., Any]
@@ -60,12 +61,22 @@ _NAMESPACES: dict[str, Any] = {
 }
 """Where PyTorch keeps its functions that are implemented in C++."""
 
-# Overloads that the public callable of their name does not mean. Which overload a call runs was found by asking
-# PyTorch's profiler, for all operators; tests/operators/test_python_calls.py does so again.
+# Overloads that the public callable of their name does not mean. Which overload a call runs was found by
+# asking PyTorch's profiler, for all operators; tests/operators/test_python_calls.py does so again.
 _NOT_MEANT = frozenset({"aten::bernoulli.Tensor", "aten::stft"})
 
 # Operators of one device or library, where nobody asked.
-_NOT_ASKED = ("cudnn_", "fbgemm_", "fake_quantize", "from_file", "miopen_", "mkldnn_", "quantize", "sparse_", "nested_")
+_NOT_ASKED = (
+    "cudnn_",
+    "fbgemm_",
+    "fake_quantize",
+    "from_file",
+    "miopen_",
+    "mkldnn_",
+    "quantize",
+    "sparse_",
+    "nested_",
+)
 
 # Arguments that Python takes by keyword only, and the schema by position too.
 _KEYWORDS: dict[str, frozenset[str]] = {
@@ -110,4 +121,6 @@ def python_callable_of(schema: Schema) -> PythonCall | None:
         return None
     keywords = frozenset(a.name for a in schema.arguments if a.kwarg_only)
     returns_tuple = isinstance(schema.return_type, T.ListType)
-    return PythonCall(function, path, style, keywords | _KEYWORDS.get(schema.name, frozenset()), returns_tuple)
+    return PythonCall(
+        function, path, style, keywords | _KEYWORDS.get(schema.name, frozenset()), returns_tuple
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import cmath
 import collections
 import math
@@ -56,19 +55,12 @@ _PYTHON_FUNCTIONS: dict[str, str] = {
 # Overloads that a function means, where the operator has others beside them.
 _OVERLOADS_MEANT: dict[str, tuple[str, ...]] = {"aten::stft": ("center",)}
 
-# Keywords of functions written in Python, under the names of the operator.
-KEYWORDS: dict[str, dict[str, str]] = {
-    "aten::split": {"tensor": "self", "split_size_or_sections": "split_size"},
-    "aten::einsum": {"operands": "tensors"},
-    "aten::backward": {"gradient": "gradient"},
-}
-"""By operator: keywords of its Python function → names of its schema's arguments, where the two differ."""
-
 # The functions of math that the language has, where the names differ from those of the operators.
 _MATH_NAMES = {"remainder": "mathremainder"}
 _CMATH_NAMES = {"phase": "angle", "rect": "polar"}
 
-PYTHON_BUILTINS: dict[Any, str] = {
+# Functions of Python, and types of torch, that are operators for some of their arguments.
+_BUILTINS: dict[Any, str] = {
     len: "aten::len",
     abs: "prim::abs",
     round: "aten::round",
@@ -87,13 +79,6 @@ PYTHON_BUILTINS: dict[Any, str] = {
     hash: "aten::hash",
     id: "prim::id",
     pow: "aten::pow",
-    int: "aten::Int",
-    float: "aten::Float",
-    bool: "aten::Bool",
-    complex: "aten::Complex",
-    str: "aten::str",
-    list: "aten::list",
-    dict: "aten::dict",
     print: "prim::Print",
     collections.OrderedDict: "aten::dict",
     warnings.warn: "aten::warn",
@@ -101,7 +86,6 @@ PYTHON_BUILTINS: dict[Any, str] = {
     torch.Size: "aten::Size",
     torch.Generator: "aten::Generator",
 }
-"""Functions and types of Python (and types of torch) → the operator that calling them is, for some arguments."""
 
 # Methods of Tensor whose operators have other names.
 _METHODS: dict[str, str] = {
@@ -152,31 +136,20 @@ _METHODS: dict[str, str] = {
 
 # Methods of Tensor that are written in Python, and take the arguments of the operator.
 _PYTHON_METHODS = frozenset(
-    "backward istft norm split stft unflatten __floordiv__ __pow__ __ipow__ __rsub__ __len__".split()
+    [
+        "backward",
+        "istft",
+        "norm",
+        "split",
+        "stft",
+        "unflatten",
+        "__floordiv__",
+        "__pow__",
+        "__ipow__",
+        "__rsub__",
+        "__len__",
+    ]
 )
-
-TENSOR_ATTRIBUTES: dict[str, str] = {
-    **{
-        name: f"prim::{name}"
-        for name in (
-            "data device dtype grad is_cpu is_cuda is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_nested "
-            "is_quantized is_sparse is_sparse_csr is_vulkan is_xla is_xpu itemsize layout name nbytes requires_grad"
-        ).split()
-    },
-    "H": "aten::matrix_H",
-    "T": "aten::numpy_T",
-    "mH": "aten::mH",
-    "mT": "aten::mT",
-    "imag": "aten::imag",
-    "real": "aten::real",
-    "is_leaf": "aten::is_leaf",
-    "ndim": "aten::dim",
-    "output_nr": "aten::output_nr",
-    "retains_grad": "aten::retains_grad",
-    "shape": "aten::size",
-    "_version": "aten::_version",
-}
-"""Attributes of Tensor → the operator that reads them from it."""
 
 TENSOR_CASTS: dict[str, torch.dtype] = {
     "bfloat16": torch.bfloat16,
@@ -197,7 +170,10 @@ TENSOR_CASTS: dict[str, torch.dtype] = {
 
 # --- callables -------------------------------------------------------------------------------------------
 
-_NAMESPACES = ("torch", *(f"torch._C._{n}" for n in "VariableFunctions nn special fft linalg sparse nested".split()))
+_NAMESPACES = (
+    "torch",
+    *(f"torch._C._{n}" for n in ["VariableFunctions", "nn", "special", "fft", "linalg", "sparse", "nested"]),
+)
 
 
 def _find(path: str) -> Any:
@@ -236,9 +212,8 @@ def _functions() -> dict[int, tuple[Any, str]]:
     for module, names in ((math, _MATH_NAMES), (cmath, _CMATH_NAMES)):
         for function, operator in _math_functions(module, names):
             found[id(function)] = (function, operator)
-    for function, operator in PYTHON_BUILTINS.items():
-        if type(function) is not type or function not in vars(builtins).values():
-            found.setdefault(id(function), (function, operator))
+    for function, operator in _BUILTINS.items():
+        found.setdefault(id(function), (function, operator))
     return found
 
 
@@ -250,13 +225,12 @@ def _math_functions(module: ModuleType, names: dict[str, str]) -> Iterator[tuple
 
 
 def operator_name_of(function: Callable[..., Any]) -> str | None:
-    """The operator that a callable of torch, math or `torch.ops` stands for, or None.
+    """The operator that a callable of torch, math, `torch.ops` or Python stands for, or None.
 
-    Python's own builtins are in `PYTHON_BUILTINS`; functions of `torch.nn.functional` that are written in
-    Python are compiled, and not here.
+    Functions of `torch.nn.functional` that are written in Python are compiled, and not here.
 
-    >>> operator_name_of(torch.special.expit), operator_name_of(math.sqrt), operator_name_of(torch.Tensor.add_)
-    ('aten::special_expit', 'aten::sqrt', 'aten::add_')
+    >>> [operator_name_of(f) for f in (torch.special.expit, math.sqrt, torch.Tensor.add_)]
+    ['aten::special_expit', 'aten::sqrt', 'aten::add_']
     >>> operator_name_of(torch.nn.functional.relu) is None
     True
     """
@@ -276,8 +250,8 @@ def operator_name_of(function: Callable[..., Any]) -> str | None:
 def operator_schemas_of(function: Callable[..., Any]) -> tuple[Schema, ...] | None:
     """The overloads among which a call of `function` chooses, or None where it is no operator.
 
-    That is one for `torch.ops.aten.add.Tensor`, and those for numbers for `math.sqrt`, which takes tensors too but
-    answers with a number.
+    That is one for `torch.ops.aten.add.Tensor`, and those for numbers for `math.sqrt`, which takes tensors
+    too but answers with a number.
     """
     name = operator_name_of(function)
     if name is None:

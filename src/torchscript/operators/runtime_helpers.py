@@ -31,7 +31,8 @@ def int_power(base: int, exponent: int) -> int:
     """`base ** exponent`, which is an int only where the exponent is not negative."""
     if exponent < 0:
         raise ValueError(
-            f"{base} ** {exponent} is a float, where compiled code needs an int: write float({base}) ** {exponent}"
+            f"{base} ** {exponent} is a float, where compiled code needs an int: "
+            f"write float({base}) ** {exponent}"
         )
     result: int = base**exponent
     return result
@@ -119,7 +120,7 @@ def unwrap_optional(value: Any) -> Any:
 
 
 def raise_exception(message: str, class_name: str | None) -> NoReturn:
-    """Raise what a compiled `raise` names: a class by its qualified name, or RuntimeError where it is unknown."""
+    """Raise what a compiled `raise` names: a class by its qualified name, or RuntimeError."""
     raise exception_class(class_name)(message)
 
 

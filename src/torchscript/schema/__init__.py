@@ -1,4 +1,4 @@
-"""Schemas of operators and functions: what they take, give back, change and share; and matching calls to them."""
+"""Schemas of operators and functions: what they take, give back, change and share; and their matching."""
 
 from .codes import DTYPES, LAYOUTS, MEMORY_FORMATS, code_of
 from .conversion import Conversion, Level

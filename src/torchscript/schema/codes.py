@@ -1,6 +1,7 @@
 """The int codes by which schemas, IR text and archives write dtypes, layouts and memory formats.
 
-The codes are those of the C++ enums (`c10/core/ScalarType.h`, `Layout.h`, `MemoryFormat.h`), which archives fix.
+The codes are those of the C++ enums (`c10/core/ScalarType.h`, `Layout.h`, `MemoryFormat.h`), which archives
+fix.
 """
 
 from __future__ import annotations

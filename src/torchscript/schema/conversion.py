@@ -63,8 +63,8 @@ _OPERATORS = {
 class Level(enum.IntEnum):
     """How well an argument fits; the first three are the rounds in which PyTorch tries overloads.
 
-    EXACT       no conversion of the value (a tuple or several arguments for a list, one int for `int[2]`, and `[]`
-                count as exact)
+    EXACT       no conversion of the value; a tuple or several arguments for a list, one int for `int[2]`, and
+                `[]` count as exact
     CONVERTED   Tensor → number, number → int or float, str → Device
     WIDENING    int → float → complex, which Python does everywhere and PyTorch's compiler nowhere
     TO_TENSOR   number → Tensor
@@ -207,7 +207,7 @@ def _fit_list(formal: T.ListType, actual: T.Type, fixed_size: int | None) -> Fit
         codes = (T.DtypeType, T.IntType)
         if isinstance(actual.element, codes) and isinstance(formal.element, codes):
             return EXACT
-        # a list of tensors may be read where one of optional tensors is asked for, if no overload wants the former
+        # a list of tensors may be read as one of optional tensors, if no overload wants the former
         if isinstance(formal.element, T.OptionalType) and formal.element.element == actual.element:
             return _TENSORS if isinstance(actual.element, T.TensorType) else None
         return None

@@ -1,7 +1,7 @@
 """Which overload takes these arguments, and what each argument has to be converted to.
 
-An argument can fit at one of several levels (`Level`). An overload fits at the worst level of its arguments, and
-the overload that fits at the best level is chosen, the first of them in the order of the dispatcher. So
+An argument can fit at one of several levels (`Level`). An overload fits at the worst level of its arguments,
+and the overload that fits at the best level is chosen, the first of them in the order of the dispatcher. So
 `aten::add(int, Tensor)` never becomes an addition of ints as long as an overload fits with less conversion.
 """
 
@@ -31,8 +31,9 @@ class Typed(Protocol):
 class Binding:
     """What one argument of the schema gets.
 
-    `actual` is None for the default, a tuple of actuals for VARARGS_TO_LIST. `type` is the argument's type with
-    type variables replaced. `elements` are the conversions of a tuple's elements or of varargs, where any is needed.
+    `actual` is None for the default, a tuple of actuals for VARARGS_TO_LIST. `type` is the argument's type
+    with type variables replaced. `elements` are the conversions of a tuple's elements or of varargs, where
+    any is needed.
     """
 
     argument: Argument
@@ -46,7 +47,8 @@ class Binding:
 class Matched:
     """An overload that takes the arguments: one binding per argument of the schema, in order.
 
-    `return_types` have type variables replaced. `varargs` are what a vararg schema takes beyond its arguments.
+    `return_types` have type variables replaced. `varargs` are what a vararg schema takes beyond its
+    arguments.
     """
 
     schema: Schema
@@ -63,13 +65,16 @@ class Matched:
         return self.return_types[0] if len(self.return_types) == 1 else T.TupleType(self.return_types)
 
 
-# The names that Python accepts beside the schema's, for operators of PyTorch (`torch.sum(input=x, axis=0)`).
+# The names that functions of Python have for what operators call otherwise (`torch.sum(input=x, axis=0)`).
 _OTHER_NAMES = {
-    "self": ("input", "x", "a", "x1"),
+    "self": ("input", "x", "a", "x1", "tensor"),
     "input": ("x", "a", "x1"),
     "other": ("x2",),
     "dim": ("axis",),
     "keepdim": ("keepdims",),
+    "split_size": ("split_size_or_sections",),
+    "split_sizes": ("split_size_or_sections",),
+    "tensors": ("operands",),
 }
 
 
@@ -305,7 +310,7 @@ def _is_listlike(actual: T.Type, formal: T.Type) -> bool:
 def _bind_varargs(
     slot: _Slot, actuals: Sequence[Any], limit: Level
 ) -> tuple[Binding, Level] | Refusal | None:
-    """`x.view(2, 3)`: the positional arguments that are left make one list. None where they are no elements."""
+    """`x.view(2, 3)`: the positional arguments left make one list. None where they are no elements."""
     element = slot.takes_varargs
     assert element is not None
     level = Level.EXACT

@@ -63,8 +63,8 @@ class AliasInfo:
 class Argument:
     """One argument, or one result (which has no default, and often no name).
 
-    `fixed_size` is the N of `int[N]`: a single element stands for N of them. `spelling` is the type as the schema
-    wrote it (`SymInt[2]`, `Tensor(a!)`), from which the schema prints.
+    `fixed_size` is the N of `int[N]`: a single element stands for N of them. `spelling` is the type as the
+    schema wrote it (`SymInt[2]`, `Tensor(a!)`), from which the schema prints.
     """
 
     name: str

@@ -22,7 +22,7 @@ class Refusal:
 
     @property
     def closeness(self) -> int:
-        """Small for overloads that are likely to be the one that was meant: their number of arguments fits."""
+        """Small for overloads that were likely meant: their number of arguments fits."""
         return 0 if self.kind in ("type", "variable") else 1
 
     def __str__(self) -> str:

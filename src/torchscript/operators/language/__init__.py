@@ -3,8 +3,8 @@
     aten::add.int(int a, int b) -> int                     := {0} + {1}
     aten::append.t(t[](a!) self, t(c -> *) el) -> t[](a!)  := {0}.append({1})
 
-Schemas are those of PyTorch, which archives and graphs name. Implementations are Python; see `builtin.Builtin`.
-An int is Python's: it does not wrap at 64 bits.
+Schemas are those of PyTorch, which archives and graphs name. Implementations are Python; see
+`builtin.Builtin`. An int is Python's: it does not wrap at 64 bits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from .builtin import Builtin
 # In this order overloads of one name are tried: lists come late, because several arguments can make one.
 _TABLES = (numbers, mathematics, strings, tensors, environment, dicts, lists, archived)
 
-BUILTINS: dict[str, Builtin] = {
-    builtin.schema.key: builtin for table in _TABLES for builtin in table.TABLE
-}
+BUILTINS: dict[str, Builtin] = {builtin.schema.key: builtin for table in _TABLES for builtin in table.TABLE}
 """Every operator of the language's own, by `name.overload`."""
 
 _BY_NAME: dict[str, tuple[Schema, ...]] = {}

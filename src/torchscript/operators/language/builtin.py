@@ -15,10 +15,11 @@ from ...schema import Schema, parse_schema
 class Builtin:
     """An operator that is no operator of the dispatcher.
 
-    `python` is an expression or a statement of Python in which `{0}`, `{1}`, … stand for the arguments of the schema,
-    each at most once, and `{*}` for those that a vararg schema takes beyond them. The names it uses are those of
-    `torchscript.operators.runtime_helpers.NAMESPACE`. `pure` is false where running it changes or reads something
-    that the schema does not show (it prints, raises, draws random numbers); what it writes, the schema says.
+    `python` is an expression or a statement of Python in which `{0}`, `{1}`, … stand for the arguments of the
+    schema, each at most once, and `{*}` for those that a vararg schema takes beyond them. The names it uses
+    are those of `torchscript.operators.runtime_helpers.NAMESPACE`. `pure` is false where running it changes
+    or reads something that the schema does not show (it prints, raises, draws random numbers); what it
+    writes, the schema says.
     """
 
     schema: Schema
@@ -95,7 +96,7 @@ class _Filling(ast.NodeTransformer):
 
 
 def _entries(text: str) -> Iterator[tuple[str, bool, str]]:
-    """Entries `schema := python` of a table, `:=!` where the operator is not pure. `#` begins a comment line."""
+    """Entries `schema := python` of a table, `:=!` where it is not pure. `#` begins a comment line."""
     pending = ""
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):

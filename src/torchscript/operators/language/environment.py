@@ -1,4 +1,4 @@
-"""What reaches outside a program: printing, warnings, exceptions, seeds, gradient mode, devices; and identity."""
+"""What reaches outside a program: printing, warnings, exceptions, seeds, gradient mode, devices."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Lists: the methods of `list`, indexing, comparison, and the functions of Python that take lists.
 
-A size of a tensor is a list of ints here and a `torch.Size`, which is a tuple, in Python: operators that make a new
-list, or compare, take either.
+A size of a tensor is a list of ints here and a `torch.Size`, which is a tuple, in Python: operators that make
+a new list, or compare, take either.
 """
 
 from __future__ import annotations
