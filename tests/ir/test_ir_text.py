@@ -154,8 +154,8 @@ graph(%self.1 : __torch__.Model,
         "Await(int)", "Union(int, str)", "Union(int, str)[]", "NamedTuple(a : Tensor, b : int?)",
         "Float(3, *, strides=[4, 1], requires_grad=0, device=cpu)", "Long(requires_grad=0, device=cuda:0)",
         "__torch__.a.___torch_mangle_0.B", "__torch__.torch.classes.quantized.LinearPackedParamsBase",
-        "Scalar", "Any", "Device", "Generator", "Function", "PyObject", "Capsule", "Stream", "Storage", "QScheme",
-        "complex", "Enum<__torch__.C>", "Tensor?[]",
+        "Scalar", "Any", "Device", "Generator", "Function", "PyObject", "Capsule", "Stream", "Storage",
+        "QScheme", "complex", "Enum<__torch__.C>", "Tensor?[]",
     ],
 )  # fmt: skip
 def test_types(type):
