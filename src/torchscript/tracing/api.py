@@ -53,11 +53,12 @@ def trace(
 ) -> Any:
     """Record a function or module as it runs on example inputs.
 
-    Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With `check_trace`,
-    the recording is repeated on the example inputs, or on every entry of `check_inputs`, and compared.
+    Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With
+    `check_trace`, the recording is repeated on the example inputs, or on every entry of `check_inputs`, and
+    compared.
 
-    Raises TracingError for code that cannot be recorded, TracingCheckError where a repeated recording differs. Warns
-    with TracerWarning of what makes a trace right for its example only.
+    Raises TracingError for code that cannot be recorded, TracingCheckError where a repeated recording
+    differs. Warns with TracerWarning of what makes a trace right for its example only.
 
     >>> import torch
     >>> traced = trace(lambda x: x * 2, torch.ones(2))
@@ -101,9 +102,7 @@ def trace(
     traced = ScriptFunction(recording.function)
     if check_trace:
         inputs = [(args, kwargs)] if check_inputs is None else [_as_call(i) for i in check_inputs]
-        check(
-            func, traced, recording, inputs, check_tolerance, strict=strict, force_outplace=_force_outplace
-        )
+        check(func, traced, recording, inputs, check_tolerance, strict=strict, force_outplace=_force_outplace)
     return traced
 
 
@@ -176,21 +175,15 @@ def _trace_methods(
             check(
                 module,
                 traced if name == "forward" else getattr(traced, name),
-                _only(recording, name),
+                recording,
                 given,
                 tolerance,
                 strict=strict,
                 force_outplace=force_outplace,
                 method=name,
+                examples=inputs,
             )
     return traced
-
-
-def _only(recording: Recording, name: str) -> Recording:
-    """The recording of one method, with submodules only where it is the only one (their methods mix otherwise)."""
-    classes = recording.classes if len(recording.methods) == 1 else {}
-    methods = {name: recording.methods[name]}
-    return Recording(None, recording.cls, methods, recording.outputs, classes, recording.plain_attributes)
 
 
 def make_traced_module(module: nn.Module, recording: Recording) -> Any:
@@ -209,5 +202,3 @@ def _has_backward_hooks(module: nn.Module) -> bool:
 
 def _warn_of_optimize() -> None:
     warnings.warn("`optimize` is deprecated and has no effect.", FutureWarning, stacklevel=3)
-
-

@@ -329,8 +329,9 @@ def _bind_result(recorder: Recorder, obj: Any, output: Value, arguments: Sequenc
             structures.bind(recorder, obj, output)
         return
     if any(obj is argument for argument in arguments):
-        # A call that changed its argument, or returned it as it is: the tensor keeps what it stands for, unless that
-        # is a value of this very graph (as PyTorch prints it: %x.2 = aten::add_(%x.1, …), and %x.2 from here on).
+        # A call that changed its argument, or returned it as it is: the tensor keeps what it stands for,
+        # unless that is a value of this very graph (as PyTorch prints it: %x.2 = aten::add_(%x.1, …), and
+        # %x.2 from here on).
         known = recorder.known(obj)
         if known is None or recorder.scopes.owner(known) is not recorder.scopes.current:
             return

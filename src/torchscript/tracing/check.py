@@ -1,8 +1,8 @@
 """Is the trace right? Record again, compare the graphs; run both, compare what they return.
 
-    ERROR: Graphs differed across invocations!     the Python code took another path with these inputs
-    Output nr 1. of the traced function …          the trace computes something else
-    Trace had nondeterministic nodes               dropout was left on
+ERROR: Graphs differed across invocations!     the Python code took another path with these inputs
+Output nr 1. of the traced function …          the trace computes something else
+Trace had nondeterministic nodes               dropout was left on
 """
 
 from __future__ import annotations
@@ -40,34 +40,44 @@ def check_trace(
     strict: bool = True,
     force_outplace: bool = False,
     method: str = "forward",
+    examples: Mapping[str, Inputs] | None = None,
 ) -> None:
     """Record `func` once more on each of the inputs, and run `traced` and `func` side by side.
 
-    Random numbers are drawn from the same state by both. Raises TracingCheckError where graphs differ or a run
-    fails, and warns where results differ.
+    Random numbers are drawn from the same state by both. For a module, `method` is the one that is checked,
+    and `examples` are the inputs of all that were recorded. Raises TracingCheckError where graphs differ or
+    a run fails, and warns where results differ.
     """
+    options = {"strict": strict, "silent": True, "force_outplace": force_outplace}
     diagnostics = Diagnostics()
+    if isinstance(func, nn.Module):
+        run: Callable[..., Any] = func if method == "forward" else getattr(func, method)
+    else:
+        run = func
     for args, kwargs in check_inputs:
-        _check_once(func, traced, recording, args, kwargs, tolerance, strict, force_outplace, method, diagnostics)
+
+        def record_again(args: Any = args, kwargs: Any = kwargs) -> Recording:
+            if isinstance(func, nn.Module):
+                inputs = {**(examples or {}), method: (args, kwargs)}
+                return record_methods(func, clone(inputs), **options)
+            return record(func, clone(args), clone(kwargs), **options)
+
+        _check_once(run, traced, recording, record_again, args, kwargs, tolerance, diagnostics)
 
 
 def _check_once(
-    func: Any,
+    run: Callable[..., Any],
     traced: Callable[..., Any],
     recording: Recording,
+    record_again: Callable[[], Recording],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     tolerance: float,
-    strict: bool,
-    force_outplace: bool,
-    method: str,
     diagnostics: Diagnostics,
 ) -> None:
     state = torch.get_rng_state()
     try:
-        again = _record_again(func, method, clone(args), clone(kwargs), strict, force_outplace)
-        difference = compare_recordings(recording, again)
-        run = func if method == "forward" or not isinstance(func, nn.Module) else getattr(func, method)
+        difference = compare_recordings(recording, record_again())
         results = []
         for what, callable in (("trace", traced), ("Python function", run)):
             torch.set_rng_state(state)
@@ -80,25 +90,17 @@ def _check_once(
     finally:
         torch.set_rng_state(state)
     random = random_nodes(recording)
-    agree = _compare_outputs(results[0], results[1], tolerance, diagnostics)
-    if random and (not agree or any(_is_dropout(node) for node in random)):
+    if random:
         nodes = "".join(f"\n\t{print_node(node).strip()}" for node in random[:20])
         diagnostics.warn(
             "random",
             f"Trace had nondeterministic nodes. Did you forget call .eval() on your model? Nodes:{nodes}\n"
-            "This may cause errors in trace checking. To disable trace checking, pass check_trace=False to trace()",
+            "This may cause errors in trace checking. "
+            "To disable trace checking, pass check_trace=False to trace()",
         )
+    _compare_outputs(results[0], results[1], tolerance, diagnostics)
     if difference is not None:
         raise TracingCheckError(_failed(difference))
-
-
-def _record_again(
-    func: Any, method: str, args: Any, kwargs: Any, strict: bool, force_outplace: bool
-) -> Recording:
-    options = {"strict": strict, "silent": True, "force_outplace": force_outplace}
-    if isinstance(func, nn.Module):
-        return record_methods(func, {method: (args, kwargs)}, **options)
-    return record(func, args, kwargs, **options)
 
 
 def _plain(result: Any) -> Any:
@@ -125,27 +127,23 @@ def clone(obj: Any) -> Any:
 
 def _compare_outputs(
     ours: list[torch.Tensor], theirs: list[torch.Tensor], tolerance: float, diagnostics: Diagnostics
-) -> bool:
-    agree = True
+) -> None:
     for number, (actual, expected) in enumerate(zip(ours, theirs, strict=False), 1):
         try:
             torch.testing.assert_close(
                 actual.detach(), expected.detach(), rtol=tolerance, atol=tolerance, equal_nan=True
             )
         except AssertionError as error:
-            agree = False
             diagnostics.warn(
                 f"output {number}",
                 f"Output nr {number}. of the traced function does not match the corresponding output of the "
                 f"Python function. Detailed error:\n{error}",
             )
     if len(ours) != len(theirs):
-        agree = False
         diagnostics.warn(
             "outputs",
             f"The traced function returns {len(ours)} tensors, and the Python function {len(theirs)}.",
         )
-    return agree
 
 
 # --- Random numbers -------------------------------------------------------------------------------------
@@ -160,11 +158,6 @@ def _arguments(node: Node) -> Iterator[tuple[str, Any]]:
     for argument, value in zip(node.schema.arguments, node.inputs, strict=False):
         if value.node is not None and value.node.kind == "prim::Constant":
             yield argument.name, value.node.attributes.get("value")
-
-
-def _is_dropout(node: Node) -> bool:
-    assert node.schema is not None
-    return any(a.name in _SWITCHES | _PROBABILITIES for a in node.schema.arguments)
 
 
 def random_nodes(recording: Recording) -> list[Node]:
@@ -252,7 +245,11 @@ def _first_difference(one: Graph, other: Graph) -> str | None:
         text = print_node(ours).partition(" # ")[0].strip() if ours is not None else ""
         other_text = print_node(theirs).partition(" # ")[0].strip() if theirs is not None else ""
         if text != other_text:
-            parts = ["First diverging operator:", "Node diff:", textwrap.indent(_diff(text, other_text), "\t")]
+            parts = [
+                "First diverging operator:",
+                "Node diff:",
+                textwrap.indent(_diff(text, other_text), "\t"),
+            ]
             for title, node in (("Trace source location:", ours), ("Check source location:", theirs)):
                 if node is not None and node.source is not None:
                     parts += [title, textwrap.indent(node.source.show(), "\t")]
@@ -268,7 +265,8 @@ def _compare_constants(one: Graph, other: Graph) -> str | None:
                 torch.testing.assert_close(b, a, equal_nan=True)
             except AssertionError as error:
                 parts = [
-                    "Tensor-valued Constant nodes differed in value across invocations. This often indicates that "
+                    "Tensor-valued Constant nodes differed in value across invocations. This often "
+                    "indicates that "
                     "the tracer has encountered untraceable code.",
                     f"Node:\n\t{print_node(ours).strip()}",
                 ]
@@ -290,5 +288,3 @@ def _failed(difference: Difference | None, message: str | None = None) -> str:
     if message is not None:
         parts.append(message)
     return "\n".join(parts)
-
-

@@ -1,10 +1,10 @@
 """What is recorded in another way than as one call of an operator.
 
-    x.size(0), x.shape, x.numel(), x.dim()     traced numbers
-    x.to(…), x.float(), x.cpu(), x.type(…)     one overload of aten::to
-    x.item()                                   a traced number; int(x), bool(x), x.tolist(), … warn
-    torch.tensor(…), torch.as_tensor(…)        a constant, or what it does to the tensor it is given
-    x.T, x.data, …                             attributes of Tensor
+x.size(0), x.shape, x.numel(), x.dim()     traced numbers
+x.to(…), x.float(), x.cpu(), x.type(…)     one overload of aten::to
+x.item()                                   a traced number; int(x), bool(x), x.tolist(), … warn
+torch.tensor(…), torch.as_tensor(…)        a constant, or what it does to the tensor it is given
+x.T, x.data, …                             attributes of Tensor
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _count(key: str, *, quiet: bool) -> Handler:
 
 
 def traced_len(recorder: Recorder, tensor: torch.Tensor) -> Any:
-    """`len(x)`, called through the stand-in for `len` (Python makes a plain int of what `__len__` returns)."""
+    """`len(x)` through the stand-in for `len`: what `__len__` returns becomes a plain int."""
     with state.paused():
         length = len(tensor)
     recorder.locate()
@@ -113,7 +113,9 @@ def _item(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str
     if not _is_followed(recorder, tensor):
         return result
     if isinstance(result, bool) or not isinstance(result, int | float):
-        recorder.diagnostics.converted("boolean" if isinstance(result, bool) else "number", result)
+        recorder.diagnostics.converted(
+            "Python boolean" if isinstance(result, bool) else "Python number", result
+        )
         return result
     recorder.locate()
     kind, type_ = ("aten::Int", T.INT) if isinstance(result, int) else ("aten::Float", T.FLOAT)
@@ -124,7 +126,12 @@ def _item(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str
 
 def _unbind(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     result = record_call(
-        recorder, "aten::unbind", operator_schemas("aten::unbind"), args, kwargs, lambda: func(*args, **kwargs)
+        recorder,
+        "aten::unbind",
+        operator_schemas("aten::unbind"),
+        args,
+        kwargs,
+        lambda: func(*args, **kwargs),
     )
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
@@ -161,7 +168,11 @@ def _convert(
     recorder: Recorder, tensor: torch.Tensor, options: dict[str, Any], run: Callable[[], Any]
 ) -> Any:
     """One overload of aten::to, that says what the call says and leaves open what it leaves open."""
-    tail = {name: options[name] for name in ("non_blocking", "copy", "memory_format") if name in options}
+    tail: dict[str, Any] = {
+        name: options[name] for name in ("non_blocking", "copy", "memory_format") if name in options
+    }
+    key: str
+    given: dict[str, Any]
     device, dtype, other = options.get("device"), options.get("dtype"), options.get("other")
     if other is not None:
         key, given = "other", {"other": other}
@@ -226,7 +237,7 @@ def _tensor_from(name: str) -> Handler:
             plain_args = tuple(without_history(a) for a in args)
             plain_kwargs = {k: without_history(v) for k, v in kwargs.items()}
             result = func(*plain_args, **plain_kwargs)
-        if _is_followed(recorder, data):
+        if isinstance(data, torch.Tensor) and _is_followed(recorder, data):
             return _tensor_from_tensor(recorder, data, result, copy=name != "as_tensor")
         recorder.locate()
         if _traced_numbers_in(data):
@@ -261,8 +272,8 @@ def _tensor_from_tensor(recorder: Recorder, data: torch.Tensor, result: torch.Te
 
 
 def _tensor_from_numbers(recorder: Recorder, data: Any, result: torch.Tensor) -> Any:
-    """`torch.tensor([n, 2])` of traced numbers: the operator that makes it anew from the values at run time."""
-    inputs = [None, result.dtype, result.device, False]
+    """`torch.tensor([n, 2])` of traced numbers: an operator that makes it from the values at run time."""
+    inputs: list[Any] = [None, result.dtype, result.device, False]
     if isinstance(data, TracedNumber):
         inputs[0] = recorder.number(data)
         key = "aten::tensor.int" if isinstance(data, int) else "aten::tensor.float"
@@ -317,6 +328,13 @@ def _unseen(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[s
         return func(*args, **kwargs)
 
 
+_UNSEEN = (
+    "__repr__", "__format__", "__reduce_ex__", "__dir__", "__hash__", "register_hook", "retain_grad",
+    "data_ptr",
+    "storage", "untyped_storage", "is_shared", "share_memory_", "element_size", "is_contiguous", "get_device",
+    "is_floating_point", "is_complex", "register_post_accumulate_grad_hook",
+)  # fmt: skip
+
 HANDLERS: dict[Any, Handler] = {
     torch.Tensor.size: _size,
     torch.Tensor.stride: _stride,
@@ -329,18 +347,18 @@ HANDLERS: dict[Any, Handler] = {
     torch.Tensor.__getitem__: record_getitem,
     torch.Tensor.__setitem__: record_setitem,
     torch.Tensor.item: _item,
-    torch.Tensor.__bool__: _converts("boolean"),
-    torch.Tensor.is_nonzero: _converts("boolean"),
-    torch.is_nonzero: _converts("boolean"),
-    torch.Tensor.equal: _converts("boolean"),
-    torch.equal: _converts("boolean"),
-    torch.Tensor.allclose: _converts("boolean"),
-    torch.allclose: _converts("boolean"),
-    torch.Tensor.__int__: _converts("integer"),
-    torch.Tensor.__index__: _converts("index"),
-    torch.Tensor.__float__: _converts("float"),
-    torch.Tensor.__complex__: _converts("number"),
-    torch.Tensor.tolist: _converts("list"),
+    torch.Tensor.__bool__: _converts("Python boolean"),
+    torch.Tensor.is_nonzero: _converts("Python boolean"),
+    torch.is_nonzero: _converts("Python boolean"),
+    torch.Tensor.equal: _converts("Python boolean"),
+    torch.equal: _converts("Python boolean"),
+    torch.Tensor.allclose: _converts("Python boolean"),
+    torch.allclose: _converts("Python boolean"),
+    torch.Tensor.__int__: _converts("Python integer"),
+    torch.Tensor.__index__: _converts("Python index"),
+    torch.Tensor.__float__: _converts("Python float"),
+    torch.Tensor.__complex__: _converts("Python number"),
+    torch.Tensor.tolist: _converts("Python list"),
     torch.Tensor.numpy: _converts("NumPy array"),
     torch.Tensor.__array__: _converts("NumPy array"),
     torch.Tensor.unbind: _unbind,
@@ -358,14 +376,7 @@ HANDLERS: dict[Any, Handler] = {
     torch._C._set_grad_enabled: _set_grad_enabled,
     torch.Tensor.__deepcopy__: _copied,
     **{getattr(torch.Tensor, name): _cast(dtype) for name, dtype in TENSOR_CASTS.items()},
-    **{
-        getattr(torch.Tensor, name): _unseen
-        for name in (
-            "__repr__ __format__ __reduce_ex__ __dir__ __hash__ register_hook retain_grad data_ptr storage "
-            "untyped_storage is_shared share_memory_ element_size is_contiguous get_device is_floating_point "
-            "is_complex register_post_accumulate_grad_hook"
-        ).split()
-    },
+    **{getattr(torch.Tensor, name): _unseen for name in _UNSEEN},
     torch.is_floating_point: _unseen,
     torch.is_complex: _unseen,
 }

@@ -40,16 +40,16 @@ class Diagnostics:
             return
         self._given.add((topic, filename, line))
         text = line_of(filename, line)
-        if text:
+        if text and "\n" not in message:
             message += f" Here: `{text}`"
         warnings.warn_explicit(message, TracerWarning, filename, line)
 
     def converted(self, target: str, value: Any) -> None:
         """A tensor became a Python value that the recording does not follow."""
-        advice = _SCRIPT if target == "boolean" else "Keep it a tensor where the result depends on it."
+        advice = _SCRIPT if target == "Python boolean" else "Keep it a tensor where the result depends on it."
         self.warn(
             "converted",
-            f"Converting a tensor to a Python {target} might cause the trace to be incorrect. "
+            f"Converting a tensor to a {target} might cause the trace to be incorrect. "
             f"{_KEEPS.format(value=_short(value))} {advice}",
         )
 
@@ -63,7 +63,8 @@ class Diagnostics:
         self.warn(
             "decided",
             f"{what} decides what Python does next, which might cause the trace to be incorrect. "
-            f"The trace keeps what was done for this run ({_short(value)}), whatever the sizes of later inputs. "
+            f"The trace keeps what was done for this run ({_short(value)}), whatever the sizes of later "
+            f"inputs. "
             f"{_SCRIPT}",
             frame,
         )
@@ -81,7 +82,8 @@ class Diagnostics:
         """A loop went over a range that depends on a size."""
         self.warn_at(
             "unrolled",
-            "This loop runs as often as a size of an input says, which might cause the trace to be incorrect. "
+            "This loop runs as often as a size of an input says, which might cause the trace to be "
+            "incorrect. "
             "The trace holds the iterations of this run, unrolled, whatever the sizes of later inputs. "
             "Compile the loop with `script` to keep it a loop.",
             filename,
@@ -102,8 +104,10 @@ class Diagnostics:
         """`torch.tensor(…)` of Python values."""
         self.warn(
             "constant",
-            f"torch.{name} results are registered as constants in the trace. You can safely ignore this warning if "
-            "the values are the same in every call. In any other case, this might cause the trace to be incorrect; "
+            f"torch.{name} results are registered as constants in the trace. You can safely ignore this "
+            f"warning if "
+            "the values are the same in every call. In any other case, this might cause the trace to be "
+            "incorrect; "
             "build the tensor from tensors (`torch.stack`) instead.",
         )
 
@@ -111,7 +115,8 @@ class Diagnostics:
         """An operation that recording knows nothing about returned tensors."""
         self.warn(
             "outside",
-            f"The results of {name} cannot be recorded, and are registered as constants in the trace, which might "
+            f"The results of {name} cannot be recorded, and are registered as constants in the trace, which "
+            f"might "
             "cause it to be incorrect.",
         )
 

@@ -18,11 +18,11 @@ from .calls import record_call
 from .recorder import Recorder
 
 
-class _Dispatch(TorchDispatchMode):
+class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes a node for every operator that the dispatcher runs."""
 
     def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.recorder = recorder
         self.made: list[torch.Tensor] = []
 
@@ -72,5 +72,3 @@ def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
         and one.is_conj() == other.is_conj()
         and one.is_neg() == other.is_neg()
     )
-
-

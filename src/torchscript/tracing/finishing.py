@@ -20,13 +20,18 @@ from .recorder import Recorder
 from .scopes import Scope
 
 _PURE = frozenset(
-    "prim::Constant prim::GetAttr prim::ListConstruct prim::TupleConstruct prim::DictConstruct prim::TupleUnpack "
-    "prim::ListUnpack prim::NumToTensor".split()
-)
+    {
+        "prim::Constant", "prim::GetAttr", "prim::ListConstruct", "prim::TupleConstruct",
+        "prim::DictConstruct",
+        "prim::TupleUnpack", "prim::ListUnpack", "prim::NumToTensor",
+    }
+)  # fmt: skip
 
 
 def finish(recorder: Recorder) -> dict[str, Function]:
-    """The functions of the recorded calls that nobody called (the roots), by name; all others join their classes."""
+    """The functions of the recorded calls that nobody called (the roots), by name; all others join their
+    classes.
+    """
     recorder.warn_of_lost_numbers()
     scopes = [s for s in recorder.scopes.begun if not s.failed]
     for scope in scopes:
@@ -67,13 +72,12 @@ class _Methods:
         self.names: dict[int, str] = {}
 
     def name_of(self, key: int) -> str:
-        known = self.names.get(key)
-        if known is None:
+        if key not in self.names:
             number = 0
-            while (known := f"forward{number or ''}") in self.cls.methods:
+            while f"forward{number or ''}" in self.cls.methods:
                 number += 1
-            self.names[key] = known
-        return known
+            self.names[key] = f"forward{number or ''}"
+        return self.names[key]
 
 
 def _depth(scope: Scope) -> int:
@@ -113,7 +117,7 @@ def _return_one_value(scope: Scope) -> None:
 
 
 def _drop_unread_attributes(recorder: Recorder, scopes: list[Scope]) -> None:
-    """Plain attributes that are written and never read (`weight_norm` keeps the weight it computes in one)."""
+    """Plain attributes that are written and never read (`weight_norm` keeps its weight in one)."""
     read: set[tuple[T.Type, str]] = set()
     written: list[Node] = []
     for scope in scopes:
@@ -131,7 +135,7 @@ def _drop_unread_attributes(recorder: Recorder, scopes: list[Scope]) -> None:
 
 def is_random(node: Node) -> bool:
     """Whether the dispatcher says that a node's operator draws random numbers."""
-    overload = overload_of(node.schema) if node.schema is not None else None
+    overload: Any = overload_of(node.schema) if node.schema is not None else None
     return overload is not None and torch.Tag.nondeterministic_seeded in overload.tags
 
 

@@ -1,11 +1,11 @@
 """Indexing: `x[…]` and `x[…] = y`, step by step as PyTorch takes it apart.
 
-    x[0, 1:, None, mask]    %1 = aten::select(%x, 0, 0)      an int
-                            %2 = aten::slice(%1, 0, 1, …)    a slice
-                            %3 = aten::unsqueeze(%2, 1)      None
-                            %4 = aten::index(%3, [None, None, %mask])
-    x[0] = y                %1 = aten::select(%x, 0, 0)
-                            %2 = aten::copy_(%1, %y, False)
+x[0, 1:, None, mask]    %1 = aten::select(%x, 0, 0)      an int
+                        %2 = aten::slice(%1, 0, 1, …)    a slice
+                        %3 = aten::unsqueeze(%2, 1)      None
+                        %4 = aten::index(%3, [None, None, %mask])
+x[0] = y                %1 = aten::select(%x, 0, 0)
+                        %2 = aten::copy_(%1, %y, False)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _END = 9223372036854775807
 
 @dataclass
 class _View:
-    """What has been taken of a tensor so far: the value, its dimensions, and what indexes them with tensors."""
+    """What has been taken of a tensor so far: the value, its dimensions, the tensors that index them."""
 
     value: Value
     dims: int
@@ -105,7 +105,9 @@ def _indices(recorder: Recorder, view: _View) -> Value:
 
 
 def _parts(index: Any) -> list[Any]:
-    """The indices for each dimension. A list is a tuple to Python's eyes only where it holds no plain sequence of ints."""
+    """The indices for each dimension. A list is a tuple to Python's eyes only where it holds no plain
+    sequence of ints.
+    """
     if isinstance(index, tuple):
         return list(index)
     if isinstance(index, list) and len(index) < 32:

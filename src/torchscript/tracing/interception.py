@@ -1,9 +1,9 @@
 """How a run is observed: PyTorch's mode for calls of its API, a hook around modules, a stand-in for `len`.
 
-PyTorch tells a function mode of every call of its API. Functions of `torch.nn.functional` and methods of Tensor
-that are written in Python are told of too, before they run; what is wanted is what they call. But they look
-for modes again when the handler calls them. So the handler runs their body with those questions answered no: the
-same code, with other globals.
+PyTorch tells a function mode of every call of its API. Functions of `torch.nn.functional` and methods of
+Tensor that are written in Python are told of too, before they run; what is wanted is what they call. But
+they look for modes again when the handler calls them. So the handler runs their body with those questions
+answered no: the same code, with other globals.
 
 The hook and the stand-in are there while any thread records, and ask `state` whether it is theirs.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import gc
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -29,10 +30,11 @@ from torch.utils._pytree import tree_map
 
 from .. import types as T
 from . import calls, conversions, fallback, state
-from .sizes import TracedNumber, follows, plain, traced
+from .sizes import TracedFloat, TracedInt, follows, plain, traced
 
 if TYPE_CHECKING:
     from .recorder import Recorder
+
 
 def _no(*args: Any) -> bool:
     return False
@@ -40,7 +42,9 @@ def _no(*args: Any) -> bool:
 
 def _truncated(value: Any) -> Any:
     """`torch.sym_int`, which keeps symbolic ints; traced ones here."""
-    return math.trunc(value) if isinstance(value, TracedNumber) else torch.sym_int(value)
+    if isinstance(value, TracedInt | TracedFloat):
+        return math.trunc(value)
+    return torch.sym_int(value)  # type: ignore[no-untyped-call]
 
 
 _STAND_INS: dict[int, Any] = {
@@ -191,8 +195,9 @@ def _operator_of(func: Any) -> tuple[str | None, Any]:
             schema = parse_schema(str(func._schema))
             return schema.name, (schema,)
         name = operator_name_of(func)
-        if name is None and getattr(torch._C.TensorBase, getattr(func, "__name__", ""), None) is func:
-            name = tensor_method(func.__name__)
+        own_name = getattr(func, "__name__", "")
+        if name is None and own_name and getattr(torch._C.TensorBase, own_name, None) is func:
+            name = tensor_method(own_name)
         known = name, calls.operator_schemas(name) if name is not None else ()
         if name is not None and not known[1]:
             known = None, ()
@@ -253,6 +258,26 @@ def _len(obj: Any, /) -> int:
 _len.__name__ = _len.__qualname__ = "len"
 
 
+_set_aside = False
+
+
+def _set_aside_old_objects() -> None:
+    """Spare the garbage collector the objects of torch, again and again, while graphs grow by many small
+    ones.
+    """
+    global _set_aside
+    _set_aside = gc.isenabled() and gc.get_freeze_count() == 0
+    if _set_aside:
+        gc.freeze()
+
+
+def _take_back_old_objects() -> None:
+    global _set_aside
+    if _set_aside:
+        gc.unfreeze()
+    _set_aside = False
+
+
 @contextmanager
 def observing() -> Iterator[None]:
     """Have the hook and the stand-in in place; the last thread that leaves takes them away."""
@@ -260,9 +285,10 @@ def observing() -> Iterator[None]:
     _operator_of(torch.relu)  # fills tables that are made with the help of `type(len)`
     with _lock:
         if _installed == 0:
+            _set_aside_old_objects()
             _original_call = nn.Module.__call__
             nn.Module.__call__ = _call_module  # type: ignore[method-assign]
-            builtins.len = _len  # type: ignore[assignment]
+            builtins.len = _len
             for module, name in _TRANSFORMS:
                 original = getattr(module, name, None)
                 if original is not None:
@@ -281,6 +307,7 @@ def observing() -> Iterator[None]:
                     builtins.len = _original_len
                 while _original_transforms:
                     setattr(*_original_transforms.pop())
+                _take_back_old_objects()
 
 
 def call_original(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

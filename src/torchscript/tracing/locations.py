@@ -1,4 +1,4 @@
-"""Where in the user's program the running operation was called: frames → source spans and names of variables."""
+"""Where in the user's program an operation was called: frames → source spans, names of variables."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def _file(filename: str) -> _File:
         return _File(targets, ())
     for node in ast.walk(tree):
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() | ast.BinOp() | ast.UnaryOp() as value):
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Call() | ast.BinOp() | ast.UnaryOp() as value
+            ):
                 targets[value.lineno] = name
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() | ast.Compare() as value):
                 targets[value.lineno] = name

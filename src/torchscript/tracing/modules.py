@@ -1,4 +1,6 @@
-"""The modules below the traced one: where they are, their classes, and whose parameters and buffers are whose."""
+"""The modules below the traced one: where they are, their classes, and whose parameters and buffers are
+whose.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
 
 from .. import types as T
 from ..errors import TracingError
@@ -38,7 +39,8 @@ def qualified_name(obj: Any) -> str:
 class ModuleTree:
     """The traced module and all modules inside it; empty when a function is traced.
 
-    Each module has a class of its own, as its graphs are its own; a module that stands in several places has one.
+    Each module has a class of its own, as its graphs are its own; a module that stands in several places
+    has one.
     """
 
     def __init__(self, root: nn.Module | None) -> None:
@@ -64,10 +66,11 @@ class ModuleTree:
             self.classes[id(module)] = compiled if compiled is not None else self._new_class(module)
             self._attributes[id(module)] = tensor_attributes(module)
         for name, tensor in self._attributes[id(module)].items():
-            if isinstance(tensor, UninitializedTensorMixin):
+            if torch.nn.parameter.is_lazy(tensor):
                 where = ".".join((*path, name))
                 raise TracingError(
-                    f"The parameter '{where}' has no shape yet. Call the module once, so that its lazy modules learn "
+                    f"The parameter '{where}' has no shape yet. Call the module once, so that its lazy "
+                    f"modules learn "
                     "their sizes, and trace it then."
                 )
             known = self.tensors.get(id(tensor))
@@ -103,7 +106,9 @@ class ModuleTree:
         return known.places if known is not None and known.tensor is tensor else None
 
     def note_use(self, path: Path, name: str) -> None:
-        """Remember that the recording reads or writes an attribute (plain tensors become attributes only then)."""
+        """Remember that the recording reads or writes an attribute (plain tensors become attributes only
+        then).
+        """
         self.used_plain.add((id(self.modules[path]), name))
 
     def changed(self, module: nn.Module) -> list[tuple[str, torch.Tensor]]:

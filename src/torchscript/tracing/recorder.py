@@ -2,9 +2,9 @@
 
     recording = record(lambda x: x.view(x.size(0), -1) + 1, (torch.rand(2, 3, 4),))
 
-The function runs as always, on the example tensors. A mode of PyTorch tells the recorder of each call of the API
-(`interception.py`); the recorder finds the operator and its overload (`calls.py`) and writes a node. What a node's
-result stands for is known by the identity of the Python tensor.
+The function runs as always, on the example tensors. A mode of PyTorch tells the recorder of each call of
+the API (`interception.py`); the recorder finds the operator and its overload (`calls.py`) and writes a
+node. What a node's result stands for is known by the identity of the Python tensor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from ..errors import TracingError
 from ..ir import Function, Node, SourceRange, Value
 from ..operators.dispatcher import schema_of, schemas_of
 from ..schema import Schema, match
-from ..types import ClassType
 from . import state
 from .diagnostics import Diagnostics
 from .locations import in_torch, loops_around, range_of, target_at, user_frame
@@ -59,6 +58,7 @@ class Recorder:
         self._numbers_read: list[tuple[Value, str, int, Any]] = []
         self._decided: set[Value] = set()
         self._loops_seen: set[tuple[str, int]] = set()
+        self._target: str | None = None  # the variable that the user's line assigns
         self._last_target: tuple[Any, int, Value] | None = None
 
     # --- Writing nodes --------------------------------------------------------------------------------------
@@ -87,6 +87,7 @@ class Recorder:
         self.source = range_of(frame)
         code = frame.f_code
         key = code.co_filename, frame.f_lineno
+        self._target = None if code.co_name.startswith("<") else target_at(*key)
         if key not in self._loops_seen:
             self._loops_seen.add(key)
             self._look_for_unrolled_loops(frame)
@@ -115,12 +116,11 @@ class Recorder:
                                 self.diagnostics.unrolled(frame.f_code.co_filename, loop.header)
 
     def name_result(self, value: Value) -> None:
-        """Give a value the name of the variable that the user's line assigns; the line's last operation keeps it."""
-        source = self.source
-        if source is None or value.name is not None:
-            return
-        name = target_at(source.source.filename, source.line)
-        if name is None:
+        """Give a value the name of the variable that the user's line assigns; the line's last operation keeps
+        it.
+        """
+        source, name = self.source, self._target
+        if source is None or name is None or value.name is not None:
             return
         block = self.scopes.stack[-1].block
         last = self._last_target
@@ -134,7 +134,7 @@ class Recorder:
         return self.scopes.stack[-1].block.constant(value, type, self.source)
 
     def call_language(self, kind: str, inputs: Sequence[Value], result: T.Type) -> Value:
-        """A node of an operator without side effects, whose overload is found from the inputs and the result."""
+        """A node of an operator without side effects, its overload found from the inputs and the result."""
         for schema in schemas_of(kind):
             if len(schema.returns) == 1:
                 matched = match(schema, inputs, {}, conversions=False)
@@ -202,7 +202,7 @@ class Recorder:
         self._values.pop(id(tensor), None)
 
     def value_of(self, tensor: torch.Tensor) -> Value:
-        """What stands for a tensor in the current graph: a result, an attribute of a module, or a constant."""
+        """What stands for a tensor in the current graph: a result, an attribute of a module, a constant."""
         entry = self._values.get(id(tensor))
         if entry is not None and entry.tensor() is tensor:
             return self.scopes.here(entry.value)
@@ -243,9 +243,12 @@ class Recorder:
         if kept is None:
             if tensor.requires_grad:
                 raise TracingError(
-                    "Cannot insert a Tensor that requires grad as a constant. The traced function reads a tensor of "
-                    f"shape {tuple(tensor.shape)} that is neither an input, nor an attribute of the traced module, "
-                    "nor a result of a recorded operation. Consider making it a parameter of the module (and tracing "
+                    "Cannot insert a Tensor that requires grad as a constant. The traced function reads a "
+                    "tensor of "
+                    f"shape {tuple(tensor.shape)} that is neither an input, nor an attribute of the traced "
+                    f"module, "
+                    "nor a result of a recorded operation. Consider making it a parameter of the module "
+                    "(and tracing "
                     "the module) or an input, or detaching the gradient."
                 )
             kept = self._outside[id(tensor)] = tensor, self.copy_of(tensor)
@@ -296,7 +299,7 @@ class Recorder:
         """A traced number became a plain one."""
         self._decided.add(number._ts_value)
         if not number._ts_quiet:
-            self.diagnostics.converted(target, result)
+            self.diagnostics.converted(f"Python {target}", result)
 
     def number_read(self, value: Value, result: Any) -> None:
         """A number was read out of a tensor; `finish` warns if nothing recorded ever used it."""
@@ -359,7 +362,7 @@ def _constant_type(binding: Any) -> T.Type:
     if default is None:
         return T.NONE
     type = binding.type
-    return type.element if isinstance(type, T.OptionalType) else type  # type: ignore[no-any-return]
+    return type.element if isinstance(type, T.OptionalType) else type
 
 
 def _info(tensor: torch.Tensor) -> str | None:

@@ -23,9 +23,12 @@ from .sizes import traced
 from .submodules import named_arguments
 
 _CONTAINERS = (
-    "Encountering a {} at the output of the tracer might cause the trace to be incorrect, this is only valid if the "
-    "container structure does not change based on the module's inputs. Consider using a constant container instead "
-    "(e.g. for `list`, use a `tuple` instead. for `dict`, use a `NamedTuple` instead). If you absolutely need this and "
+    "Encountering a {} at the output of the tracer might cause the trace to be incorrect, this is only "
+    "valid if the "
+    "container structure does not change based on the module's inputs. Consider using a constant container "
+    "instead "
+    "(e.g. for `list`, use a `tuple` instead. for `dict`, use a `NamedTuple` instead). If you absolutely "
+    "need this and "
     "know the side effects, pass strict=False to trace() to allow this behavior."
 )
 
@@ -34,8 +37,8 @@ _CONTAINERS = (
 class Recording:
     """What a run did.
 
-    `function` is set for a function; `cls` for a module, with a graph for each recorded method, and the classes
-    of its submodules as the types of its attributes. `outputs` are what Python returned, by method.
+    `function` is set for a function; `cls` for a module, with a graph for each recorded method, and the
+    classes of its submodules as the types of its attributes. `outputs` are what Python returned, by method.
     """
 
     function: Function | None
@@ -75,7 +78,9 @@ def record(
         return record_methods(func, calls, strict=strict, silent=silent, force_outplace=force_outplace)
     if isinstance(func, MethodType) and isinstance(func.__self__, nn.Module):
         calls = {func.__name__: (args, kwargs or {})}
-        return record_methods(func.__self__, calls, strict=strict, silent=silent, force_outplace=force_outplace)
+        return record_methods(
+            func.__self__, calls, strict=strict, silent=silent, force_outplace=force_outplace
+        )
     recorder = Recorder(None, silent=silent, force_outplace=force_outplace)
     recorder.function_name = qualified_name(func)
     outputs = {"forward": _run(recorder, "forward", func, func, args, kwargs or {}, strict)}
@@ -149,12 +154,12 @@ def _run(
 def _inputs(
     recorder: Recorder, signature: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """A parameter for each input; and the inputs to run with (numbers are followed, a tensor given twice is two)."""
+    """A parameter for each input; and the inputs to run with (numbers are followed, a tensor given twice is
+    two).
+    """
     seen: set[int] = set()
     names = [name for name, _ in named_arguments(signature, args, {})]
-    new_args = tuple(
-        _input(recorder, name, obj, seen) for name, obj in zip(names, args, strict=True)
-    )
+    new_args = tuple(_input(recorder, name, obj, seen) for name, obj in zip(names, args, strict=True))
     new_kwargs = {name: _input(recorder, name, obj, seen) for name, obj in kwargs.items()}
     return new_args, new_kwargs
 
@@ -165,7 +170,8 @@ def _input(recorder: Recorder, name: str, obj: Any, seen: set[int]) -> Any:
         type = structures.type_of(obj)
     except structures.NotRepresentable as error:
         raise TracingError(
-            f"The input '{name}' is {error}, which cannot be traced. Inputs of traced code are tensors, numbers, "
+            f"The input '{name}' is {error}, which cannot be traced. Inputs of traced code are tensors, "
+            f"numbers, "
             "and (nested) tuples, lists and dicts of them; anything else is to be made inside of it."
         ) from None
     value = recorder.scopes.current.block.add_parameter(type, name)
@@ -174,7 +180,8 @@ def _input(recorder: Recorder, name: str, obj: Any, seen: set[int]) -> Any:
     elif isinstance(obj, bool | str | torch.device | torch.dtype):
         recorder.diagnostics.warn(
             "input",
-            f"The input '{name}' is no tensor and no number: the trace keeps the value of this run ({obj!r}), and "
+            f"The input '{name}' is no tensor and no number: the trace keeps the value of this run "
+            f"({obj!r}), and "
             "ignores what it is called with.",
         )
     return _follow_input(recorder, obj, value)
@@ -216,7 +223,8 @@ def _output(recorder: Recorder, result: Any, strict: bool) -> None:
             recorder.scopes.current.block.add_output(recorder.constant(None, T.NONE))
             return
         raise TracingError(
-            "The traced function didn't return any values! Side-effects are not captured in traces, so it would be "
+            "The traced function didn't return any values! Side-effects are not captured in traces, so it "
+            "would be "
             "a no-op."
         )
     result = _containers(recorder, structures.from_fields(result), strict)
@@ -224,7 +232,8 @@ def _output(recorder: Recorder, result: Any, strict: bool) -> None:
         value = structures.build(recorder, result)
     except structures.NotRepresentable as error:
         raise TracingError(
-            f"The traced function returned {error}. Only tensors, numbers, and (nested) tuples, lists and dicts of "
+            f"The traced function returned {error}. Only tensors, numbers, and (nested) tuples, lists and "
+            f"dicts of "
             "them can be output from traced functions."
         ) from None
     recorder.scopes.current.block.add_output(value)

@@ -1,7 +1,7 @@
 """The graphs that are being recorded: one for each call of a module, inside that of its caller.
 
-A module that is called while its parent runs gets a graph of its own, which `prim::CallMethod` calls. Values cross
-these borders in both directions, and wherever they do the border is opened while recording:
+A module that is called while its parent runs gets a graph of its own, which `prim::CallMethod` calls.
+Values cross these borders in both directions, and wherever they do the border is opened while recording:
 
     inwards    a value of an enclosing graph that a call reads becomes a further parameter of its graph
     outwards   a value that was made in a call that has returned, and was not part of what it returned
@@ -25,8 +25,8 @@ from .modules import ModuleTree, Path
 class Scope:
     """The graph of one call.
 
-    `module` is None for a function. `arguments` are the values in the caller's graph that the parameters stand for,
-    `self` first. `call` is the caller's node, from the moment the call has returned.
+    `module` is None for a function. `arguments` are the values in the caller's graph that the parameters
+    stand for, `self` first. `call` is the caller's node, from the moment the call has returned.
     """
 
     def __init__(self, parent: Scope | None, module: nn.Module | None, path: Path, name: str) -> None:
@@ -128,7 +128,8 @@ class Scopes:
         if known is None:
             if scope.call is None or scope.failed:
                 raise TracingError(
-                    f"A result of the call of {type(scope.module).__name__} is used although the call raised an "
+                    f"A result of the call of {type(scope.module).__name__} is used although the call "
+                    f"raised an "
                     "exception. Tracing cannot record that; compute the value outside of the call."
                 )
             scope.block.add_output(value)

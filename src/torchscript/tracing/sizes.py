@@ -139,7 +139,8 @@ def _becomes(name: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return convert
 
 
-# Python's methods → the operator that records them, by the type of the result (`aten::pow` of two ints may be a float).
+# Python's methods → the operator that records them, by the type of the result (`aten::pow` of two ints may
+# be a float).
 _BINARY = {
     "add": ("aten::add", operator.add),
     "sub": ("aten::sub", operator.sub),
@@ -156,8 +157,14 @@ _BITWISE = {
     "lshift": ("aten::__lshift__", operator.lshift),
     "rshift": ("aten::__rshift__", operator.rshift),
 }
-_UNARY = {"neg": ("aten::neg", operator.neg), "abs": ("prim::abs", operator.abs)}
-_TO_INT = {"floor": ("aten::floor", math.floor), "ceil": ("aten::ceil", math.ceil)}
+_UNARY: dict[str, tuple[str, Callable[..., Any]]] = {
+    "neg": ("aten::neg", operator.neg),
+    "abs": ("prim::abs", operator.abs),
+}
+_TO_INT: dict[str, tuple[str, Callable[..., Any]]] = {
+    "floor": ("aten::floor", math.floor),
+    "ceil": ("aten::ceil", math.ceil),
+}
 _COMPARISONS = {
     "eq": ("==", operator.eq),
     "ne": ("!=", operator.ne),
@@ -220,7 +227,7 @@ TracedInt.__float__ = _becomes("float", float)  # type: ignore[method-assign]
 TracedFloat.__float__ = _becomes("float", float)  # type: ignore[method-assign]
 TracedFloat.__int__ = _becomes("integer", int)  # type: ignore[method-assign]
 TracedFloat.__round__ = _round_float  # type: ignore[assignment]
-TracedFloat.__trunc__ = _trunc_float  # type: ignore[method-assign]
+TracedFloat.__trunc__ = _trunc_float  # type: ignore[method-assign, assignment]
 for _name, (_kind, _function) in _TO_INT.items():
     setattr(TracedFloat, f"__{_name}__", _conversion(_kind, _function))
     setattr(TracedInt, f"__{_name}__", lambda self: self)
@@ -236,8 +243,8 @@ class TracedSize(tuple[int, ...]):
 
     __slots__ = ()
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         return torch.Size
 
     def numel(self) -> int:
@@ -245,7 +252,7 @@ class TracedSize(tuple[int, ...]):
         result: Any = None
         for size in self:
             result = size if result is None else result * size
-        return 1 if result is None else result  # type: ignore[no-any-return]
+        return 1 if result is None else result
 
     def __getitem__(self, index: Any) -> Any:
         found = tuple.__getitem__(self, index)

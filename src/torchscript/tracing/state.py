@@ -1,7 +1,8 @@
 """Which recording the running thread is in.
 
-Everything that observes a run (the function mode, the hook on modules, the stand-in for `len`, traced numbers,
-compiled functions when they are called) asks here, so that threads do not see each other's recordings.
+Everything that observes a run (the function mode, the hook on modules, the stand-in for `len`, traced
+numbers, compiled functions when they are called) asks here, so that threads do not see each other's
+recordings.
 """
 
 from __future__ import annotations

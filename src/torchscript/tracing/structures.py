@@ -1,7 +1,7 @@
 """Tuples, lists and dicts of tensors: Python structures → values of a graph, and back.
 
-    (y, [a, b])   →   %3 : Tensor[] = prim::ListConstruct(%a, %b)
-                      %4 : (Tensor, Tensor[]) = prim::TupleConstruct(%y, %3)
+(y, [a, b])   →   %3 : Tensor[] = prim::ListConstruct(%a, %b)
+                  %4 : (Tensor, Tensor[]) = prim::TupleConstruct(%y, %3)
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def is_tensors_only(obj: Any) -> bool:
         return True
     if type(obj) is dict:
         return bool(obj) and all(isinstance(k, str) and is_tensors_only(v) for k, v in obj.items())
-    if isinstance(obj, tuple) and (type(obj) is tuple or is_named_tuple(obj)) or type(obj) is list:
+    if (isinstance(obj, tuple) and (type(obj) is tuple or is_named_tuple(obj))) or type(obj) is list:
         return bool(obj) and all(map(is_tensors_only, obj))
     return False
 

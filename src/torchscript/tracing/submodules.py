@@ -1,7 +1,7 @@
 """Calls that keep their own graph: of modules inside the traced one, and of compiled functions and methods.
 
-    y = self.conv(x)    →    %conv : __torch__…Conv2d = prim::GetAttr[name="conv"](%self)
-                             %y : Tensor = prim::CallMethod[name="forward"](%conv, %x)
+y = self.conv(x)    →    %conv : __torch__…Conv2d = prim::GetAttr[name="conv"](%self)
+                         %y : Tensor = prim::CallMethod[name="forward"](%conv, %x)
 """
 
 from __future__ import annotations
@@ -191,7 +191,9 @@ def _schema_arguments(
         elif argument.has_default:
             obj = argument.default
         else:
-            raise TracingError(f"{function.qualified_name}() is called without its argument '{argument.name}'.")
+            raise TracingError(
+                f"{function.qualified_name}() is called without its argument '{argument.name}'."
+            )
         values.append(_argument(recorder, obj, argument.type))
     return values
 
