@@ -17,13 +17,25 @@ from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
 from .unpickler import ClassName, EnumMember, ScriptObject
 
-_PLAIN = (
-    T.TensorType, T.IntType, T.FloatType, T.BoolType, T.StringType, T.ComplexType, T.DeviceType, T.NoneType,
-    T.NumberType, T.DtypeType,
-)  # fmt: skip
-_IS_PLAIN = frozenset(
-    {torch.Tensor, torch.nn.Parameter, int, float, bool, str, complex, torch.device, type(None)}
-)
+# The classes of the values that a pickle can hold for a static type.
+_PLAIN: dict[type[T.Type], tuple[type, ...]] = {
+    T.TensorType: (torch.Tensor, torch.nn.Parameter),
+    T.IntType: (int,),
+    T.FloatType: (float,),
+    T.BoolType: (bool,),
+    T.StringType: (str,),
+    T.ComplexType: (complex,),
+    T.NumberType: (int, float, bool, complex),
+    T.DeviceType: (torch.device,),
+    T.NoneType: (type(None),),
+}
+_IS_PLAIN = frozenset(kind for kinds in _PLAIN.values() for kind in kinds)
+_CONTAINERS: dict[type[T.Type], type] = {
+    T.ListType: list,
+    T.DictType: dict,
+    T.TupleType: tuple,
+    T.NamedTupleType: tuple,
+}
 
 
 class Materializer:
@@ -49,7 +61,16 @@ class Materializer:
     def value(self, value: Any, type: T.Type) -> Any:
         """`value` as a value of static type `type`."""
         kind = value.__class__
+        expected = _PLAIN.get(type.__class__)
+        if expected is not None:
+            if kind not in expected:
+                raise self._mismatch(value, type)
+            return value
         if kind in _IS_PLAIN:
+            if type.__class__ in _CONTAINERS or isinstance(type, T.ClassType | T.EnumType):
+                raise self._mismatch(value, type)
+            if isinstance(type, T.OptionalType) and value is not None:
+                return self.value(value, type.element)
             return value
         if kind is ScriptObject:
             return self.object(value)
@@ -57,6 +78,9 @@ class Materializer:
             return self._compound(value, type)
         except RecursionError:
             raise self.error("values in data.pkl nest too deep") from None
+
+    def _mismatch(self, value: Any, type: T.Type) -> ArchiveError:
+        return self.error(f"a value of {value.__class__.__name__} stands where the class declares {type}")
 
     def _compound(self, value: Any, type: T.Type) -> Any:
         if isinstance(type, T.OptionalType):
@@ -67,6 +91,9 @@ class Materializer:
             raise self.error(f"the class '{value.name}' stands where a value should")
         if not isinstance(value, list | dict | tuple):
             return value
+        container = _CONTAINERS.get(type.__class__)
+        if (container is not None and not isinstance(value, container)) or isinstance(type, T.ClassType):
+            raise self._mismatch(value, type)
         known = self.made.get(id(value))
         if known is not None and not isinstance(type, T.NamedTupleType):
             return known[1]
@@ -75,14 +102,12 @@ class Materializer:
         self.made[id(value)] = (value, value)
         if isinstance(value, list):
             element = type.element if isinstance(type, T.ListType) else T.ANY
-            if not isinstance(element, _PLAIN):
-                value[:] = [self.value(item, element) for item in value]
+            value[:] = [self.value(item, element) for item in value]
             return value
         key_type, value_type = type.contained if isinstance(type, T.DictType) else (T.ANY, T.ANY)
-        if not isinstance(value_type, _PLAIN) or not isinstance(key_type, _PLAIN):
-            items = [(self.value(k, key_type), self.value(v, value_type)) for k, v in value.items()]
-            value.clear()
-            value.update(items)
+        items = [(self.value(k, key_type), self.value(v, value_type)) for k, v in value.items()]
+        value.clear()
+        value.update(items)
         return value
 
     def _tuple(self, value: tuple[Any, ...], type: T.Type) -> tuple[Any, ...]:
@@ -137,11 +162,13 @@ class Materializer:
             arguments = method.schema.arguments
             if len(arguments) != 2:
                 raise self.error(f"'__setstate__' of '{cls}' does not take one argument")
-            if self.set_state is None:
-                raise self.error(
-                    f"an object of '{cls}' needs its '__setstate__' run, and nothing here runs it"
-                )
-            return self.set_state(cls, self.value(source.state, arguments[1].type))
+            state = self.value(source.state, arguments[1].type)
+            if self.set_state is not None:
+                return self.set_state(cls, state)
+            made = self.make_object(cls, {})
+            run = getattr(made, "_ts___setstate__", None) or made.__setstate__
+            run(state)
+            return made
         if not isinstance(source.state, dict):
             raise self.error(f"an object of '{cls}' has no attributes")
         attributes: dict[str, Any] = {}
@@ -155,6 +182,7 @@ class Materializer:
                     continue
                 raise self.error(f"an object of '{cls}' lacks the attribute '{name}'") from None
             if value.__class__ is ScriptObject:
+                self._check_class(value, attribute.type)
                 value = self.object(value)
             elif attribute.kind is T.AttributeKind.PARAMETER:
                 value = self._parameter(value)
@@ -164,10 +192,21 @@ class Materializer:
         self.unfinished.discard(id(source))
         return self.make_object(cls, attributes)
 
+    def _check_class(self, value: ScriptObject, type: T.Type) -> None:
+        """That an object is of the class that an attribute declares; an interface shows when it is called."""
+        declared = type.element if isinstance(type, T.OptionalType) else type
+        if isinstance(declared, T.ClassType | T.CustomClassType):
+            if declared.qualified_name != value.class_name:
+                raise self.error(f"an object of '{value.class_name}' stands where the class declares {type}")
+        elif not isinstance(declared, T.InterfaceType | T.AnyType | T.UnionType):
+            raise self._mismatch(value, type)
+
     def _parameter(self, value: Any) -> Any:
         """The parameter for a tensor; the same one wherever objects share the tensor."""
-        if not isinstance(value, torch.Tensor) or isinstance(value, torch.nn.Parameter):
+        if isinstance(value, torch.nn.Parameter) or value is None:
             return value
+        if not isinstance(value, torch.Tensor):
+            raise self._mismatch(value, T.TENSOR)
         known = self.parameters.get(id(value))
         if known is None:
             requires_grad = value.requires_grad
