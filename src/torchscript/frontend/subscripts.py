@@ -11,6 +11,7 @@ import torch
 from .. import types as T
 from ..ir.graph import Function, Value
 from ..operators.resolve import tensor_method
+from . import tensor_indexing
 from .emitter import Emitter, Scope
 from .values import (
     Attribute,
@@ -384,7 +385,7 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         raise e.error(owner.reason, node)
     type = type_of(owner)
     if isinstance(type, T.TensorType):
-        return Dynamic(tensor_subscript(e, e.materialize(owner), index))
+        return Dynamic(tensor_indexing.read(e, e.materialize(owner), index))
     if isinstance(type, T.OptionalType):
         raise e.error(
             f"A value that may be None ({type.annotation()}) cannot be subscripted.",
@@ -506,22 +507,11 @@ def _module_item(e: Emitter, owner: Module, key: Val, node: ast.AST) -> Val:
     return e.program.submodule(e, owner, name)
 
 
-def _bound(e: Emitter, node: ast.expr | None) -> Val:
-    from . import expressions
-
-    if node is None:
-        return e.none()
-    val = expressions.emit(e, node)
-    if isinstance(type_of(val), T.TensorType):
-        return Dynamic(e.call("aten::IntImplicit", [val]))
-    return val
-
-
 def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
     """`owner[a:b:c]` of a tuple, list, string or container of modules."""
     from . import loops
 
-    bounds = [_bound(e, n) for n in (node.lower, node.upper, node.step)]
+    bounds = [tensor_indexing.bound(e, n) for n in (node.lower, node.upper, node.step)]
     known = [known_of(b) for b in bounds]
     type = type_of(owner)
     fixed = isinstance(owner, Sequence | Module) or isinstance(type, T.TupleType) or type is None
@@ -564,205 +554,6 @@ def _negative_slice(e: Emitter, owner: Val, low: Val, high: Val, step: int) -> V
     return e.call_operator("aten::slice", [owner, low, high, e.static(step)], {}, "[:]")
 
 
-def tensor_subscript(e: Emitter, value: Value, index: ast.expr) -> Value:
-    """Tensor indexing: ints select, slices slice, None inserts, tensors and lists gather."""
-    return _index(e, value, _parts(e, index))
-
-
-def _parts(e: Emitter, index: ast.expr) -> list[ast.expr | Val]:
-    """The comma-separated parts of an index."""
-    from . import expressions, loops
-
-    nodes = index.elts if isinstance(index, ast.Tuple) else [index]
-    parts: list[ast.expr | Val] = []
-    for node in nodes:
-        if isinstance(node, ast.Slice):
-            parts.append(node)
-            continue
-        if isinstance(node, ast.Starred):
-            items = loops.static_items(e, expressions.emit(e, node.value))
-            if items is None:
-                raise e.error("How many indices '*' stands for is not known while compiling.", node)
-            parts.extend(items)
-            continue
-        val = expressions.emit(e, node)
-        tuple_items = (
-            loops.static_items(e, val)
-            if isinstance(type_of(val), T.TupleType) or (isinstance(val, Sequence) and not val.is_list)
-            else None
-        )
-        if tuple_items is not None and not isinstance(index, ast.Tuple):
-            parts.extend(tuple_items)
-        else:
-            parts.append(val)
-    return parts
-
-
-def _index(e: Emitter, value: Value, parts: list[ast.expr | Val]) -> Value:
-    dim = 0
-    tensors: dict[int, Value] = {}
-    consumed = sum(1 for p in parts if not _inserts(p) and not _is_ellipsis(p))
-    for position, part in enumerate(parts):
-        if _is_ellipsis(part):
-            after = [p for p in parts[position + 1 :] if not _is_ellipsis(p)]
-            taken_after = sum(1 for p in after if not _inserts(p))
-            rank = e.call("aten::dim", [Dynamic(value)])
-            if not after:
-                break
-            if tensors:
-                return _ellipsis_by_rank(e, value, parts, position)
-            return _after_ellipsis(e, value, after, dim, taken_after, rank)
-        value, dim = _one(e, value, part, dim, tensors)
-    del consumed
-    return _gather(e, value, tensors)
-
-
-def _one(
-    e: Emitter, value: Value, part: ast.expr | Val, dim: int, tensors: dict[int, Value]
-) -> tuple[Value, int]:
-    """Apply one part of an index at dimension `dim`; the new value and the dimension after it."""
-    if isinstance(part, ast.Slice):
-        bounds = [_bound(e, n) for n in (part.lower, part.upper, part.step)]
-        return _sliced(e, value, dim, bounds), dim + 1
-    assert isinstance(part, Val)
-    if isinstance(part, Static) and isinstance(part.object, slice):
-        obj = part.object
-        return _sliced(e, value, dim, [e.static(obj.start), e.static(obj.stop), e.static(obj.step)]), dim + 1
-    if isinstance(part, Special) and part.name == "slice":
-        return _sliced(e, value, dim, part.handler()), dim + 1  # type: ignore[arg-type]
-    type = type_of(part)
-    known = known_of(part)
-    if isinstance(type, T.NoneType):
-        return e.call("aten::unsqueeze", [Dynamic(value), e.static(dim)]), dim + 1
-    if isinstance(type, T.BoolType):
-        raise e.unsupported(
-            "A bool as a tensor index cannot be compiled.", None, "Use unsqueeze(0), or a bool tensor."
-        )
-    if isinstance(type, T.IntType):
-        return e.call("aten::select", [Dynamic(value), e.static(dim), part]), dim
-    if isinstance(type, T.TensorType):
-        tensors[dim] = e.materialize(part)
-        return value, dim + 1
-    if isinstance(type, T.ListType) or isinstance(part, Sequence):
-        device = e.call("prim::device", [Dynamic(value)])
-        data = part if not isinstance(part, Sequence) else Dynamic(e.build_list(part.items))
-        tensors[dim] = e.call("aten::tensor", [data], {"device": Dynamic(device)})
-        return value, dim + 1
-    if isinstance(type, T.OptionalType) and isinstance(type.element, T.TensorType):
-        raise e.error(
-            "An index that may be None cannot be compiled: whether it adds a dimension is not known.", None
-        )
-    del known
-    raise e.error(f"{part.describe().capitalize()} cannot be a tensor index.")
-
-
-def _sliced(e: Emitter, value: Value, dim: int, bounds: list[Val]) -> Value:
-    step = bounds[2] if not (isinstance(bounds[2], Static) and bounds[2].object is None) else e.static(1)
-    if all(isinstance(b, Static) and b.object is None for b in bounds):
-        bounds = [e.none(), e.none()]
-    return e.call("aten::slice", [Dynamic(value), e.static(dim), bounds[0], bounds[1], step])
-
-
-def _inserts(part: ast.expr | Val) -> bool:
-    return isinstance(part, Val) and isinstance(type_of(part), T.NoneType)
-
-
-def _is_ellipsis(part: ast.expr | Val) -> bool:
-    return isinstance(part, Static) and part.object is Ellipsis
-
-
-def _after_ellipsis(
-    e: Emitter, value: Value, after: list[ast.expr | Val], before: int, taken: int, rank: Value
-) -> Value:
-    """The parts behind `...`: dimensions counted from the end, so that any rank will do."""
-    tensors: dict[int, Value] = {}
-    negative = -taken
-    inserted_after = 0
-    del before, rank
-    for position, part in enumerate(after):
-        if _inserts(part):
-            rest = sum(1 for p in after[position + 1 :])
-            value = e.call("aten::unsqueeze", [Dynamic(value), e.static(-1 - rest)])
-            inserted_after += 1
-            continue
-        type = type_of(part) if isinstance(part, Val) else None
-        remaining = sum(1 for p in after[position:] if not _inserts(p))
-        dim = -remaining
-        if isinstance(type, T.IntType) and isinstance(part, Val):
-            value = e.call("aten::select", [Dynamic(value), e.static(dim), part])
-        elif isinstance(part, ast.Slice):
-            bounds = [_bound(e, n) for n in (part.lower, part.upper, part.step)]
-            value = _sliced(e, value, dim, bounds)
-        else:
-            value, _ = _one(e, value, part, dim, tensors)
-    del negative
-    if not tensors:
-        return value
-    return _gather_from_end(e, value, tensors)
-
-
-def _gather_from_end(e: Emitter, value: Value, tensors: dict[int, Value]) -> Value:
-    """`x[..., t]`: the tensor index is moved to the front, applied there, and the result moved back."""
-    if len(tensors) == 1:
-        ((dim, index),) = tensors.items()
-        moved = e.call("aten::movedim", [Dynamic(value), e.static(dim), e.static(0)])
-        gathered = _gather(e, moved, {0: index})
-        if dim == -1:
-            rank = e.call("aten::dim", [Dynamic(index)])
-            back = e.call("aten::sub", [Dynamic(e.call("aten::dim", [Dynamic(value)])), e.static(1)])
-            known_rank = rank
-            del known_rank
-            return _rotate(e, gathered, rank, back)
-    raise e.unsupported(
-        "Tensor indices behind '...' cannot be compiled.",
-        None,
-        "Write ':' for each dimension instead of '...'.",
-    )
-
-
-def _rotate(e: Emitter, value: Value, rank: Value, rest: Value) -> Value:
-    """Move the first `rank` dimensions behind the others."""
-    del rest
-    source = e.call("aten::__range_length", [e.static(0), Dynamic(rank), e.static(1)])
-    listed = e.emit("prim::ListConstruct", [], [T.ListType(T.INT)]).output
-    targets = e.emit("prim::ListConstruct", [], [T.ListType(T.INT)]).output
-    from .control import Outcome, emit_loop
-
-    def body(i: Value) -> Outcome:
-        e.call_operator("aten::append", [Dynamic(listed), Dynamic(i)], {})
-        behind = e.call("aten::sub", [Dynamic(i), Dynamic(rank)])
-        e.call_operator("aten::append", [Dynamic(targets), Dynamic(behind)], {})
-        return Outcome()
-
-    emit_loop(e, source, [], None, body)
-    return e.call("aten::movedim", [Dynamic(value), Dynamic(listed), Dynamic(targets)])
-
-
-def _ellipsis_by_rank(e: Emitter, value: Value, parts: list[ast.expr | Val], position: int) -> Value:
-    if position == len(parts) - 1:
-        return value
-    raise e.unsupported(
-        "A tensor index before '...' cannot be compiled.",
-        None,
-        "Write ':' for each dimension instead of '...'.",
-    )
-
-
-def _gather(e: Emitter, value: Value, tensors: dict[int, Value]) -> Value:
-    if not tensors:
-        return value
-    return e.call("aten::index", [Dynamic(value), Dynamic(_index_list(e, tensors))])
-
-
-def _index_list(e: Emitter, tensors: dict[int, Value]) -> Value:
-    """The `Tensor?[]` of `aten::index`: None for dimensions without a tensor."""
-    entries = [
-        tensors[d] if d in tensors else e.block.constant(None, T.NONE, e.here)
-        for d in range(max(tensors) + 1)
-    ]
-    return e.emit("prim::ListConstruct", entries, [T.ListType(T.OptionalType(T.TENSOR))]).output
-
-
 def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
     """`owner[index] = value`."""
     from . import expressions, loops
@@ -771,7 +562,7 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
     e.node = target
     type = type_of(owner)
     if isinstance(type, T.TensorType):
-        _assign_tensor(e, e.materialize(owner), target.slice, value)
+        tensor_indexing.assign(e, e.materialize(owner), target.slice, value)
         return
     if isinstance(target.slice, ast.Slice):
         raise e.unsupported("A slice of a list cannot be assigned.", target, "Build the new list with '+'.")
@@ -788,43 +579,6 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
         owner.items[e.depend(key)] = value
         return
     loops.set_item(e, e.materialize(owner), key, value)
-
-
-def _assign_tensor(e: Emitter, tensor: Value, index: ast.expr, value: Val) -> None:
-    """`x[…] = v`: a copy into the view, or index_put_ where tensors are among the indices."""
-    parts = _parts(e, index)
-    tensors: dict[int, Value] = {}
-    dim = 0
-    view = tensor
-    for position, part in enumerate(parts):
-        if _is_ellipsis(part):
-            after = parts[position + 1 :]
-            if after:
-                view = _after_ellipsis(e, view, after, dim, 0, view)
-            break
-        view, dim = _one(e, view, part, dim, tensors)
-    given = type_of(value)
-    if tensors:
-        if not isinstance(given, T.TensorType):
-            value = _as_tensor_like(e, value, view)
-        else:
-            value = Dynamic(e.materialize(value))
-        e.call_operator(
-            "aten::index_put_", [Dynamic(view), Dynamic(_index_list(e, tensors)), value], {}, "[]="
-        )
-        return
-    if isinstance(given, T.TensorType):
-        e.call_operator("aten::copy_", [Dynamic(view), value], {}, "[]=")
-    elif isinstance(given, T.ListType):
-        e.call_operator("aten::copy_", [Dynamic(view), _as_tensor_like(e, value, view)], {}, "[]=")
-    else:
-        e.call_operator("aten::fill_", [Dynamic(view), value], {}, "[]=")
-
-
-def _as_tensor_like(e: Emitter, value: Val, like: Value) -> Val:
-    dtype = e.call("prim::dtype", [Dynamic(like)])
-    device = e.call("prim::device", [Dynamic(like)])
-    return Dynamic(e.call("aten::tensor", [value], {"dtype": Dynamic(dtype), "device": Dynamic(device)}))
 
 
 def augmented_assign(e: Emitter, node: ast.AugAssign) -> None:
@@ -896,27 +650,15 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
     assert isinstance(target, ast.Subscript)
     owner = expressions.emit(e, target.value)
     if isinstance(type_of(owner), T.TensorType):
-        base = e.materialize(owner)
-        parts = _parts(e, target.slice)
-        tensors: dict[int, Value] = {}
-        dim, view = 0, base
-        for position, part in enumerate(parts):
-            if _is_ellipsis(part):
-                after = parts[position + 1 :]
-                if after:
-                    view = _after_ellipsis(e, view, after, dim, 0, view)
-                break
-            view, dim = _one(e, view, part, dim, tensors)
+        view, indices = tensor_indexing.locate(e, e.materialize(owner), target.slice)
         value = expressions.emit(e, node.value)
         e.node = node
-        if not tensors:
+        if indices is None:
             in_place(e, op, Dynamic(view), value)
             return
-        current = Dynamic(_gather(e, view, tensors))
+        current = Dynamic(e.call("aten::index", [Dynamic(view), Dynamic(indices)]))
         result = in_place(e, op, current, value)
-        e.call_operator(
-            "aten::index_put_", [Dynamic(view), Dynamic(_index_list(e, tensors)), result], {}, "[]="
-        )
+        e.call_operator("aten::index_put_", [Dynamic(view), Dynamic(indices), result], {}, "[]=")
         return
     if isinstance(target.slice, ast.Slice):
         raise e.unsupported("A slice of a list cannot be changed in place.", target)
