@@ -100,7 +100,7 @@ def write_interface(type: T.InterfaceType, lines: Lines, names: QualifiedNames) 
 
 
 def constant_type(value: Any) -> T.Type | None:
-    """The type of a class constant, or None for one that source does not hold (code has its value in place)."""
+    """The type of a class constant; None for one that source does not hold (code has its value in place)."""
     match value:
         case bool():
             return T.BOOL

@@ -19,7 +19,7 @@ def write_function(
     name: str | None = None,
     typed_self: bool = True,
 ) -> None:
-    """Append a function. With `typed_self` false, a method's `self` has no annotation (`.code` shows it so)."""
+    """Append a function. With `typed_self` false, the `self` of a method has no annotation, as in `.code`."""
     schema = function.schema
 
     def header(parameters: list[str]) -> None:

@@ -47,6 +47,9 @@ _NEVER = frozenset(
 )
 
 
+_CONSTANTS = ("prim::Constant", "prim::Uninitialized")
+
+
 class LoopForm(enum.Enum):
     FOR = "for i in range(n)"
     WHILE = "while condition"
@@ -55,7 +58,7 @@ class LoopForm(enum.Enum):
 
 def is_constant(value: Value) -> bool:
     """Whether the value is written where it is used, however often."""
-    return value.node is not None and value.node.kind in ("prim::Constant", "prim::Uninitialized")
+    return value.node is not None and value.node.kind in _CONSTANTS
 
 
 def constant_of(value: Value) -> object:
@@ -96,18 +99,22 @@ class Inlining:
     of.
 
     `while_conditions` holds the loops whose condition is written in the `while` itself, from the expression
-    at the end of the body; in it, these values stand for loop variables (by number).
+    at the end of the body; in it, these values stand for loop variables (by number). `ranges[loop]` computes
+    the variable of a `for` over a range with a start or a step.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.statement_of: dict[Node, Node] = {}
         self.while_conditions: dict[Node, dict[Value, int]] = {}
+        self.ranges: dict[Node, Node] = {}
         self._fits: set[Node] = set()
         sizes: dict[Value, int] = {}
         blocks: list[Block] = [graph.block]
         for node in graph.all_nodes():
             blocks += node.blocks
             self._measure(node, sizes)
+            if node.kind == "prim::Loop":
+                self._find_range(node)
         for block in reversed(blocks):
             self._walk(block)
         for node in graph.all_nodes():
@@ -118,6 +125,35 @@ class Inlining:
 
     def is_inlined(self, node: Node) -> bool:
         return node in self.statement_of
+
+    def results(self, node: Node) -> list[int]:
+        """The numbers of those results of an `if` or a loop that are kept: what nothing uses is not."""
+        return [i for i in range(len(node.outputs)) if not self._is_dead(node, i)]
+
+    def _is_dead(self, node: Node, number: int) -> bool:
+        if node.outputs[number].users:
+            return False
+        if node.kind == "prim::If":
+            return True
+        body = node.blocks[0]
+        following = body.outputs[1 + number]
+        return not body.parameters[1 + number].users and (
+            is_constant(following) or all(user is body.return_node for user, _ in following.users)
+        )
+
+    def users(self, value: Value) -> list[Node]:
+        """The nodes that use a value, but for those that only pass it on to a result that is not kept."""
+        return [user for user, index in value.users if not self._only_passes(user, index)]
+
+    def _only_passes(self, user: Node, index: int) -> bool:
+        if user.kind == "prim::Loop":
+            return index >= 2 and self._is_dead(user, index - 2)
+        owner = user.block.owner if user.kind == "prim::Return" else None
+        if owner is None:
+            return False
+        if owner.kind == "prim::If":
+            return self._is_dead(owner, index)
+        return owner.kind == "prim::Loop" and index >= 1 and self._is_dead(owner, index - 1)
 
     def _measure(self, node: Node, sizes: dict[Value, int]) -> None:
         """Estimate the text of a node, and note whether it may stand inside another expression."""
@@ -135,9 +171,12 @@ class Inlining:
             if size > MAX_ALONE:
                 return
         output = node.outputs[0]
-        if len(output.users) != 1 or (is_user_named(output) and not _is_attribute_name(output)):
+        if is_user_named(output) and not _is_attribute_name(output):
             return
-        ((user, _),) = output.users
+        users = self.users(output)
+        if len(users) != 1:
+            return
+        (user,) = users
         alone = user.kind in ("prim::If", "prim::Loop") or (
             user.kind == "prim::Return" and len(user.inputs) == 1
         )
@@ -151,7 +190,7 @@ class Inlining:
 
         def skip_constants() -> None:
             nonlocal cursor
-            while cursor >= 0 and nodes[cursor].kind in ("prim::Constant", "prim::Uninitialized"):
+            while cursor >= 0 and (nodes[cursor].kind in _CONSTANTS or nodes[cursor] in self.statement_of):
                 cursor -= 1
 
         def absorb(operands: list[Value], statement: Node) -> None:
@@ -172,7 +211,36 @@ class Inlining:
                 return
             statement = nodes[cursor]
             cursor -= 1
-            absorb(_operands(statement), statement)
+            absorb(self._operands(statement), statement)
+
+    def _find_range(self, loop: Node) -> None:
+        """Find what a `for` over a range with a start or a step became, which is no more than arithmetic.
+
+        Its length is computed before the loop, its index at each iteration.
+        """
+        length = loop.inputs[0].node
+        body = loop.blocks[0]
+        users = list(body.parameters[0].users)
+        if length is None or length.kind != "aten::__range_length" or len(length.output.users) != 1:
+            return
+        if len(users) != 1 or constant_of(loop.inputs[1]) is not True:
+            return
+        index, _ = users[0]
+        if index.kind != "aten::__derive_index" or index.block is not body:
+            return
+        if _same_value(index.inputs[1], length.inputs[0]) and _same_value(index.inputs[2], length.inputs[2]):
+            self.ranges[loop] = index
+            self.statement_of[length] = self.statement_of[index] = loop
+
+    def _operands(self, node: Node) -> list[Value]:
+        """The inputs that a statement's own expression holds, in the order in which they are evaluated."""
+        if node.kind != "prim::Loop":
+            return node.inputs
+        if node in self.ranges:
+            length = node.inputs[0].node
+            assert length is not None
+            return length.inputs
+        return [node.inputs[1]] if loop_form(node) is LoopForm.WHILE else [node.inputs[0]]
 
     def _while_condition(self, loop: Node) -> dict[Value, int] | None:
         """Whether the condition before the loop and the one at the end of the body are one expression.
@@ -219,14 +287,6 @@ def _same_value(first: Value, second: Value) -> bool:
         return False
     a, b = constant_of(first), constant_of(second)
     return isinstance(a, bool | int | float | str) and type(a) is type(b) and a == b
-
-
-def _operands(node: Node) -> list[Value]:
-    """The inputs that a statement's own expression holds, in the order in which they are evaluated."""
-    if node.kind == "prim::Loop":
-        form = loop_form(node)
-        return [node.inputs[1]] if form is LoopForm.WHILE else [node.inputs[0]]
-    return node.inputs
 
 
 def _operands_of_return(block: Block) -> list[Value]:

@@ -109,6 +109,8 @@ class _Statements:
             case _:
                 line = self.expressions.node(node)
                 targets = ", ".join([self.names[v] for v in node.outputs if v in self.names])
+                if not targets and not (line.simple and line.text.endswith(")")):
+                    targets = self.variables.temporary()  # only a call can stand alone
                 if targets:
                     line = join(f"{targets} = ", line)
         self.lines.add(spanning(line, node.source))
@@ -175,14 +177,16 @@ class _Statements:
         self.lines.indent += 1
         before = self._length()
         yield self.block(block)
-        names, types = [self.names[o] for o in node.outputs], [o.type for o in node.outputs]
-        first, second = node.blocks
+        results = self.inlining.results(node)
+        outputs = [node.outputs[i] for i in results]
+        names, types = [self.names[o] for o in outputs], [o.type for o in outputs]
+        given = [[b.outputs[i] for i in results] for b in node.blocks]
         settled = [
             name
-            for name, type, a, b in zip(names, types, first.outputs, second.outputs)
-            if T.unify(_type_in_source(a), _type_in_source(b)) == type
+            for name, type, one, other in zip(names, types, *given)
+            if T.unify(_type_in_source(one), _type_in_source(other)) == type
         ]
-        self.assign(names, block.outputs, types, settled)
+        self.assign(names, given[number], types, settled)
         if not may_be_empty:
             self._pass_if_empty(before)
         self.lines.indent -= 1
@@ -201,24 +205,29 @@ class _Statements:
         return last
 
     def _same_results(self, outer: Node, inner: Node) -> bool:
+        yielded = outer.blocks[1].outputs
         return all(
-            self.names.get(value) == self.names[output] and value.node is inner
-            for value, output in zip(outer.blocks[1].outputs, outer.outputs)
+            self.names.get(yielded[i]) == self.names[outer.outputs[i]] and yielded[i].node is inner
+            for i in self.inlining.results(outer)
         )
 
     def loop(self, node: Node) -> Steps:
         body, form = node.blocks[0], loop_form(node)
-        names = [self.names[o] for o in node.outputs]
-        types = [o.type for o in node.outputs]
+        results = self.inlining.results(node)
+        names = [self.names[node.outputs[i]] for i in results]
+        types = [node.outputs[i].type for i in results]
+        nexts = [body.outputs[1 + i] for i in results]
         condition = self.variables.conditions.get(node)
-        trips = None if form is LoopForm.WHILE else self.expressions.value(node.inputs[0])
+        trips = None
+        if form is not LoopForm.WHILE and node not in self.inlining.ranges:
+            trips = self.expressions.value(node.inputs[0])
         if form is LoopForm.FOR_BREAK and constant_of(node.inputs[1]) is not True:
             trips = self._guarded(trips, node.inputs[1])
-        self.assign(names, node.inputs[2:], types)
+        self.assign(names, [node.inputs[2 + i] for i in results], types)
         if condition is not None:
             self.lines.add(join(f"{condition} = ", self.expressions.value(node.inputs[1])))
-        if trips is not None:
-            head = join(f"for {self.names[body.parameters[0]]} in range(", trips, "):")
+        if form is not LoopForm.WHILE:
+            head = self._for(node, trips)
         elif condition is not None:
             head = join(f"while {condition}:")
         else:
@@ -231,13 +240,23 @@ class _Statements:
         again = body.outputs[0]
         if condition is not None:
             names, types = [condition, *names], [T.BOOL, *types]
-            self.assign(names, body.outputs, types, names)
+            self.assign(names, [again, *nexts], types, names)
         elif form is LoopForm.FOR_BREAK:
-            self._break_unless(again, names, body, types)
+            self._break_unless(again, names, nexts, types)
         else:
-            self.assign(names, body.outputs[1:], types, names)
+            self.assign(names, nexts, types, names)
         self._pass_if_empty(before)
         self.lines.indent -= 1
+
+    def _for(self, node: Node, trips: Fragment | None) -> Fragment:
+        index = node.blocks[0].parameters[0]
+        if trips is None:
+            index = self.inlining.ranges[node].output
+            length = node.inputs[0].node
+            assert length is not None
+            bounds = self.expressions.values(length.inputs)
+            trips = join(*_separated(bounds[:2] if constant_of(length.inputs[2]) == 1 else bounds))
+        return join(f"for {self.names[index]} in range(", trips, "):")
 
     def _while_condition(self, node: Node) -> Fragment:
         """The condition as the end of the body computes it, in terms of the loop's variables."""
@@ -262,17 +281,14 @@ class _Statements:
         self.lines.add(f"  {count} = 0")
         return Fragment(count, simple=True)
 
-    def _break_unless(self, again: Value, names: list[str], body: Block, types: list[T.Type]) -> None:
+    def _break_unless(self, again: Value, names: list[str], nexts: list[Value], types: list[T.Type]) -> None:
         """The end of the body of a `for` that goes on only while `again` is true."""
         condition = self.expressions.value(again)
-        if (
-            condition.text in names
-            and self.names.get(body.outputs[1 + names.index(condition.text)]) != condition.text
-        ):
+        if condition.text in names and self.names.get(nexts[names.index(condition.text)]) != condition.text:
             kept = self.variables.temporary()
             self.lines.add(join(f"{kept} = ", condition))
             condition = Fragment(kept, simple=True)
-        self.assign(names, body.outputs[1:], types, names)
+        self.assign(names, nexts, types, names)
         if is_constant(again) and constant_of(again) is True:
             return
         self.lines.add(join("if ", condition, ":"))

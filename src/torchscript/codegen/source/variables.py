@@ -69,7 +69,7 @@ def run(steps: Steps) -> None:
 
 
 class _Liveness:
-    """Where values are used, as positions in the text: every statement has one, and the end of every block."""
+    """Where values are used, as positions in the text: every statement has one, and every block's end."""
 
     def __init__(self, graph: Graph, inlining: Inlining) -> None:
         self.inlining = inlining
@@ -100,7 +100,7 @@ class _Liveness:
         known = self._uses.get(value)
         if known is None:
             statement_of = self.inlining.statement_of
-            known = sorted(self.start[statement_of.get(node, node)] for node, _ in value.users)
+            known = sorted(self.start[statement_of.get(user, user)] for user in self.inlining.users(value))
             self._uses[value] = known
         return known
 
@@ -174,7 +174,7 @@ class Variables:
                         self._assign(parameter, self._fresh(base_name(parameter)), inner)
                     yield self._block(inner)
                 outputs = node.outputs
-                if len(outputs) == 1 and not outputs[0].users and not is_user_named(outputs[0]):
+                if len(outputs) == 1 and not self._live.uses(outputs[0]) and not is_user_named(outputs[0]):
                     continue  # the statement is the bare expression
                 for output in outputs:
                     self._define(output, block, self._live.start[node])
@@ -219,42 +219,44 @@ class Variables:
     def _if(self, node: Node) -> Steps:
         end = self._live.end[node]
         before: dict[str, Value | None] = {}
-        for output in node.outputs:
+        results = self._inlining.results(node)
+        for output in [node.outputs[i] for i in results]:
             candidates = [*self._candidates(base_name(output)), self.names.get(output, "")]
             earlier = {name: self._holder.get(name) for name in candidates}
             name = self._define(output, node.block, end)
             before[name] = earlier.get(name)
-        names = [self.names[o] for o in node.outputs]
         for branch in node.blocks:
-            for name in names:
-                self._holder[name] = before[name]
-            for name, value in zip(names, branch.outputs):
-                self._share(value, name, branch)
+            self._holder.update(before)
+            for i in results:
+                self._share(branch.outputs[i], self.names[node.outputs[i]], branch)
             yield self._block(branch)
-        for name, output in zip(names, node.outputs):
-            self._holder[name] = output
+        for i in results:
+            self._holder[self.names[node.outputs[i]]] = node.outputs[i]
 
     def _loop(self, node: Node) -> Steps:
         body = node.blocks[0]
         start = self._live.start[node]
-        names = []
-        for initial, output in zip(node.inputs[2:], node.outputs):
-            names.append(self._define(output, node.block, start - 1, initial))
+        results = self._inlining.results(node)
+        for i in results:
+            self._define(node.outputs[i], node.block, start - 1, node.inputs[2 + i])
         if loop_form(node) is LoopForm.WHILE:
             if node not in self._inlining.while_conditions:
                 name = self.conditions[node] = self._fresh("_")
                 self._share(body.outputs[0], name, body)
         else:
             index = body.parameters[0]
+            if node in self._inlining.ranges:
+                index = self._inlining.ranges[node].output
             self._assign(index, self._fresh(base_name(index)), body)
-        for name, parameter in zip(names, body.parameters[1:]):
-            self.names[parameter] = name
-            self._holder[name] = parameter
-        for name, value in zip(names, body.outputs[1:]):
-            self._share(value, name, body)
+        for i in results:
+            name = self.names[node.outputs[i]]
+            self.names[body.parameters[1 + i]] = name
+            self._holder[name] = body.parameters[1 + i]
+        for i in results:
+            self._share(body.outputs[1 + i], self.names[node.outputs[i]], body)
         yield self._block(body)
-        for name, output in zip(names, node.outputs):
-            self._holder[name] = output
+        for i in results:
+            self._holder[self.names[node.outputs[i]]] = node.outputs[i]
 
     def _share(self, value: Value, name: str, block: Block) -> None:
         """Let a value that `block` yields to the variable `name` be computed right into it, where that is
