@@ -33,7 +33,7 @@ def compile_function(function: Function, linker: Linker | None = None) -> Functi
     filename = generated.locations.filename
     if filename is None:
         filename = f"<torchscript {function.qualified_name}>"
-        text = ast.unparse(module)
+        text = ast.unparse(module) + "\n"
         show_text(filename, text)
         module = ast.parse(text)
     elif generated.locations.source is not None:

@@ -45,6 +45,7 @@ class Branch:
     source: SourceRange | None
     then: list[Statement] = field(default_factory=list)
     otherwise: list[Statement] = field(default_factory=list)
+    ends_body: bool = False  # what follows either side is the loop's next iteration
     terminates: bool | None = None  # cached by `statements.py`
 
 
@@ -84,6 +85,11 @@ class Break:
 
 
 @dataclass(eq=False, slots=True)
+class Continue:
+    source: SourceRange | None
+
+
+@dataclass(eq=False, slots=True)
 class Return:
     values: list[Value]
     source: SourceRange | None
@@ -100,7 +106,7 @@ class CallOutlined:
     source: SourceRange | None
 
 
-Statement = Evaluate | Assign | Branch | For | While | With | Break | Return | CallOutlined
+Statement = Evaluate | Assign | Branch | For | While | With | Break | Continue | Return | CallOutlined
 
 
 @dataclass(eq=False, slots=True)

@@ -166,7 +166,7 @@ class Planner:
             into = into_last
             position = self._tick()
             self._read(last.inputs[0], region, position)
-            branch = P.Branch(P.Condition(last.inputs[0]), last.source)
+            branch = P.Branch(P.Condition(last.inputs[0]), last.source, ends_body=tail.end is _End.LOOP)
             into.append(branch)
             # One side is compiled by going on here: chains of `elif` nest deep.
             first, second = (0, 1)
@@ -207,6 +207,8 @@ class Planner:
             for user, _ in self._facts.uses_of(output):
                 if user is not block.return_node and user not in tail.again_nodes:
                     return None
+        if not self._is_worth_it(node, tail):
+            return None
         if tail.again is not None:
             here = self._conditions.simplified(tail.again.value, tail.known)
             if isinstance(here, Value):
@@ -216,6 +218,18 @@ class Planner:
                 ):
                     return None
         return node
+
+    def _is_worth_it(self, node: Node, tail: _Tail) -> bool:
+        """Whether the tail goes into the branches: it must be short, and say more there or save nesting."""
+        outputs = set(node.outputs)
+        if any(v not in outputs and self._folding.is_folded(v) for v in tail.values):
+            return False
+        if tail.end is _End.LOOP or not outputs.isdisjoint(tail.values):
+            return True
+        is_guard = not self._folding.statements(node.blocks[0]) and bool(
+            self._folding.statements(node.blocks[1])
+        )
+        return tail.end is _End.RETURN and is_guard
 
     def _finish(self, tail: _Tail, region: Region, into: list[P.Statement], block: Block) -> None:
         position = self._tick()

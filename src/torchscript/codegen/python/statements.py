@@ -60,6 +60,8 @@ class Statements:
                     self._with(statement, into, at)
                 case P.Break():
                     self._break(statement, into, self._at(statement.source, at))
+                case P.Continue():
+                    into.append(ast.Continue(**self._at(statement.source, at)))
                 case P.Return():
                     self._return(statement, into, self._at(statement.source, at))
                 case P.CallOutlined():
@@ -189,7 +191,13 @@ class Statements:
     ) -> None:
         then, otherwise = statement.then, statement.otherwise
         test = self._test(statement.condition, at)
-        if self._is_empty(then) or (terminates(otherwise) and not terminates(then)):
+        if terminates(otherwise) and (not terminates(then) or (_nests(then) and not _nests(otherwise))):
+            then, otherwise = otherwise, then
+            test = negation(test, at)
+        elif statement.ends_body and not self._is_empty(otherwise) and not terminates(then):
+            if self._is_empty(then) or (_nests(otherwise) and len(otherwise) > 1 and not _nests(then)):
+                then = [*then, P.Continue(statement.source)]
+        if self._is_empty(then):
             then, otherwise = otherwise, then
             test = negation(test, at)
         if self._is_empty(then):
@@ -252,24 +260,42 @@ class Statements:
             into.append(ast.If(negation(self._test(statement.unless, at), at), [leave], [], **at))
 
 
+def _nests(statements: list[P.Statement]) -> bool:
+    return bool(statements) and isinstance(statements[-1], P.Branch)
+
+
 def terminates(statements: list[P.Statement]) -> bool:
-    """Whether the end of a list of statements is never reached; along a chain of `elif` without recursion."""
-    chain: list[P.Branch] = []
-    result = False
-    while statements:
-        last = statements[-1]
-        if isinstance(last, P.Branch):
-            if last.terminates is None:
-                chain.append(last)
-                if terminates(last.then):
-                    statements = last.otherwise
-                    continue
-            else:
-                result = last.terminates
-            break
-        result = isinstance(last, P.Return) or (isinstance(last, P.Break) and last.unless is None)
-        result = result or (isinstance(last, P.Evaluate) and last.node.kind == "prim::RaiseException")
-        break
-    for branch in chain:
-        branch.terminates = result
-    return result
+    """Whether the end of a list of statements is never reached. Without recursion: branches nest deep."""
+    found = _ending(statements)
+    stack = [found] if isinstance(found, P.Branch) else []
+    while stack:
+        branch = stack[-1]
+        for side in (branch.then, branch.otherwise):
+            ending = _ending(side)
+            if isinstance(ending, P.Branch):
+                stack.append(ending)
+                break
+            if not ending:
+                branch.terminates = False
+                stack.pop()
+                break
+        else:
+            branch.terminates = True
+            stack.pop()
+    return bool(found.terminates) if isinstance(found, P.Branch) else found
+
+
+def _ending(statements: list[P.Statement]) -> bool | P.Branch:
+    """Whether a list of statements terminates, or the branch on which that depends."""
+    last = statements[-1] if statements else None
+    match last:
+        case P.Branch():
+            return last if last.terminates is None else last.terminates
+        case P.Return() | P.Continue():
+            return True
+        case P.Break():
+            return last.unless is None
+        case P.Evaluate():
+            return last.node.kind == "prim::RaiseException"
+        case _:
+            return False
