@@ -1,13 +1,14 @@
-"""What CPython limits: nested blocks, deep expressions, deep syntax trees; and the time that long functions take."""
+"""What CPython limits: nested blocks, deep expressions, deep trees; and the time that long functions take."""
 
 import time
 
 import pytest
-from graphs import function, loop, operator
 
 from torchscript import types as T
 from torchscript.codegen.python import compile_function, emit_source
 from torchscript.ir import Graph
+
+from .graphs import function, loop, operator
 
 
 def sum_of(count, name=None):
@@ -22,7 +23,7 @@ def sum_of(count, name=None):
 
 
 def elif_chain(count, in_then=False):
-    """`if x < 0: return 0` … each in the other branch of the one before, or with the rest in the first branch."""
+    """`if x < 0: return 0` …, each in the second branch of the one before, or in the first."""
     graph = Graph()
     x = graph.block.add_parameter(T.INT, "x")
     block, opened = graph.block, []

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from graphs import function, operator
 
 from torchscript import types as T
 from torchscript.codegen.python import DefaultLinker, compile_function, emit_source, value_has_type
 from torchscript.errors import BackendError
 from torchscript.ir import Graph
 from torchscript.schema import Argument, Schema
+
+from .graphs import function, operator
 
 
 class Pair(NamedTuple):
@@ -245,7 +246,7 @@ def test_operator_that_is_absent():
 def test_class_that_is_absent():
     graph = Graph()
     graph.block.add_output(graph.block.add("prim::CreateObject", [], [T.ClassType("__torch__.Gone")]).output)
-    with pytest.raises(BackendError, match="no Python class for '__torch__.Gone'"):
+    with pytest.raises(BackendError, match=r"no Python class for '__torch__\.Gone'"):
         compile_function(function(graph))
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from graphs import function
 
 from torchscript import types as T
 from torchscript.codegen.python import compile_function, emit_source
 from torchscript.ir import Graph, parse_graph
 from torchscript.operators import schema_of
+
+from .graphs import function
 
 X = torch.arange(24.0).reshape(2, 3, 4)
 K = torch.tensor([1, 0])
@@ -34,7 +35,7 @@ def typed(value):
 
 
 def call(key, *values):
-    """A function of the tensors among the values, with all others as constants, and the result of the overload."""
+    """A function of the tensors among the values, with all others as constants; and these tensors."""
     schema = schema_of(key)
     graph = Graph()
     tensors = [v for v in values if isinstance(v, torch.Tensor)]

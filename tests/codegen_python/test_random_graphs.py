@@ -1,12 +1,13 @@
 """Generated code does what a plain interpreter of the graph does, effects and their order included."""
 
-import random_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreter import Raised, run
 
 from torchscript.codegen.python import compile_function
 from torchscript.ir import Function, verify
+
+from . import random_graphs
+from .interpreter import Raised, run
 
 
 def outcome(call, *arguments):

@@ -1,15 +1,16 @@
-"""Generated code stands at the user's lines: tracebacks, tracing and names of variables show the user's program."""
+"""Generated code stands at the user's lines: tracebacks, tracing and variables show the user's program."""
 
 import linecache
 import sys
 import traceback
 
 import pytest
-from graphs import Text, function, loop, operator
 
 from torchscript import types as T
 from torchscript.codegen.python import compile_function
 from torchscript.ir import Graph
+
+from .graphs import Text, function, loop, operator
 
 PROGRAM = """\
 def total(n: int, k: int):

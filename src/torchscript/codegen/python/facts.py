@@ -13,8 +13,8 @@ STRUCTURAL = frozenset({
     "prim::CallFunction", "prim::CallMethod", "prim::Constant", "prim::CreateObject", "prim::DictConstruct",
     "prim::Enter", "prim::Exit", "prim::GetAttr", "prim::If", "prim::ListConstruct", "prim::ListUnpack",
     "prim::Loop", "prim::Print", "prim::PythonCall", "prim::RaiseException", "prim::Return", "prim::SetAttr",
-    "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice", "prim::TupleUnpack", "prim::Uninitialized",
-    "prim::fork", "prim::isinstance", "prim::unchecked_cast",
+    "prim::TupleConstruct", "prim::TupleIndex", "prim::TupleSlice", "prim::TupleUnpack",
+    "prim::Uninitialized", "prim::fork", "prim::isinstance", "prim::unchecked_cast",
 })  # fmt: skip
 
 
