@@ -193,7 +193,22 @@ def make_traced_module(module: nn.Module, recording: Recording) -> Any:
     assert recording.cls is not None
     attributes = {name: getattr(module, name) for name in recording.plain_attributes.get((), ())}
     attributes["training"] = module.training
-    return make_module(recording.cls, attributes, module)
+    traced = make_module(recording.cls, attributes, module)
+    for path in recording.classes:
+        original, made = _at(module, path), _at(traced, path)
+        if made is not original:
+            # What the hooks did is in the graphs.
+            for table in ("_forward_hooks", "_forward_pre_hooks"):
+                getattr(made, table).clear()
+    return traced
+
+
+def _at(module: nn.Module, path: tuple[str, ...]) -> nn.Module:
+    for name in path:
+        found = module._modules[name]
+        assert found is not None
+        module = found
+    return module
 
 
 def _has_backward_hooks(module: nn.Module) -> bool:

@@ -279,7 +279,12 @@ class Recorder:
         self.locate()
         operands = [int(o) if isinstance(o, bool) else o for o in operands]
         type = T.INT if isinstance(result, int) else T.FLOAT
-        value = self.call_language(kind, [self.number(o) for o in operands], type)
+        values = [self.number(o) for o in operands]
+        if kind == "aten::pow" and type is T.INT:
+            # In text, the overload that returns an int cannot be told from the one that returns a float.
+            value = self.call_language("aten::Int", [self.call_language(kind, values, T.FLOAT)], T.INT)
+        else:
+            value = self.call_language(kind, values, type)
         quiet = all(o._ts_quiet for o in operands if isinstance(o, TracedNumber))
         return traced(self, result, value, quiet=quiet)
 

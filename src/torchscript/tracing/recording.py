@@ -19,7 +19,6 @@ from .finishing import finish
 from .interception import RecordingMode, call_original, observing
 from .modules import qualified_name
 from .recorder import Recorder, info_type
-from .sizes import traced
 from .submodules import named_arguments
 
 _CONTAINERS = (
@@ -179,19 +178,12 @@ def _input(recorder: Recorder, name: str, obj: Any, seen: set[int]) -> Any:
         value.type = info_type(obj)
     elif isinstance(obj, bool | str | torch.device | torch.dtype):
         recorder.diagnostics.warn(
-            "input",
+            f"input {name}",
             f"The input '{name}' is no tensor and no number: the trace keeps the value of this run "
             f"({obj!r}), and "
             "ignores what it is called with.",
         )
-    return _follow_input(recorder, obj, value)
-
-
-def _follow_input(recorder: Recorder, obj: Any, value: Any) -> Any:
-    if isinstance(obj, int | float) and not isinstance(obj, bool):
-        return traced(recorder, obj, value)
-    structures.bind(recorder, obj, value)
-    return obj
+    return structures.follow(recorder, obj, value)
 
 
 def _distinct(obj: Any, seen: set[int]) -> Any:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +15,7 @@ import torch
 from .. import types as T
 from ..ir import Value
 from .modules import qualified_name
-from .sizes import TracedNumber
+from .sizes import TracedNumber, traced
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -154,22 +154,43 @@ def bind(recorder: Recorder, obj: Any, value: Value) -> None:
     elif isinstance(obj, TracedNumber):
         obj._ts_value = value
     elif isinstance(obj, tuple | list):
-        if not obj:
-            return
-        if isinstance(value.type, T.TupleType):
-            kind, types = "prim::TupleUnpack", list(value.type.elements)
-        else:
-            element = value.type.contained[0] if value.type.contained else T.TENSOR
-            kind, types = "prim::ListUnpack", [element] * len(obj)
-        node = recorder.emit(kind, [value], [_seen(t, o) for t, o in zip(types, obj, strict=True)])
-        for element_, output in zip(obj, node.outputs, strict=True):
-            bind(recorder, element_, output)
+        for element, part in zip(obj, _unpack(recorder, obj, value), strict=True):
+            bind(recorder, element, part)
     elif isinstance(obj, Mapping):
-        for key, element_ in obj.items():
-            found = recorder.call_language(
-                "aten::__getitem__", [value, recorder.constant(key, type_of(key))], value.type.contained[1]
-            )
-            bind(recorder, element_, found)
+        for key, element in obj.items():
+            bind(recorder, element, _item(recorder, key, value))
+
+
+def follow(recorder: Recorder, obj: Any, value: Value) -> Any:
+    """Like `bind`; returns the object with traced numbers in the place of its ints and floats."""
+    if isinstance(obj, int | float):
+        return traced(recorder, obj, value)
+    if type(obj) is list or isinstance(obj, tuple):
+        pairs = zip(obj, _unpack(recorder, obj, value), strict=True)
+        parts = [follow(recorder, element, part) for element, part in pairs]
+        if all(a is b for a, b in zip(parts, obj, strict=True)):
+            return obj
+        return type(obj)(*parts) if is_named_tuple(obj) else type(obj)(parts)
+    if type(obj) is dict:
+        return {key: follow(recorder, item, _item(recorder, key, value)) for key, item in obj.items()}
+    bind(recorder, obj, value)
+    return obj
+
+
+def _unpack(recorder: Recorder, obj: Sequence[Any], value: Value) -> list[Value]:
+    if not obj:
+        return []
+    if isinstance(value.type, T.TupleType):
+        kind, types = "prim::TupleUnpack", list(value.type.elements)
+    else:
+        element = value.type.contained[0] if value.type.contained else T.TENSOR
+        kind, types = "prim::ListUnpack", [element] * len(obj)
+    return recorder.emit(kind, [value], [_seen(t, o) for t, o in zip(types, obj, strict=True)]).outputs
+
+
+def _item(recorder: Recorder, key: Any, value: Value) -> Value:
+    inputs = [value, recorder.constant(key, type_of(key))]
+    return recorder.call_language("aten::__getitem__", inputs, value.type.contained[1])
 
 
 def _seen(type: T.Type, obj: Any) -> T.Type:

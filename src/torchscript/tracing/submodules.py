@@ -21,7 +21,7 @@ from . import state, structures
 from .calls import value_for, without_history
 from .recorder import Recorder, info_type
 from .scopes import Scope
-from .sizes import TracedNumber, traced
+from .sizes import TracedNumber
 
 if TYPE_CHECKING:
     from .recorder import _Entry
@@ -215,14 +215,6 @@ def _returned(recorder: Recorder, result: Any, function: Function) -> list[T.Typ
     return [function.schema.return_type]
 
 
-def _follow(recorder: Recorder, result: Any, output: Value) -> Any:
-    """The result of a compiled function, with numbers that are followed."""
-    if isinstance(result, int | float) and not isinstance(result, bool):
-        return traced(recorder, result, output)
-    structures.bind(recorder, result, output)
-    return result
-
-
 def call_script_function(
     recorder: Recorder,
     function: Function,
@@ -239,7 +231,7 @@ def call_script_function(
     types = _returned(recorder, result, function)
     node = recorder.emit("prim::CallFunction", [callee, *values], types, {"function": function})
     recorder.name_result(node.output)
-    return _follow(recorder, result, node.output)
+    return structures.follow(recorder, result, node.output)
 
 
 def call_script_method(
@@ -263,4 +255,4 @@ def call_script_method(
     types = _returned(recorder, result, function)
     node = recorder.emit("prim::CallMethod", [owner, *values], types, {"name": function.name})
     recorder.name_result(node.output)
-    return _follow(recorder, result, node.output)
+    return structures.follow(recorder, result, node.output)

@@ -1,0 +1,126 @@
+"""Traced code that calls compiled code, and other machinery of PyTorch."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import torchscript as jit
+
+
+@jit.script
+def larger(x, y):
+    if x.max() > y.max():
+        r = x
+    else:
+        r = y
+    return r
+
+
+@jit.script
+def twice(x, n: int):
+    return n * 2, [x, x]
+
+
+class Chooses(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        if bool(x.sum() > 0):
+            return self.linear(x)
+        return x
+
+
+def test_control_flow_of_script_functions_is_kept(assert_same_run, check_graph):
+    def f(x, y, z):
+        return larger(x, y) + z
+
+    traced = jit.trace(f, (torch.rand(3), torch.rand(3), torch.rand(3)))
+
+    assert "prim::CallFunction" in str(traced.graph)
+    assert "prim::If" in str(traced.inlined_graph)
+    assert_same_run(traced, f, torch.ones(3), torch.zeros(3), torch.rand(3))
+    assert_same_run(traced, f, torch.zeros(3), torch.ones(3), torch.rand(3))
+    check_graph(traced.graph)
+
+
+def test_numbers_and_lists_of_script_functions_are_followed(assert_same_run):
+    def f(x):
+        n, parts = twice(x, x.size(0))
+        return torch.zeros(n) + parts[0].sum()
+
+    traced = jit.trace(f, (torch.rand(3),), check_trace=False)
+
+    assert_same_run(traced, f, torch.rand(5))
+
+
+def test_script_modules_inside_keep_their_control_flow(assert_same):
+    class Parent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.chooses = jit.script(Chooses())
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.linear(self.chooses(x)) + self.chooses.linear.weight.sum()
+
+    module = Parent()
+    traced = jit.trace(module, torch.ones(2, 4))
+
+    for x in (torch.ones(2, 4), -torch.ones(3, 4)):
+        assert_same(traced(x), module(x))
+
+
+def test_autograd_functions_are_recorded_as_their_forward(assert_same_run):
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * 2
+
+    def f(x):
+        return Double.apply(x) + 1
+
+    assert_same_run(jit.trace(f, torch.rand(3)), f, torch.rand(4))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.vmap(lambda row: row.sum() * 2 + row)(x),
+        lambda x: torch.utils.checkpoint.checkpoint(lambda y: y * 2 + 1, x, use_reentrant=False),
+        lambda x: torch.ops.aten.add(x, 1) + torch.ops.aten.mul.Tensor(x, x),
+        lambda x: copy.deepcopy(x).add_(1) + x,
+        lambda x: torch.view_as_real(torch.complex(x, x) * 1j).sum(-1),
+        lambda x: torch.sparse.mm(x.to_sparse(), x.T),
+        lambda x: torch.autocast("cpu", dtype=torch.bfloat16)(lambda y: y @ y.T)(x),
+        lambda x: torch.fft.irfft(torch.fft.rfft(x)),
+        lambda x: torch.stft(x.flatten(), 8, window=torch.hann_window(8), return_complex=True).abs(),
+        lambda x: torch.linalg.norm(x) + torch.linalg.svdvals(x).sum(),
+        lambda x: torch.func.grad(lambda y: (y**2).sum())(x),
+    ],
+    ids="vmap checkpoint ops deepcopy complex sparse autocast fft stft linalg grad".split(),
+)
+def test_machinery(function, assert_same_run):
+    traced = jit.trace(function, torch.rand(4, 4))
+
+    assert_same_run(traced, function, torch.rand(4, 4))
+
+
+def test_traces_have_gradients():
+    def f(x, w):
+        return torch.tanh(x @ w).sum()
+
+    traced = jit.trace(f, (torch.rand(2, 3), torch.rand(3, 4)))
+
+    x = torch.rand(5, 3)
+    one, other = torch.ones(3, 2, requires_grad=True), torch.ones(3, 2, requires_grad=True)
+    f(x, one).backward()
+    traced(x, other).backward()
+    torch.testing.assert_close(one.grad, other.grad)
