@@ -67,9 +67,9 @@ def record(
     """Run `func` on example inputs and record it.
 
     >>> print(record(lambda x: x.relu(), (torch.ones(2),)).function.graph.str(False))
-    graph(%x : Float(2, strides=[1], requires_grad=0, device=cpu)):
-      %1 : Float(2, strides=[1], requires_grad=0, device=cpu) = aten::relu(%x)
-      return (%1)
+    graph(%x.1 : Float(2, strides=[1], requires_grad=0, device=cpu)):
+      %0 : Float(2, strides=[1], requires_grad=0, device=cpu) = aten::relu(%x.1)
+      return (%0)
     <BLANKLINE>
     """
     if isinstance(func, nn.Module):
