@@ -50,6 +50,17 @@ def _handles(*objects: Any) -> Callable[[Handler], Handler]:
     return register
 
 
+handles = _handles
+
+
+def with_requires_grad(e: Emitter, result: Val, flag: Val) -> Val:
+    """A new tensor with `requires_grad=flag`."""
+    known = known_of(flag)
+    if known is not None and not e.depend(flag):
+        return result
+    return e.call_operator("aten::requires_grad_", [result, flag], {}, "requires_grad")
+
+
 def special(obj: Any) -> Handler | None:
     """The handler of a call of `obj`, where the compiler has one."""
     entry = _SPECIAL.get(id(obj))
@@ -310,6 +321,23 @@ def _is_instance(own: T.Type, wanted: T.Type) -> bool:
     return own.is_subtype_of(wanted)
 
 
+@_handles(torch._assert)
+def _torch_assert(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`torch._assert(condition, message)` is `assert condition, message`."""
+    from .control import Outcome, emit_if
+    from .statements import raise_error
+
+    message = positional[1] if len(positional) > 1 else named.get("message", e.static(""))
+    condition = conditions.of_value(e, positional[0])
+    if condition.static is True:
+        return e.none()
+    value = condition.value if condition.value is not None else e.constant(False, T.BOOL)
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_if(e, value, Outcome, lambda: raise_error(e, AssertionError, message))
+    e.pending_rest = saved
+    return e.none()
+
+
 @_handles(torch.is_tensor)
 def _is_tensor(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     type = type_of(positional[0])
@@ -392,7 +420,7 @@ def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     if isinstance(val, Module):
         module = val.module
         own = (
-            type(module).__dict__.get("__len__")
+            module.__class__.__dict__.get("__len__")
             if not isinstance(
                 module,
                 torch.nn.ModuleList | torch.nn.Sequential | torch.nn.ModuleDict | torch.nn.ParameterList,
@@ -1052,15 +1080,15 @@ def _torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> V
             return e.call_operator("aten::to", [copied], keep, "tensor")
         return copied
     if isinstance(data, Sequence):
-        return e.call_operator("aten::tensor", [_as_list(e, data), *positional[1:]], named, "tensor")
+        return e.call_operator("aten::tensor", [as_list(e, data), *positional[1:]], named, "tensor")
     return None
 
 
-def _as_list(e: Emitter, val: Val) -> Val:
+def as_list(e: Emitter, val: Val) -> Val:
     """A tuple or list with known parts as a list; parts that are 0-dimensional tensors as numbers."""
     if not isinstance(val, Sequence):
         return val
-    items = [_as_list(e, i) for i in val.items]
+    items = [as_list(e, i) for i in val.items]
     if any(isinstance(type_of(i), T.TensorType) for i in items):
         items = [
             Dynamic(e.call("aten::FloatImplicit", [i])) if isinstance(type_of(i), T.TensorType) else i
@@ -1092,7 +1120,7 @@ def _varargs_tensors(name: str) -> Callable[[Emitter, list[Val], dict[str, Val]]
 TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | None]] = {
     "aten::tensor": _torch_tensor,
     "aten::as_tensor": lambda e, p, n: (
-        e.call_operator("aten::as_tensor", [_as_list(e, p[0]), *p[1:]], n, "as_tensor")
+        e.call_operator("aten::as_tensor", [as_list(e, p[0]), *p[1:]], n, "as_tensor")
         if p and isinstance(p[0], Sequence)
         else None
     ),
@@ -1126,11 +1154,11 @@ for _cls in (
             if (
                 isinstance(type_of(positional[0]), T.ListType)
                 and operator_name_of(torch.empty)
-                and _is_size(positional[0])
+                and is_size(positional[0])
             ):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
             return e.call_operator(
-                "aten::tensor", [_as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor"
+                "aten::tensor", [as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor"
             )
 
         return handler
@@ -1138,7 +1166,7 @@ for _cls in (
     _handles(getattr(torch, _cls))(_legacy(_TENSOR_TYPES[_cls]))
 
 
-def _is_size(val: Val) -> bool:
+def is_size(val: Val) -> bool:
     return isinstance(val, Dynamic) and val.value.node is not None and val.value.node.kind == "aten::size"
 
 

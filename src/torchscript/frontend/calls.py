@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, operator_name_of, operator_schemas_of, tensor_method
-from ..schema import match_overloads
-from . import builtins, marks
+from ..schema import Schema, match_overloads
+from . import builtins, legacy, marks
 from .emitter import Emitter, Scope
 from .values import (
     Attribute,
@@ -209,17 +210,31 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
     if folded is not None:
         return folded
     schemas = operator_schemas_of(obj) or ()
+    flag = _gradient_flag(schemas, named)
     positional, named = (
         _tensor_lists(e, positional),
         dict(zip(named, _tensor_lists(e, list(named.values())), strict=True)),
     )
     _require_data(e, display, [*positional, *named.values()])
     result = e.emit_matched(match_overloads(schemas, positional, named, where=e.where(), display_name=name))
+    if flag is not None:
+        return builtins.with_requires_grad(e, result, flag)
     if isinstance(result, Dynamic) and getattr(obj, "__module__", None) == "math":
         known = expressions.fold(e, obj, *positional) if not named else None
         if known is not None:
             return Dynamic(result.value, known)
     return result
+
+
+def _gradient_flag(schemas: tuple[Schema, ...], named: dict[str, Val]) -> Val | None:
+    """`requires_grad=…` of a function that makes a tensor, taken out where the operator does not know it."""
+    if "requires_grad" not in named:
+        return None
+    if any(a.name == "requires_grad" for schema in schemas for a in schema.arguments):
+        return None
+    if not any(a.name == "layout" for schema in schemas for a in schema.arguments):
+        return None
+    return named.pop("requires_grad")
 
 
 def _fold_math(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> Val | None:
@@ -525,9 +540,11 @@ def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named
         close = difflib.get_close_matches(name, dir(torch.Tensor), 1)
         notes = (f"Did you mean '{close[0]}'?",) if close else ()
         raise e.error(f"A Tensor has no method or attribute '{name}'.", None, *notes)
+    flag = _gradient_flag(schemas_of(operator), named)
     positional = _tensor_lists(e, positional)
     _require_data(e, name, [*positional, *named.values()])
-    return e.call_operator(operator, [owner, *positional], named, name)
+    result = e.call_operator(operator, [owner, *positional], named, name)
+    return result if flag is None else builtins.with_requires_grad(e, result, flag)
 
 
 def format_values(
@@ -581,4 +598,5 @@ __all__ = [
     "call_method",
     "emit_call",
     "format_values",
+    "legacy",
 ]
