@@ -144,9 +144,9 @@ class Container:
         return start
 
     def _inflate(self, record: Record, data: bytes) -> bytes:
-        self._inflated += record.size
-        if record.size > _MAX_DEFLATE_RATIO * (len(data) + 1) or self._inflated > _MAX_INFLATED:
+        if record.size > _MAX_DEFLATE_RATIO * (len(data) + 1) or self._inflated + record.size > _MAX_INFLATED:
             raise self.error(record.name, f"claims to inflate from {len(data)} to {record.size} bytes")
+        self._inflated += record.size
         decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             data = decompressor.decompress(data, record.size + 1)

@@ -79,10 +79,13 @@ class LoadedArchive:
             raise ArchiveError(f"{self.container.name}: {error}") from error
 
     def traced_inputs(self) -> dict[str, tuple[Any, ...]]:
-        """The inputs that methods were traced with, by method, where the archive has them."""
+        """The inputs that methods were traced with, by method, where the archive has them.
+
+        PyTorch writes their sizes and dtypes, and none of their data: the tensors are on the meta device.
+        """
         if "traced_inputs.pkl" not in self.container:
             return {}
-        found = _unpickle(self.container, "traced_inputs", self.map_location)
+        found = _unpickle(self.container, "traced_inputs", None, shapes_only=True)
         return found if isinstance(found, dict) else {}
 
     def _constant(self, number: int) -> tuple[Any, T.Type]:
@@ -137,9 +140,11 @@ def read_archive(
     return archive
 
 
-def _unpickle(container: Container, name: str, map_location: MapLocation) -> Any:
+def _unpickle(
+    container: Container, name: str, map_location: MapLocation, *, shapes_only: bool = False
+) -> Any:
     record = f"{name}.pkl"
-    tensors = TensorReader(container, name, map_location)
+    tensors = TensorReader(container, name, map_location, shapes_only=shapes_only)
     return Unpickler(container.read(record), tensors, f"{container.name}: record '{record}'").load()
 
 

@@ -46,12 +46,23 @@ class TypedStorage:
 
 
 class TensorReader:
-    """Makes the tensors of one pickle. `folder` is where the records of its storages stand (`data`)."""
+    """Makes the tensors of one pickle. `folder` is where the records of its storages stand (`data`).
 
-    def __init__(self, container: Container, folder: str, map_location: MapLocation = None) -> None:
+    With `shapes_only`, tensors are made on the meta device and no storage is read.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        folder: str,
+        map_location: MapLocation = None,
+        *,
+        shapes_only: bool = False,
+    ) -> None:
         self.container = container
         self.folder = folder
         self.map_location = map_location
+        self.shapes_only = shapes_only
         self.storages: dict[str, TypedStorage] = {}
         self.table: list[torch.Tensor] | None = None
 
@@ -84,7 +95,7 @@ class TensorReader:
             if known.dtype != dtype:
                 known = TypedStorage(known.storage, dtype)
             return known
-        if device == "meta":
+        if self.shapes_only or self._is_meta(device):
             made = TypedStorage(None, dtype)
         else:
             made = TypedStorage(self._place(self._read(key, dtype, count), device), dtype)
@@ -102,6 +113,15 @@ class TensorReader:
         if byteorder != sys.byteorder and dtype.itemsize > 1:
             storage.byteswap(dtype)  # type: ignore[no-untyped-call]
         return storage
+
+    def _is_meta(self, device: str) -> bool:
+        """Whether the storage has sizes only, and its record need not be read."""
+        where = self.map_location
+        if isinstance(where, Mapping):
+            where = where.get(device)
+        if where is None or callable(where):
+            where = device
+        return str(where) == "meta"
 
     def _place(self, storage: torch.UntypedStorage, device: str) -> torch.UntypedStorage:
         """Move a storage where `map_location` says, or else where it was when it was saved."""

@@ -80,11 +80,12 @@ class ArchivedFunction(Function):
         from .statements import FunctionBuilder
 
         name = self.qualified_name
+        builder = FunctionBuilder(self._importer, self.definition, self.owner is not None)
         try:
-            return FunctionBuilder(self._importer, self.definition, self.owner is not None).build(
-                self._parsed, self.schema
-            )
+            return builder.build(self._parsed, self.schema)
         except CompileError as error:
+            if error.where is None:
+                error.where = builder.here
             raise ArchiveError(f"the archived code of '{name}' does not compile: {error}") from error
         except RecursionError:
             raise ArchiveError(f"the archived code of '{name}' nests too deep") from None

@@ -40,8 +40,8 @@ class Importer:
     """The definitions of one archive.
 
     `version` is that of the operators that the code was written for. `constant` gives value and type of a
-    numbered constant (`CONSTANTS.c3`). `on_class` is told of every class once it is complete, whether an object
-    or only code has named it.
+    numbered constant (`CONSTANTS.c3`). `on_class` is told of every class once it is complete, whether an
+    object or only code has named it.
     """
 
     def __init__(

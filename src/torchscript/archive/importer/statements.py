@@ -200,19 +200,16 @@ class FunctionBuilder(Expressions):
             if left is None or right is None:
                 continue  # of use in one branch only
             declared = [t for t in (scope.declared_type(name) for scope in scopes) if t is not None]
-            type = self._joined(name, [left.type, right.type], declared, statement)
+            type = self._joined([left.type, right.type], declared)
             node.blocks[0].add_output(left)
             node.blocks[1].add_output(right)
             self.assign(name, node.add_output(type), type if declared else None)
 
-    def _joined(self, name: str, types: list[T.Type], declared: list[T.Type], statement: ast.stmt) -> T.Type:
+    def _joined(self, types: list[T.Type], declared: list[T.Type]) -> T.Type:
         """The type of a variable after a branch or loop."""
-        joined: T.Type | None = types[0]
+        joined = types[0]
         for type in (*types[1:], *declared):
-            joined = T.unify(joined, type) if joined is not None else None
-        if joined is None:
-            shown = " and ".join(dict.fromkeys(map(str, (*types, *declared))))
-            raise self.error(f"'{name}' is of different types on different paths: {shown}", statement)
+            joined = _join(joined, type)
         return T.TENSOR if isinstance(joined, T.TensorType) else joined
 
     def _condition(self, node: ast.expr) -> Value:
@@ -277,9 +274,7 @@ class FunctionBuilder(Expressions):
                 continue
             declared = outer_scope.declared_type(name)
             starts.append(start)
-            carried[name] = self._joined(
-                name, [start.type], [] if declared is None else [declared], statement
-            )
+            carried[name] = self._joined([start.type], [] if declared is None else [declared])
         node = self.emit("prim::Loop", (trips, first, *starts))
         while True:
             block = self.block = node.add_block()
@@ -298,7 +293,7 @@ class FunctionBuilder(Expressions):
                 end = self.scope.values[name]
                 block.add_output(end)
                 if not end.type.is_subtype_of(type):
-                    widened[name] = self._joined(name, [type, end.type], [], statement)
+                    widened[name] = self._joined([type, end.type], [])
             if widened == carried:
                 break
             carried = widened
@@ -335,6 +330,20 @@ class FunctionBuilder(Expressions):
                 f"a value of type {manager.type} cannot stand in 'with': it has no {name}", statement
             )
         return method.schema.return_type
+
+
+def _join(left: T.Type, right: T.Type) -> T.Type:
+    """The type of a value that is a `left` or a `right`.
+
+    PyTorch's printer can leave out that it was declared wider (`Tuple[int, Any]`, printed as a tuple of an
+    int and a str in one branch, of two ints in the other): then it is a union, which fits where it is used.
+    """
+    unified = T.unify(left, right)
+    if unified is not None:
+        return unified
+    if type(left) is T.TupleType and type(right) is T.TupleType and len(left.elements) == len(right.elements):
+        return T.TupleType(tuple(_join(a, b) for a, b in zip(left.elements, right.elements)))
+    return T.union(left, right)
 
 
 _STATEMENTS: dict[type[ast.stmt], Callable[[FunctionBuilder, Any], None]] = {
