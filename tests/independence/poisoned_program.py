@@ -93,7 +93,7 @@ POISONED_CLASSES = set(
 # Lookups in the dispatcher that carry torch.jit's name, and switches: `torch.ops.aten.add` needs the first.
 DISPATCHER = {"_jit_get_operation", "_jit_resolve_packet"}
 # What `torch.ops.aten` itself calls when an operator is looked up for the first time, whoever asks.
-REGISTRATION = "_register_builtin"
+REGISTRATION = {"_register_builtin", "_get_builtin_table"}
 
 
 def poison_torch_jit():
@@ -114,7 +114,7 @@ def poison_torch_jit():
     for module in modules:
         for name, value in vars(module).copy().items():
             belongs = getattr(value, "__module__", "") or ""
-            if name in MARKS or name == REGISTRATION or name.startswith("__") or isinstance(value, types.ModuleType):
+            if name in MARKS or name in REGISTRATION or name.startswith("__") or isinstance(value, types.ModuleType):
                 continue
             if belongs.startswith("torch.jit") and (isinstance(value, type) or callable(value)):
                 poison(module, name)

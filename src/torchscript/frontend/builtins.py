@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins as python_builtins
+import collections.abc
 import functools
 import itertools
 import math
@@ -253,7 +254,7 @@ def isinstance_test(
         return conditions.Condition(static=False)
     wanted_types: list[T.Type] = []
     for obj in objects:
-        if obj in (list, tuple, dict, list, tuple, dict, torch.Size):
+        if not isinstance(obj, ast.expr) and _is_container(obj):
             wanted_types.extend(_containers(type, obj))
             continue
         try:
@@ -268,21 +269,35 @@ def isinstance_test(
     return _type_test(e, val, type, wanted_types, path)
 
 
+def _is_container(obj: Any) -> bool:
+    try:
+        return obj in _CONTAINERS
+    except TypeError:
+        return False
+
+
+_CONTAINERS: dict[Any, tuple[type[T.Type], ...]] = {
+    list: (T.ListType,),
+    torch.Size: (T.ListType,),
+    tuple: (T.TupleType,),
+    dict: (T.DictType,),
+    collections.abc.Mapping: (T.DictType,),
+    collections.abc.Sequence: (T.ListType, T.TupleType, T.StringType),
+    collections.abc.Iterable: (T.ListType, T.TupleType, T.StringType, T.DictType, T.TensorType),
+    collections.abc.Sized: (T.ListType, T.TupleType, T.StringType, T.DictType, T.TensorType),
+    collections.abc.Callable: (),
+    **{getattr(typing, n): (c,) for n, c in (("List", T.ListType), ("Tuple", T.TupleType), ("Dict", T.DictType))},
+}
+
+
 def _containers(type: T.Type, obj: Any) -> list[T.Type]:
     """The members of a type that are lists (tuples, dicts), whatever they hold."""
-    cls = (
-        T.ListType
-        if obj in (list, list, torch.Size)
-        else T.TupleType
-        if obj in (tuple, tuple)
-        else T.DictType
-    )
     members = (
         type.members
         if isinstance(type, T.UnionType)
         else ((type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,))
     )
-    return [m for m in members if isinstance(m, cls)]
+    return [m for m in members if isinstance(m, _CONTAINERS[obj])]
 
 
 def _type_test(
@@ -945,6 +960,14 @@ def _reduce(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     for item in values[1:]:
         result = calls.call(e, positional[0], [result, item], {})
     return result
+
+
+@_handles(itertools.repeat)
+def _repeat(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    count = positional[1] if len(positional) > 1 else named.get("times")
+    if count is None or known_of(count) is None:
+        raise e.unsupported("itertools.repeat needs a number of times that is known while compiling.")
+    return Sequence([positional[0]] * e.depend(count), is_list=True)
 
 
 @_handles(itertools.chain)

@@ -12,7 +12,7 @@ from .. import types as T
 from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, operator_name_of, operator_schemas_of, tensor_method
 from ..schema import Schema, match_overloads
-from . import builtins, legacy, marks
+from . import autograd_functions, builtins, legacy, marks, transient
 from .emitter import Emitter, Scope
 from .values import (
     Attribute,
@@ -47,6 +47,9 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
             return syntactic(e, node, hint)
     positional, named = arguments_of(e, node)
     e.node = node
+    if isinstance(callee, BuiltinMethod) and callee.name == "tolist" and not positional:
+        if isinstance(type_of(callee.owner), T.TensorType):
+            return conversions.tensor_to_list(e, callee.owner, hint)
     return call(e, callee, positional, named, hint)
 
 
@@ -157,6 +160,8 @@ def call_object(
         return classes.construct(e, obj, positional, named)
     if isinstance(obj, python_types.FunctionType):
         return e.program.call_function(e, obj, positional, named)
+    if autograd_functions.is_apply(obj):
+        return autograd_functions.apply(e, obj.__self__, positional, named)
     if isinstance(obj, python_types.MethodType):
         owner = obj.__self__
         return call(e, e.static(obj.__func__), [e.static(owner), *positional], named, hint)
@@ -381,18 +386,10 @@ def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[s
 
 def adopt(e: Emitter, owner: Module) -> Module:
     """A module that is not reached through self (it is in a plain list, say), found below self after all."""
-    if owner.value is not None or owner.parent is not None or e.self_module is None:
+    if not transient.is_transient(owner):
         return owner
-    root = e.self_module
-    for path, module in root.module.named_modules():
-        if module is owner.module and path:
-            val: Val = root
-            for part in path.split("."):
-                assert isinstance(val, Module)
-                val = e.program.submodule(e, val, part)
-            assert isinstance(val, Module)
-            return val
-    return owner
+    found = transient.find(e, owner)
+    return found if found is not None else owner
 
 
 def _call_compiled_method(

@@ -177,11 +177,9 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
             return e.static(cls(e.depend(positional[0])))
         raise e.unsupported(f"'{cls.__qualname__}(…)' of a run-time value cannot be compiled.")
     if issubclass(cls, torch.nn.Module):
-        raise e.unsupported(
-            f"The module '{cls.__qualname__}' cannot be created in compiled code.",
-            None,
-            "Create it in __init__ and call it here.",
-        )
+        from . import transient
+
+        return transient.construct(e, cls, positional, named)
     if issubclass(cls, torch.autograd.Function):
         raise e.unsupported("An autograd.Function cannot be constructed.")
     made = e.program.class_type(cls)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
@@ -103,6 +103,9 @@ def _guarded(e: Emitter, outcome: Outcome, rest: Seq[Step]) -> Outcome:
     """After a step that may have left: run `rest` only if it did not."""
     left = any_of(e, outcome.flags())
     node = e.emit("prim::If", [left])
+    if len(outcome.flags()) == 1:  # the flag is set wherever that branch runs
+        name = next(n for n in EXITS if isinstance(getattr(outcome, n), Value))
+        outcome = replace(outcome, **{name: True})  # type: ignore[arg-type]
     gone = Branch(node.add_block(), Scope(e.scope), outcome)
     stays = Branch(node.add_block(), Scope(e.scope))
     run_branch(e, stays, lambda: run_steps(e, rest))
@@ -217,7 +220,8 @@ def _join_returned(e: Emitter, node: Node, a: Branch, b: Branch) -> Val:
         known = _same_known(va, vb)
         if known is not None:
             return known
-        return _merge(e, node, a, b, va, vb, "returned", a.outcome.where or b.outcome.where)
+        where = a.outcome.where or b.outcome.where
+        return _merge(e, node, a, b, va, vb, "returned", where, declared=e.return_type)
     given = va if va is not None else vb
     assert given is not None
     return _one_sided(e, node, a, b, given, va is not None)
@@ -314,14 +318,19 @@ def _merge(
     what: str,
     where: ast.AST | None,
     name: str | None = None,
+    declared: T.Type | None = None,
 ) -> Val:
-    """One value from two paths: an output of the If, part by part for tuples."""
+    """One value from two paths: an output of the If, part by part for tuples. `declared` is the type asked for."""
     if isinstance(va, Sequence) and isinstance(vb, Sequence) and not va.is_list and not vb.is_list:
         if len(va.items) == len(vb.items) and va.named == vb.named:
             items = []
-            for x, y in zip(va.items, vb.items, strict=True):
+            parts: tuple[T.Type | None, ...] = (None,) * len(va.items)
+            if isinstance(declared, T.TupleType) and len(declared.elements) == len(va.items):
+                parts = declared.elements
+            for x, y, part in zip(va.items, vb.items, parts, strict=True):
                 known = _same_known(x, y)
-                items.append(known if known is not None else _merge(e, node, a, b, x, y, what, where))
+                merged = known if known is not None else _merge(e, node, a, b, x, y, what, where, declared=part)
+                items.append(merged)
             return Sequence(items, False, va.named, va.field_names)
     ta, tb = type_of(va), type_of(vb)
     if ta is None or tb is None or isinstance(va, Module) or isinstance(vb, Module):
@@ -334,8 +343,8 @@ def _merge(
     x = _yield(e, a, lambda: e.materialize(va))
     y = _yield(e, b, lambda: e.materialize(vb))
     common = merge_types(x.type, y.type)
-    if what == "returned" and e.return_type is not None:
-        common = e.return_type
+    if declared is not None:
+        common = declared
     if common is None:
         _fail(
             e,
@@ -530,7 +539,7 @@ def _attempt_loop(
         if outcome.value is not None:
             result.value = _carry_value(e, loop, inside, outcome.value)
         result.where = outcome.where
-    _define_loop_locals(e, loop, inside, carried, runs_at_least_once and not outcome.flags(), outcome)
+    _define_loop_locals(e, loop, inside, carried, assigned, runs_at_least_once and not outcome.flags())
     for name in attributes_assigned:
         e.scope.set(name, Unusable("", None))
     return result
@@ -603,13 +612,15 @@ def _define_loop_locals(
     loop: Node,
     inside: Branch,
     carried: dict[str, Any],
+    assigned: Seq[str],
     always: bool,
-    outcome: Outcome,
 ) -> None:
     """Variables that are first assigned in the body: usable after the loop only if it surely ran to its end once."""
     for name, val in inside.scope.names.items():
         if name in carried or "." in name:
             continue
+        if name not in assigned and e.scope.get(name) is not None:
+            continue  # only its type was refined
         if (
             always
             and not isinstance(val, Unusable)

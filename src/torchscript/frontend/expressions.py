@@ -518,7 +518,6 @@ def _chain(e: Emitter, left: Val, rest: list[tuple[ast.cmpop, ast.expr]], node: 
 
 def _short_circuit(e: Emitter, condition: Value, is_and: bool, other: Callable[[], Val], first: Val) -> Val:
     """`first and other()` as a value: `other` is evaluated only where the condition says so."""
-    result: list[Val] = []
 
     def evaluate() -> Outcome:
         return Outcome(returns=True, value=other())
@@ -526,13 +525,14 @@ def _short_circuit(e: Emitter, condition: Value, is_and: bool, other: Callable[[
     def skip() -> Outcome:
         return Outcome(returns=True, value=first)
 
-    rest, taken = e.pending_rest, e.rest_taken
-    e.pending_rest = ()
-    outcome = emit_if(e, condition, evaluate if is_and else skip, skip if is_and else evaluate)
-    e.pending_rest, e.rest_taken = rest, taken
+    rest, taken, declared = e.pending_rest, e.rest_taken, e.return_type
+    e.pending_rest, e.return_type = (), None
+    try:
+        outcome = emit_if(e, condition, evaluate if is_and else skip, skip if is_and else evaluate)
+    finally:
+        e.pending_rest, e.rest_taken, e.return_type = rest, taken, declared
     assert outcome.value is not None
-    result.append(outcome.value)
-    return result[0]
+    return outcome.value
 
 
 def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
@@ -744,7 +744,9 @@ def _bool_op(e: Emitter, node: ast.BoolOp, hint: T.Type | None) -> Val:
 
             run_branch(e, then, present)
             run_branch(e, otherwise, lambda: Outcome(returns=True, value=other()))
+            declared, e.return_type = e.return_type, None
             joined = join(e, then.block.owner, then, otherwise)  # type: ignore[arg-type]
+            e.return_type = declared
             assert joined.value is not None
             return joined.value
         return _short_circuit(e, condition.value, is_and, other, first)

@@ -45,7 +45,7 @@ class ModuleSpec:
         self.instances: list[torch.nn.Module] = [module]
         self.relies_on: dict[tuple[str, ...], Any] = {}
         self.created: dict[str, Any] = {}  # attributes that only compiled code makes, with their first values
-        self.adopted: dict[str, torch.nn.Module] = {}
+        self.adopted: dict[str, tuple[Any, ...]] = {}  # modules in plain attributes, as submodules (transient.py)
         self._method_counts: dict[str, int] = {}
 
     def method_name(self, name: str) -> str:
@@ -149,8 +149,10 @@ class SpecTable:
             values,
             constants,
         )
+        from . import transient
+
         for candidate in self._by_key.get(key, ()):
-            if candidate.fits(module):
+            if candidate.fits(module) and transient.fits(self.program, candidate, module):
                 candidate.instances.append(module)
                 return candidate
         name = self.program.unique_name(qualified_name(cls))

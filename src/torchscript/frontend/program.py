@@ -24,7 +24,7 @@ from ..errors import CompileError
 from ..ir.graph import Function, Graph, Value
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
-from . import marks
+from . import marks, transient
 from .annotations import (
     NotATypeError,
     TypeResolver,
@@ -146,6 +146,8 @@ class Program:
         child = owner.module._modules[name]
         if child is None:
             return e.static(None)
+        if transient.is_transient(owner):
+            return Module(child, self.spec_of(child), None, ())
         return Module(child, self.spec_of(child), owner.root, (*owner.path, name), None, owner)
 
     def new_attribute(

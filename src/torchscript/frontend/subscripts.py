@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from .. import types as T
-from ..ir.graph import Function, Value
+from ..ir.graph import Function
 from ..operators.resolve import tensor_method
-from . import tensor_indexing
+from . import autograd_functions, tensor_indexing, transient
 from .emitter import Emitter, Scope
 from .values import (
     Attribute,
@@ -51,6 +51,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return module_attribute(e, owner, name, node)
     if isinstance(owner, Super):
         return super_attribute(e, owner, name, node)
+    if isinstance(owner, autograd_functions.Context):
+        return autograd_functions.read(e, owner, name, node)
     type = type_of(owner)
     if isinstance(owner, Unusable):
         raise e.error(owner.reason, node)
@@ -158,11 +160,20 @@ def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node:
 def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> Val:
     """An attribute of a module: parameter, buffer, submodule, method, property, data."""
     module, spec = owner.module, owner.spec
+    if name in ("_modules", "_parameters", "_buffers"):
+        return Mapping({k: module_attribute(e, owner, k, node) for k in getattr(module, name)})
     if name in module._modules:
         sub = module._modules[name]
         if sub is None:
             return e.static(None)
         return e.program.submodule(e, owner, name)
+    if transient.is_transient(owner):
+        found = transient.find(e, owner)
+        if found is not None:
+            return module_attribute(e, found, name, node)
+        constant = transient.constant_attribute(e, owner, name)
+        if constant is not None:
+            return constant
     if name == "training":
         return _read(e, owner, name, T.BOOL)
     declared = spec.cls.attributes.get(name)
@@ -185,8 +196,6 @@ def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None)
         if declared.final and is_scalar_constant(known.object):
             return Static(known.object, e.program.type_of_object(known.object), known.dependencies)
         return Attribute(owner, name, known.object, declared.type, known)
-    if name in ("_modules", "_parameters", "_buffers"):
-        return Mapping({k: module_attribute(e, owner, k, node) for k in getattr(module, name)})
     return _class_level(e, owner, name, node)
 
 
