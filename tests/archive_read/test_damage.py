@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 import torch
+
 from torchscript.archive.reader import read_archive
 from torchscript.errors import ArchiveError
 
