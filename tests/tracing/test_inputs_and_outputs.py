@@ -91,6 +91,19 @@ def test_outputs_like_those_of_model_libraries(assert_same):
     assert_same(traced(x), {"loss": x.sum(), "logits": x * 2})
 
 
+def test_outputs_whose_parts_have_different_types(assert_same):
+    @dataclass
+    class Output:
+        logits: object
+        states: object
+
+    traced = jit.trace(lambda x: Output(x * 2, (x, x + 1)), torch.rand(2), strict=False)
+
+    x = torch.rand(3)
+    assert_same(traced(x).logits, x * 2)
+    assert_same(traced(x).states, (x, x + 1))
+
+
 def test_numbers_and_none_can_be_returned(assert_same):
     x = torch.rand(2, 3)
     traced = jit.trace(lambda x: (x, x.size(0), None, 3), x)

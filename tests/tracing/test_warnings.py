@@ -136,6 +136,12 @@ def asserts_a_shape(x):
     return x
 
 
+def refuses_a_shape(x):
+    if x.size(1) != 4:
+        raise ValueError("wants four columns")
+    return x
+
+
 def branches_on_dimensions(x):
     return x.flatten(1) if x.dim() > 2 else x
 
@@ -152,7 +158,7 @@ def loops_over_a_constant(x):
 
 @pytest.mark.parametrize(
     "function",
-    [asserts_a_shape, branches_on_dimensions, keeps_numbers_traced, loops_over_a_constant],
+    [asserts_a_shape, refuses_a_shape, branches_on_dimensions, keeps_numbers_traced, loops_over_a_constant],
 )
 def test_nothing_to_warn_of(function):
     assert not warnings_of(function, torch.ones(3, 4))

@@ -57,9 +57,11 @@ class Diagnostics:
         """A size decided something in Python."""
         frame = user_frame()
         if frame is not None:
-            text = line_of(frame.f_code.co_filename, frame.f_lineno)
-            if text.startswith("assert"):
-                return
+            filename, line = frame.f_code.co_filename, frame.f_lineno
+            if line_of(filename, line).startswith("assert") or line_of(filename, line + 1).startswith(
+                "raise"
+            ):
+                return  # it can only refuse its input
         self.warn(
             "decided",
             f"{what} decides what Python does next, which might cause the trace to be incorrect. "

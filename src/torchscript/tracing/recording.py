@@ -219,7 +219,7 @@ def _output(recorder: Recorder, result: Any, strict: bool) -> None:
             "would be "
             "a no-op."
         )
-    result = _containers(recorder, structures.from_fields(result), strict)
+    result = _containers(recorder, result, strict)
     try:
         value = structures.build(recorder, result)
     except structures.NotRepresentable as error:
@@ -233,14 +233,16 @@ def _output(recorder: Recorder, result: Any, strict: bool) -> None:
 
 def _containers(recorder: Recorder, obj: Any, strict: bool) -> Any:
     """Warn of lists and refuse dicts where `strict` says so."""
-    if isinstance(obj, dict):
+    fields = structures.from_fields(obj)
+    if isinstance(fields, dict):
         if strict:
             raise TracingError(_CONTAINERS.format("dict"))
-        return {k: _containers(recorder, structures.from_fields(v), strict) for k, v in obj.items()}
+        fields = {k: _containers(recorder, v, strict) for k, v in fields.items()}
+        return fields if type(obj) is dict else structures.as_record(fields, type(obj).__name__)
     if isinstance(obj, list):
         if strict:
             recorder.diagnostics.warn("output", _CONTAINERS.format("list"))
-        return [_containers(recorder, structures.from_fields(e), strict) for e in obj]
+        return [_containers(recorder, e, strict) for e in obj]
     if isinstance(obj, tuple) and not structures.is_named_tuple(obj):
-        return tuple(_containers(recorder, structures.from_fields(e), strict) for e in obj)
+        return tuple(_containers(recorder, e, strict) for e in obj)
     return obj

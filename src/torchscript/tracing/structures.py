@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,16 @@ def from_fields(obj: Any) -> Any:
         fields = ((f.name, getattr(obj, f.name)) for f in dataclasses.fields(obj))
         return {name: value for name, value in fields if value is not None}
     return obj
+
+
+def as_record(fields: dict[str, Any], name: str) -> Any:
+    """The fields of a dataclass-like output: a dict where they have one type, and a named tuple where not."""
+    try:
+        type_of(fields)
+    except NotRepresentable:
+        if all(isinstance(key, str) and key.isidentifier() for key in fields):
+            return collections.namedtuple(name, list(fields))(**fields)  # type: ignore[misc]
+    return fields
 
 
 def build(recorder: Recorder, obj: Any) -> Value:
