@@ -131,7 +131,7 @@ def as_record(fields: dict[str, Any], name: str) -> Any:
         type_of(fields)
     except NotRepresentable:
         if all(isinstance(key, str) and key.isidentifier() for key in fields):
-            return collections.namedtuple(name, list(fields))(**fields)  # type: ignore[misc]
+            return collections.namedtuple(name, list(fields))(**fields)
     return fields
 
 
