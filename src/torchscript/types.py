@@ -491,6 +491,16 @@ class PendingType(Type):
         self.resolved: Type | None = None
         self.default = default
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (self.resolved is not None and self.resolved == other)
+
+    __hash__ = Type.__hash__
+
+    def is_subtype_of(self, other: Type) -> bool:
+        if self.resolved is not None:
+            return self.resolved.is_subtype_of(other)
+        return Type.is_subtype_of(self, other)
+
     def __str__(self) -> str:
         return str(self.resolved or self.default)
 

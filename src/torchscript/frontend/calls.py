@@ -49,6 +49,8 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     e.node = node
     if isinstance(callee, BuiltinMethod) and callee.name == "tolist" and not positional:
         if isinstance(type_of(callee.owner), T.TensorType):
+            from . import conversions
+
             return conversions.tensor_to_list(e, callee.owner, hint)
     return call(e, callee, positional, named, hint)
 

@@ -299,10 +299,9 @@ class Emitter:
         own = value.type
         if own == type or own.is_subtype_of(type):
             return value
-        if resolve_pending(own, type):
-            return value
         goal = type.element if isinstance(type, T.OptionalType) else type
-        if resolve_pending(own, goal):
+        if resolve_pending(own, type) or resolve_pending(own, goal):
+            settle(value)
             return value
         if isinstance(goal, T.FloatType) and isinstance(own, T.IntType):
             return self.call("aten::Float", [Dynamic(value)])
@@ -434,6 +433,7 @@ class Emitter:
         if conversion is Conversion.RESOLVE_PENDING:
             value = self.materialize(actual)
             resolve_pending(value.type, _without_optional(type))
+            settle(value)
             return value
         if conversion is Conversion.BROADCAST:
             list_type = _without_optional(type)
@@ -539,6 +539,12 @@ def resolve_pending(own: T.Type, goal: T.Type) -> bool:
             a == b or resolve_pending(a, b) for a, b in zip(own.contained, goal.contained, strict=True)
         )
     return False
+
+
+def settle(value: Value) -> None:
+    """Replace the open element types of a value's type that are settled by now."""
+    if not any(isinstance(t, T.PendingType) and t.resolved is None for t in value.type.walk()):
+        value.type = settled(value.type)
 
 
 def settled(type: T.Type) -> T.Type:

@@ -616,21 +616,21 @@ def _equality(
         or (isinstance(lt, T.TupleType)
         and isinstance(rt, T.ListType))
     ):
-        return (
-            e.static(negative)
-            if not isinstance(left, Sequence) and not isinstance(right, Sequence)
-            else _size_equality(e, left, right, negative)
-        )
+        return _size_equality(e, left, right, negative)
     return None
 
 
 def _size_equality(e: Emitter, left: Val, right: Val, negative: bool) -> Val | None:
     """`x.shape == (2, 3)`: a torch.Size equals a tuple, though both are lists here."""
-    sequence, other = (left, right) if isinstance(left, Sequence) else (right, left)
-    assert isinstance(sequence, Sequence)
+    from . import loops
+
+    sequence, other = (left, right) if isinstance(type_of(left), T.TupleType) else (right, left)
     type = type_of(other)
     assert isinstance(type, T.ListType)
-    as_list = Dynamic(e.build_list(sequence.items, element=type.element))
+    items = loops.static_items(e, sequence)
+    if items is None or any(type_of(i) != type.element for i in items):
+        return e.static(negative)
+    as_list = Dynamic(e.build_list(items, element=type.element))
     return e.call_operator("aten::ne" if negative else "aten::eq", [other, as_list], {})
 
 

@@ -17,7 +17,7 @@ from .. import types as T
 from ..ir.graph import Value
 from . import conditions, expressions
 from .control import Outcome, assigned_names, emit_loop, run_steps
-from .emitter import Emitter, NeedsUnrolling, Scope
+from .emitter import Emitter, NeedsUnrolling, Scope, settle
 from .values import (
     Attribute,
     Dynamic,
@@ -100,6 +100,8 @@ def _iterable_items(e: Emitter, val: Iterable) -> list[Val] | None:
     parts = [static_items(e, p) for p in (val.parts if val.kind == "zip" else val.parts[:1])]
     if val.kind == "zip":
         if any(p is None for p in parts):
+            parts = _cut_to_modules(e, val.parts, parts)
+        if any(p is None for p in parts):
             return None
         return [Sequence(list(group)) for group in zip(*(p for p in parts if p is not None))]
     inner = parts[0]
@@ -112,6 +114,23 @@ def _iterable_items(e: Emitter, val: Iterable) -> list[Val] | None:
     if val.kind == "reversed":
         return inner[::-1]
     return None
+
+
+def _cut_to_modules(e: Emitter, values: list[Val], parts: list[list[Val] | None]) -> list[list[Val] | None]:
+    """zip of modules with run-time lists: as many items of each list as there are modules; it must have them."""
+    known = [p for p in parts if p is not None]
+    if not any(type_of(i) is None or isinstance(i, Module) for p in known for i in p):
+        return parts
+    if not all(isinstance(type_of(v), T.ListType) for v, p in zip(values, parts, strict=True) if p is None):
+        return parts
+    count = min(len(p) for p in known)
+    cut: list[list[Val] | None] = []
+    for value, part in zip(values, parts, strict=True):
+        if part is None:
+            items = Dynamic(e.materialize(value))
+            part = [Dynamic(e.call("aten::__getitem__", [items, e.static(i)])) for i in range(count)]
+        cut.append(part)
+    return cut
 
 
 class Plan:
@@ -377,6 +396,7 @@ def list_comprehension(e: Emitter, node: ast.ListComp | ast.GeneratorExp, hint: 
         e.call_operator("aten::append", [Dynamic(result), value], {}, "append")
 
     _comprehend(e, node.generators, 0, add)
+    settle(result)
     return Dynamic(result)
 
 
@@ -401,6 +421,7 @@ def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> V
         set_item(e, result, key, value)
 
     _comprehend(e, node.generators, 0, add)
+    settle(result)
     return Dynamic(result)
 
 

@@ -114,7 +114,8 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
         hint = subscripts.attribute_type(e, node.targets[0])
     if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
         declared = e.declared.get(node.targets[0].id)
-        hint = hint if hint is not None else declared
+        if hint is None and isinstance(node.value, ast.List | ast.Dict | ast.Constant):
+            hint = declared  # an empty list is one of what was declared; another value may be of another type
     value = expressions.emit(e, node.value, hint)
     if hint is not None and type_of(value) is not None:
         value = Dynamic(e.coerce(value, hint, node, "the assigned value"))

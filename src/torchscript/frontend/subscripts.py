@@ -347,6 +347,9 @@ def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
                 raise e.error(f"The submodule '{name}' cannot be replaced in compiled code.", target)
             attribute = e.program.new_attribute(e, owner, name, value, target)
         place = e.module_value(owner)
+    elif isinstance(owner, autograd_functions.Context):
+        autograd_functions.write(e, owner, name, value)
+        return
     else:
         owner_type = type_of(owner)
         if isinstance(owner_type, T.TensorType) and name in ("data", "grad", "requires_grad"):
