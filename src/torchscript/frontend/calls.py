@@ -379,9 +379,11 @@ def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[s
         and owner.spec.cls.method(callee.name) is not None
     ):
         return _call_compiled_method(e, owner, callee.name, positional, named)
-    owner = adopt(e, owner)
     function = callee.function
-    if isinstance(function, staticmethod | classmethod):
+    if isinstance(function, staticmethod):
+        return e.program.call_function(e, function.__func__, positional, named, name=callee.name)
+    owner = adopt(e, owner)
+    if isinstance(function, classmethod):
         function = function.__func__
     return e.program.call_function(e, function, positional, named, owner=owner, name=callee.name)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from typing import Any, NamedTuple
 
 import torch
 
 from .. import types as T
+from ..ir.graph import Value
 from . import expressions
 from .control import Outcome
 from .emitter import Emitter
@@ -71,10 +73,39 @@ def _gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> 
     """`torch.no_grad()` and its like: an object of PyTorch's that both back ends know by its class."""
     if manager.cls not in GRADIENT_MODES:
         return _inside(e, node, index)
-    name = "no_grad" if not GRADIENT_MODES[manager.cls] else "enable_grad"
-    cls = e.program.gradient_mode(name)
-    value = e.emit("prim::CreateObject", [], [cls]).output
-    e.emit("prim::Enter", [value], [T.NONE])
+    value = enter_gradient_mode(e, manager.cls)
     outcome = _inside(e, node, index)
-    e.emit("prim::Exit", [value, *(e.constant(None, T.NONE) for _ in range(3))], [T.NONE])
+    exit_gradient_mode(e, value)
     return outcome
+
+
+def enter_gradient_mode(e: Emitter, cls: type) -> Value:
+    """Emit the beginning of `with cls():`; the manager."""
+    name = "no_grad" if not GRADIENT_MODES[cls] else "enable_grad"
+    value = e.emit("prim::CreateObject", [], [e.program.gradient_mode(name)]).output
+    e.emit("prim::Enter", [value], [T.NONE])
+    return value
+
+
+def exit_gradient_mode(e: Emitter, manager: Value) -> None:
+    e.emit("prim::Exit", [manager, *(e.constant(None, T.NONE) for _ in range(3))], [T.NONE])
+
+
+class Decorated(NamedTuple):
+    """`@torch.no_grad()` on a function: the class of the manager, and the function below it."""
+
+    manager: type
+    function: Any
+
+
+def gradient_decorator(function: Any) -> Decorated | None:
+    """What a function is made of, if it is one that a gradient mode decorates."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_name != "decorate_context" or function.__module__ is None:
+        return None
+    if function.__globals__.get("__name__") != "torch.utils._contextlib":
+        return None
+    cells = dict(zip(code.co_freevars, (c.cell_contents for c in function.__closure__), strict=True))
+    factory, inner = cells.get("ctx_factory"), cells.get("func")
+    manager = type(getattr(factory, "__self__", None))
+    return Decorated(manager, inner) if manager in GRADIENT_MODES and inner is not None else None

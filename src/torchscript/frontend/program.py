@@ -325,7 +325,15 @@ class Program:
             return self.python_call(
                 e, function, positional, named, owner, display, self.outside[function].message
             )
+        from . import contexts
+
         function = marks.unwrap(function)
+        decorated = contexts.gradient_decorator(function)
+        if decorated is not None:
+            manager = contexts.enter_gradient_mode(e, decorated.manager)
+            result = self.call_function(e, decorated.function, positional, named, owner=owner, name=name)
+            contexts.exit_gradient_mode(e, manager)
+            return result
         try:
             source = function_source(function)
             self._check_decorators(e, function, source)
@@ -545,8 +553,11 @@ class Program:
         owner: Module | None,
         display: str,
         defaults: dict[str, Any] | None = None,
+        managers: list[type] | None = None,
     ) -> Function:
-        """Compile one variant of a function or method into a graph of its own."""
+        """Compile one variant of a function or method into a graph of its own, which runs under the `managers`."""
+        from . import contexts
+
         tree = source.tree
         spec = owner.spec if owner is not None else None
         if spec is not None:
@@ -588,8 +599,11 @@ class Program:
                 e.scope.set(parameter, Dynamic(value))
             else:
                 e.scope.set(parameter, bound[parameter].val)
+        entered = [contexts.enter_gradient_mode(e, m) for m in managers or ()]
         result = self.run_body(e, tree)
         output = self._result(e, result, declared)
+        for manager in reversed(entered):
+            contexts.exit_gradient_mode(e, manager)
         graph.block.add_output(output)
         finish(graph)
         schema = Schema(qualified, "", tuple(arguments), (Argument("", graph.outputs[0].type),))
@@ -806,9 +820,17 @@ def compile_entry(
     function: Callable[..., Any],
     owner: Module | None = None,
     examples: dict[str, T.Type] | None = None,
+    *,
+    is_static: bool = False,
 ) -> Function:
-    """Compile a function (or a method of `owner`) by what its own annotations and defaults say."""
+    """Compile a function (or a method of `owner`, static or not) by what its own annotations and defaults say."""
+    from . import contexts
+
     function = marks.unwrap(function)
+    managers: list[type] = []
+    while (decorated := contexts.gradient_decorator(function)) is not None:
+        managers.append(decorated.manager)
+        function = marks.unwrap(decorated.function)
     source = function_source(function)
     declared = program.declared_types(source)
     tree = source.tree
@@ -817,9 +839,13 @@ def compile_entry(
     signature = inspect.signature(function)
     modes: dict[str, Any] = {}
     bound: dict[str, Bound] = {}
+    if owner is not None and is_static:
+        name = "self" if "self" not in signature.parameters else "self_"
+        modes[name] = ("module", owner.spec, None, ())
+        bound[name] = Bound(owner, False)
     for index, parameter in enumerate(signature.parameters.values()):
         name = parameter.name
-        if index == 0 and owner is not None:
+        if index == 0 and owner is not None and not is_static:
             modes[name] = ("module", owner.spec, None, ())
             bound[name] = Bound(owner, False)
             continue
@@ -853,13 +879,13 @@ def compile_entry(
             if isinstance(type, T.FloatType) and isinstance(default, int) and not isinstance(default, bool):
                 default = float(default)
             defaults[name] = default
-    key = (function, owner.spec if owner is not None else None, tuple(modes.items()))
+    key = (function, owner.spec if owner is not None else None, tuple(modes.items()), *managers)
     known = program.functions.get(key)
     if known is not None:
         return known
     program.in_progress.add(key)
     try:
-        compiled = program.compile(function, source, modes, bound, owner, display, defaults)
+        compiled = program.compile(function, source, modes, bound, owner, display, defaults, managers)
     finally:
         program.in_progress.discard(key)
     program.functions[key] = compiled

@@ -14,7 +14,7 @@ import torch
 
 from .. import types as T
 from ..errors import ArchiveError, CompileError, Error
-from ..frontend import marks
+from ..frontend import marks, transient
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program, compile_entry
 from ..frontend.values import Module
@@ -182,8 +182,10 @@ def _compile_entries(
     for name in entries:
         function = module.__dict__.get(name) or getattr(type(module), name)
         function = getattr(function, "__func__", function)
-        types_ = _example_types(program, marks.unwrap(function), examples, 1) if name == "forward" else None
-        compile_entry(program, function, owner, types_)
+        is_static = isinstance(inspect.getattr_static(module, name), staticmethod)
+        skip = 0 if is_static else 1
+        types_ = _example_types(program, marks.unwrap(function), examples, skip) if name == "forward" else None
+        compile_entry(program, function, owner, types_, is_static=is_static)
     exported = [m for m in module.modules() if m is not module and _exports(type(m))]
     for child in exported:
         child_spec = program.spec_of(child)
@@ -213,7 +215,7 @@ class Builder:
         self.program = program
         self.made: dict[int, Any] = {}
 
-    def build(self, module: torch.nn.Module) -> Any:
+    def build(self, module: Any) -> Any:
         found = self.made.get(id(module))
         if found is None:
             if isinstance(getattr(type(module), "_ts_class", None), T.ClassType):
@@ -240,8 +242,10 @@ class Builder:
         attributes.update(module._buffers)
         for name, child in module._modules.items():
             attributes[name] = self.build(child) if child is not None else None
+        for name, path in spec.adopted.items():
+            attributes[name] = self.build(transient.at(module, path))
         for name in spec.cls.attributes:
-            if name in module.__dict__:
+            if name in module.__dict__ and name not in spec.adopted:
                 value = module.__dict__[name]
                 attributes[name] = (
                     value.value if type(value).__name__ == "Attribute" and hasattr(value, "type") else value
