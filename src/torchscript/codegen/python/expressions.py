@@ -178,6 +178,8 @@ class Expressions:
                 if index < count:
                     operands[index] = self._argument(node, operation, index, at, reading, encode)
             rest = self.arguments(node.inputs[count:], at, reading)
+            if not operation.template.takes_all:
+                operands += rest  # a vararg operator whose template names its operands (`{0}.tolist()`)
             tree = operation.template.fill(operands, rest, at, self._names.bind)
             if operation.builtin is None and operation.schema.key in (
                 "aten::select.int",

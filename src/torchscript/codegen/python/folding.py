@@ -170,6 +170,9 @@ class Folding:
         """An If is an expression if no branch needs a statement, and it is not the user's statement."""
         if len(node.outputs) != 1 or any(len(b.outputs) != 1 for b in node.blocks):
             return
+        condition = self.facts.resolve(node.inputs[0]).node
+        if condition is not None and condition.kind == "prim::Loop":
+            return  # whether the loop returned: the planner returns in the loop instead
         if any(self.statements(b) for b in node.blocks):
             return
         if sum(self._depth[b.return_node] for b in node.blocks) >= MAX_DEPTH:
@@ -197,16 +200,29 @@ class Folding:
             return False
         return node.source is None or lines <= {node.source.line}
 
+    def _yielded(self, end: Node) -> list[_Operand]:
+        """What a block yields. Some of it may not be wanted everywhere, so several effects are statements."""
+        resolve, uses_of, owner = self.facts.resolve, self.facts.uses_of, end.block.owner
+        if owner is None or owner.kind not in ("prim::If", "prim::Loop"):
+            return [_Operand(resolve(v), True, False) for v in end.inputs]
+        if owner.kind == "prim::If":
+            several = len(end.inputs) > 1
+            wanted = [bool(uses_of(v)) for v in owner.outputs]
+            return [_Operand(resolve(v), wanted[i], several) for i, v in enumerate(end.inputs)]
+        parameters = owner.blocks[0].parameters[1:]
+        carried = [
+            _Operand(resolve(value), bool(uses_of(output) or uses_of(parameter)), True)
+            for value, output, parameter in zip(end.inputs[1:], owner.outputs, parameters, strict=True)
+        ]
+        return [*carried, _Operand(resolve(end.inputs[0]), True, False)]
+
     def _operands(self, node: Node) -> list[_Operand]:
         """The operands of a node as the generated code evaluates them."""
         conditional: frozenset[int] | set[int] = frozenset()
         repeated: frozenset[int] = frozenset()
         match node.kind:
             case "prim::Return":
-                order = list(range(len(node.inputs)))
-                owner = node.block.owner
-                if owner is not None and owner.kind == "prim::Loop":
-                    order = order[1:] + order[:1]
+                return self._yielded(node)
             case "prim::Loop":
                 order = [*range(2, len(node.inputs)), 1, 0]
                 if not is_constant(node.inputs[1]):

@@ -78,8 +78,9 @@ def _call(node: Node, schema: Schema) -> Operation:
             keywords.append((argument.name, index))
     while positional:
         index = positional[-1]
-        if not _is_default(schema.arguments[index].default, node.inputs[index]):
-            break
+        argument = schema.arguments[index]
+        if argument.name == "reduction" or not _is_default(argument.default, node.inputs[index]):
+            break  # the losses of torch._C._nn do not reduce by default, whatever their schemas say
         positional.pop()
     positional.extend(range(len(schema.arguments), len(node.inputs)))  # of a vararg operator
     order = (*positional, *(index for _, index in keywords))

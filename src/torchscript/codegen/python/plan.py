@@ -93,6 +93,7 @@ class Continue:
 class Return:
     values: list[Value]
     source: SourceRange | None
+    reading: Reading = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)

@@ -5,7 +5,8 @@ The last `prim::If` of a block hands what follows it to its branches, where noth
     %r = prim::If(%c)  block0() … -> (%a)  block1() … -> (%b)         if c: … return a
     return (%r)                                                  →    … return b
 
-so that a branch ends with the `return`, or the copies into the loop's variables and the `break`, itself.
+so that a branch ends with the `return`, or the copies into the loop's variables and the `break`, itself. A loop that
+carries whether it has returned, and what, in front of a `prim::If` that then returns it, returns in its body.
 """
 
 from __future__ import annotations
@@ -35,6 +36,20 @@ class _End(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class _Leaving:
+    """A function's return out of a loop's body: if `flag`, it returns `values`, where `known` says what outputs of
+    the loop are."""
+
+    flag: Value
+    values: list[Value]
+    known: dict[Value, Value]
+
+    def through(self, yielded: dict[Value, Value]) -> _Leaving:
+        known = {v: yielded.get(w, w) for v, w in self.known.items()}
+        return _Leaving(yielded.get(self.flag, self.flag), self.values, known)
+
+
+@dataclass(frozen=True, slots=True)
 class _Tail:
     """What happens at the end of a block with the values that it yields.
 
@@ -48,6 +63,7 @@ class _Tail:
     again: Again | None = None
     again_nodes: frozenset[Node] = frozenset()
     known: dict[Value, Value] = field(default_factory=dict)
+    leaving: _Leaving | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +173,22 @@ class Planner:
         while True:
             nodes = self._folding.statements(block)
             last = self._tail_branch(block, nodes, tail)
-            ended, into_last = self._nodes(nodes[:-1] if last is not None else nodes, region, into)
+            leaving = self._leaving(nodes, last, tail)
+            if last is not None:
+                nodes = nodes[: -1 if leaving is None else -2]
+            ended, into_last = self._nodes(nodes, region, into)
             if ended:
                 return statements
             if last is None:
                 self._finish(tail, region, into_last, block)
                 return statements
             into = into_last
+            if leaving is not None:
+                loop = self._facts.resolve(last.inputs[0]).node
+                assert loop is not None
+                self._loop(loop, region, into, leaving, last)
+                block, tail = last.blocks[1], self._through(tail, last, 1)
+                continue
             position = self._tick()
             self._read(last.inputs[0], region, position)
             branch = P.Branch(P.Condition(last.inputs[0]), last.source, ends_body=tail.end is _End.LOOP)
@@ -197,7 +222,28 @@ class Planner:
                 tail.again is not None and self._facts.resolve(tail.again.value) is output
             ):
                 known[output] = yielded[output]
-        return replace(tail, values=[yielded.get(v, v) for v in tail.values], known=known)
+        leaving = tail.leaving.through(yielded) if tail.leaving is not None else None
+        values = [yielded.get(v, v) for v in tail.values]
+        return replace(tail, values=values, known=known, leaving=leaving)
+
+    def _leaving(self, nodes: list[Node], last: Node | None, tail: _Tail) -> _Leaving | None:
+        """Whether `last` returns what the loop before it found, if it found something; else goes on."""
+        if last is None or len(nodes) < 2 or nodes[-2].kind != "prim::Loop" or nodes[-2] in self._facts.outlined:
+            return None
+        loop, then = nodes[-2], last.blocks[0]
+        flag = self._facts.resolve(last.inputs[0])
+        if flag.node is not loop or self._facts.uses_of(flag) != [(last, 0)] or self._folding.statements(then):
+            return None
+        if known_bool(self._facts.resolve(loop.inputs[2 + flag.offset])) is not False:
+            return None
+        end = self._through(tail, last, 0)
+        outputs = dict(zip(loop.outputs, self._resolved(loop.blocks[0].outputs[1:]), strict=True))
+        if end.end is _End.RETURN:
+            return _Leaving(outputs[flag], end.values, outputs)
+        if end.leaving is None or known_bool(end.leaving.flag) is not True:
+            return None
+        known = {v: outputs.get(w, w) for v, w in end.leaving.known.items()}
+        return _Leaving(outputs[flag], end.leaving.values, {**known, **outputs})
 
     def _tail_branch(self, block: Block, nodes: list[Node], tail: _Tail) -> Node | None:
         if not nodes or nodes[-1].kind != "prim::If" or nodes[-1] in self._folding.ternaries:
@@ -232,8 +278,10 @@ class Planner:
         return tail.end is _End.RETURN and is_guard
 
     def _finish(self, tail: _Tail, region: Region, into: list[P.Statement], block: Block) -> None:
-        position = self._tick()
         source = _source_of_end(block)
+        if tail.leaving is not None and self._leave(tail.leaving, region, into, source):
+            return
+        position = self._tick()
         for value in tail.values:
             self._read(value, region, position)
         if tail.end is _End.RETURN:
@@ -264,6 +312,24 @@ class Planner:
         for life in begun:
             life.uses.append((region, position))
         into.append(P.Break(P.Condition(rest, reading, tail.again.negated), _source(rest) or source))
+
+    def _leave(
+        self, leaving: _Leaving, region: Region, into: list[P.Statement], source: SourceRange | None
+    ) -> bool:
+        """At the end of a loop's body, return if the loop's flag says so; whether it surely does."""
+        flag = known_bool(leaving.flag)
+        if flag is False:
+            return False
+        position = self._tick()
+        for value in leaving.values:
+            self._read(value, region, position, leaving.known)
+        leave = P.Return(leaving.values, source, leaving.known)
+        if flag is True:
+            into.append(leave)
+            return True
+        self._read(leaving.flag, region, position)
+        into.append(P.Branch(P.Condition(leaving.flag), source, [leave]))
+        return False
 
     # -- nodes -----------------------------------------------------------------------------------------------
 
@@ -337,7 +403,15 @@ class Planner:
 
     # -- loops -----------------------------------------------------------------------------------------------
 
-    def _loop(self, node: Node, region: Region, into: list[P.Statement]) -> None:
+    def _loop(
+        self,
+        node: Node,
+        region: Region,
+        into: list[P.Statement],
+        leaving: _Leaving | None = None,
+        leaver: Node | None = None,
+    ) -> None:
+        """`leaver` is the `prim::If` that returns where the loop's flag says so, which `leaving` takes the place of."""
         body = node.blocks[0]
         trips, first = self._resolved(node.inputs[:2])
         inits, yields = self._resolved(node.inputs[2:]), self._resolved(body.outputs[1:])
@@ -347,7 +421,7 @@ class Planner:
         carried = [
             k
             for k, p in enumerate(parameters)
-            if self._facts.uses_of(node.outputs[k])
+            if self._is_read_after(node.outputs[k], leaver)
             or self._is_read(p, body.return_node, k + 1)
             or yields[k] in read_again
         ]
@@ -411,7 +485,7 @@ class Planner:
                 self._begin(index, statement.index, inside, inside.start + 1)
         into.append(statement)
         again_nodes = conditions.nodes_of(body.outputs[0]) if test.kept is None else set()
-        tail = _Tail(_End.LOOP, values, targets, test.at_end, frozenset(again_nodes))
+        tail = _Tail(_End.LOOP, values, targets, test.at_end, frozenset(again_nodes), leaving=leaving)
         statement.body.extend(self._block(body, inside, tail))
         inside.end = self._tick()
         self._end_loop(node, carried, slots, region, [])
@@ -424,6 +498,16 @@ class Planner:
             life.uses.append((region, position))
         for k, slot in zip(carried, slots, strict=True):
             self._begin(node.outputs[k], slot, region, position)
+
+    def _is_read_after(self, output: Value, leaver: Node | None) -> bool:
+        """Whether a loop's output is read, but by the `prim::If` that returns it."""
+        for user, _ in self._facts.uses_of(output):
+            block: Block | None = user.block
+            while leaver is not None and block is not None and block is not leaver.blocks[0]:
+                block = block.parent
+            if leaver is None or (block is None and user is not leaver):
+                return True
+        return False
 
     def _is_read(self, parameter: Value, end: Node, own: int) -> bool:
         """Whether a loop's parameter is read for more than to be handed on unchanged."""

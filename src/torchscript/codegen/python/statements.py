@@ -25,18 +25,21 @@ class Statements:
         self._facts = facts
         self._expressions = expressions
         self._locations = locations
-        self._work: list[tuple[list[P.Statement], list[ast.stmt], Location]] = []
+        self._work: list[tuple[list[P.Statement], list[ast.stmt], Location, bool]] = []
         self._assigned: dict[ast.stmt, Value] = {}  # what a plain assignment holds
 
     def write(self, statements: list[P.Statement]) -> list[ast.stmt]:
         """Python statements; nested ones wait in a list, so that deep nesting needs no recursion."""
         result: list[ast.stmt] = []
-        self._work.append((statements, result, self._locations.start))
+        self._work.append((statements, result, self._locations.start, False))
         while self._work:
             self._write_list(*self._work.pop())
         return result
 
-    def _write_list(self, statements: list[P.Statement], into: list[ast.stmt], at: Location) -> None:
+    def _write_list(
+        self, statements: list[P.Statement], into: list[ast.stmt], at: Location, is_else: bool
+    ) -> None:
+        is_elif = is_else and len(statements) == 1
         queue = deque(statements)
         while queue:
             statement = queue.popleft()
@@ -48,7 +51,7 @@ class Statements:
                     self._assign(statement, into, self._at(statement.source, at))
                 case P.Branch():
                     at = self._at(statement.source, at)
-                    self._branch(statement, into, at, queue)
+                    self._branch(statement, into, at, None if is_elif else queue)
                 case P.For():
                     at = self._at(statement.source, at)
                     self._for(statement, into, at)
@@ -73,10 +76,12 @@ class Statements:
     def _at(self, source: SourceRange | None, fallback: Location) -> Location:
         return self._locations.of(source, fallback)
 
-    def _body(self, statements: list[P.Statement], at: Location) -> list[ast.stmt]:
+    def _body(
+        self, statements: list[P.Statement], at: Location, is_else: bool = False
+    ) -> list[ast.stmt]:
         """The statements of a block, which are written later."""
         body: list[ast.stmt] = []
-        self._work.append((statements, body, at))
+        self._work.append((statements, body, at, is_else))
         return body
 
     # -- simple statements -----------------------------------------------------------------------------------
@@ -170,7 +175,7 @@ class Statements:
                 return
 
     def _return(self, statement: P.Return, into: list[ast.stmt], at: Location) -> None:
-        values = self._expressions.arguments(statement.values, at)
+        values = self._expressions.arguments(statement.values, at, statement.reading)
         if len(values) == 1:
             into.append(ast.Return(values[0], **at))
         else:
@@ -187,16 +192,18 @@ class Statements:
     # -- compound statements ---------------------------------------------------------------------------------
 
     def _branch(
-        self, statement: P.Branch, into: list[ast.stmt], at: Location, queue: deque[P.Statement]
+        self, statement: P.Branch, into: list[ast.stmt], at: Location, queue: deque[P.Statement] | None
     ) -> None:
+        """`queue` takes what may stand behind the `if` instead of in its `else`; None for an `elif`."""
         then, otherwise = statement.then, statement.otherwise
         test = self._test(statement.condition, at)
-        if terminates(otherwise) and (not terminates(then) or (_nests(then) and not _nests(otherwise))):
-            then, otherwise = otherwise, then
-            test = negation(test, at)
-        elif statement.ends_body and not self._is_empty(otherwise) and not terminates(then):
-            if self._is_empty(then) or (_nests(otherwise) and len(otherwise) > 1 and not _nests(then)):
-                then = [*then, P.Continue(statement.source)]
+        if queue is not None and not self._is_empty(otherwise):
+            if terminates(otherwise) and (not terminates(then) or (_nests(then) and not _nests(otherwise))):
+                then, otherwise = otherwise, then
+                test = negation(test, at)
+            elif statement.ends_body and not terminates(then):
+                if self._is_empty(then) or (_nests(otherwise) and len(otherwise) > 1 and not _nests(then)):
+                    then = [*then, P.Continue(statement.source)]
         if self._is_empty(then):
             then, otherwise = otherwise, then
             test = negation(test, at)
@@ -206,10 +213,10 @@ class Statements:
             return
         branch = ast.If(test, self._body(then, at), [], **at)
         into.append(branch)
-        if terminates(then):
+        if queue is not None and terminates(then):
             queue.extendleft(reversed(otherwise))
         elif not self._is_empty(otherwise):
-            branch.orelse = self._body(otherwise, at)
+            branch.orelse = self._body(otherwise, at, is_else=True)
 
     def _is_empty(self, statements: list[P.Statement]) -> bool:
         return all(isinstance(s, P.Assign) and not self._copies_anything(s) for s in statements)

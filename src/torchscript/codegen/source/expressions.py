@@ -210,6 +210,21 @@ class Expressions:
             return self._operator(node)
         return self.call(node.kind.partition("::")[2].lower(), self.values(node.inputs))
 
+    def complex(self, node: Node) -> Fragment:
+        return self.call("complex", self.values(node.inputs))
+
+    def power(self, node: Node) -> Fragment:
+        """`aten::pow`. A reader never finds the overload that makes an int of ints, but one that makes a float."""
+        text = self._operator(node)
+        return self.call("int", [text]) if node.output.type == T.INT else text
+
+    def percent_format(self, node: Node) -> Fragment:
+        """`"%s %d" % (a, b)`: the values are one tuple."""
+        template, *items = self.values(node.inputs)
+        return self.call(
+            "torch.percentFormat", [template, items[0] if len(items) == 1 else listed("(", items, ")")]
+        )
+
     def print(self, node: Node) -> Fragment:
         return self.call("print", self.values(node.inputs))
 
@@ -247,6 +262,9 @@ _WRITERS: dict[str, Callable[[Expressions, Node], Fragment]] = {
     "aten::Float": Expressions.conversion,
     "aten::Bool": Expressions.conversion,
     "aten::str": Expressions.conversion,
+    "aten::Complex": Expressions.complex,
+    "aten::percentFormat": Expressions.percent_format,
+    "aten::pow": Expressions.power,
     "prim::Print": Expressions.print,
     "prim::RaiseException": Expressions.raise_exception,
 }

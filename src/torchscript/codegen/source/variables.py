@@ -10,8 +10,8 @@ The result of an `if` and the values that its branches give it share one variabl
 so do a loop's variable before, in and after the loop. Where it is not, the printer assigns at the end of the
 branch or body.
 
-A variable never changes in a block inside the one it began in, except as the result of the `if` or loop
-there: reading the text again makes no result that was not there.
+A variable changes in a block inside the one it began in only if the result of the `if` or loop there goes
+into it: reading the text again makes no result that was not there.
 """
 
 from __future__ import annotations
@@ -132,6 +132,7 @@ class Variables:
         self._home: dict[str, Block] = {}
         self._type: dict[str, T.Type] = {}
         self._holder: dict[str, Value | None] = {}
+        self._targets: dict[Block, dict[str, int]] = {}
         for value, name in zip(graph.inputs, parameter_names):
             self._assign(value, name if name not in RESERVED else self._fresh(name), graph.block)
         run(self._block(graph.block))
@@ -208,8 +209,13 @@ class Variables:
         return [base] if latest == base else [base, latest]
 
     def _is_free(self, name: str, value: Value, block: Block, free_from: int, start: Value | None) -> bool:
-        if self._home.get(name) is not block or self._type[name] != value.type:
+        if name not in self._home or self._type[name] != value.type:
             return False
+        if self._home[name] is not block:
+            # A block that sets a variable in the end can use it on the way.
+            until = self._targets.get(block, {}).get(name)
+            if until is None or self._live.last_use(value) > until:
+                return False
         holder = self._holder[name]
         if holder is None or (holder.node is not None and holder.node is value.node):
             return False
@@ -262,6 +268,8 @@ class Variables:
         """Let a value that `block` yields to the variable `name` be computed right into it, where that is
         safe.
         """
+        targets = self._targets.setdefault(block, {})
+        targets[name] = self._live.start[block.return_node]
         node = value.node
         if node is None or node.block is not block or value in self.names or is_constant(value):
             return
@@ -281,6 +289,8 @@ class Variables:
             if self._live.used_within(holder, after, self._live.start[block.return_node]):
                 return
         self.names[value] = name
+        ends = self._live.end[node] if node.kind == "prim::If" else self._live.start[node]
+        targets[name] = ends - (node.kind == "prim::Loop")
 
 
 def base_name(value: Value) -> str:
