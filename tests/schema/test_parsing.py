@@ -35,7 +35,8 @@ def test_every_schema_can_be_written_from_its_data_alone(texts):
         schema = parse_schema(text)
         written = str(without_spelling(schema))
         assert parse_schema(written) == schema
-        torch._C.parse_schema(written)
+        if "PyObject" not in written:  # registered from Python, when torch.distributed is imported
+            torch._C.parse_schema(written)
 
 
 def without_spelling(schema: Schema) -> Schema:
