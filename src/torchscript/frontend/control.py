@@ -490,7 +490,8 @@ def _attempt_loop(
     for name in assigned:
         if name not in initial and "." not in name:
             inside.scope.set(
-                name, Unusable(f"'{name}' has no value yet when the loop's first iteration gets here.", None)
+                name,
+                Unusable(f"'{name}' has no value yet when the loop's first iteration gets here.", None, True),
             )
     attributes_assigned = [n for n in assigned if "." in n]
     for name in attributes_assigned:

@@ -78,10 +78,15 @@ def defining_class(function: Any, cls: type | None) -> type | None:
 
 def is_overloaded(function: Any) -> bool:
     """Whether a library declared several signatures for a function or method (`_overload`); its own is one of them."""
+    return bool(overloads_of(function))
+
+
+def overloads_of(function: Any) -> list[Any]:
+    """The functions whose signatures a library declared for `function` with `_overload`."""
     internal = sys.modules.get("torch._jit_internal")
     module, qualified = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     owner, _, name = qualified.rpartition(".")
     key = f"__torch__.{module}.{name}"
     if not owner:
-        return key in getattr(internal, "_overloaded_fns", {})
-    return owner in getattr(internal, "_overloaded_methods", {}).get(key, {})
+        return list(getattr(internal, "_overloaded_fns", {}).get(key, ()))
+    return list(getattr(internal, "_overloaded_methods", {}).get(key, {}).get(owner, ()))

@@ -371,7 +371,7 @@ class Program:
         owner: Module | None,
         display: str,
     ) -> Val:
-        declared = self.declared_types(source)
+        declared = {**self.declared_types(source), **self._overload(function, bound)}
         if self._must_inline(e, source, bound, declared):
             return self.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)
         static_first = function in self.prefers_static
@@ -397,9 +397,24 @@ class Program:
         assert first_error is not None
         raise first_error
 
+    def _overload(self, function: Any, bound: dict[str, Bound]) -> dict[str, T.Type]:
+        """The parameters' types by the first signature that a library declared and that takes these arguments."""
+        for signature in marks.overloads_of(function):
+            try:
+                declared = self.declared_types(function_source(signature))
+            except CompileError:
+                continue
+            wanted = {name: type for name, type in declared.items() if name in bound}
+            given = {name: type_of(bound[name].val) for name in wanted}
+            if all(type is None or fits(type, wanted[name]) for name, type in given.items()):
+                return wanted
+        return {}
+
     def _must_inline(
         self, e: Emitter, source: FunctionSource, bound: dict[str, Bound], declared: dict[str, T.Type]
     ) -> bool:
+        if any(isinstance(v, torch.nn.Module) for v in source.names.values()):
+            return True  # what it closes over is found through the caller's self
         args = source.tree.args
         for name, (val, is_default) in bound.items():
             if (args.vararg is not None and name == args.vararg.arg) or (

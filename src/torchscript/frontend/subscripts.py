@@ -70,6 +70,10 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
     if isinstance(type, T.TensorType):
         if name in TENSOR_ATTRIBUTES:
             return _tensor_attribute(e, owner, name)
+        if name == "volatile":  # of PyTorch before 0.4; False since
+            return e.static(False)
+        if isinstance(getattr(torch.Tensor, name, None), property | python_types.GetSetDescriptorType):
+            raise e.unsupported(f"The attribute '{name}' of a Tensor cannot be read in compiled code.", node)
         return BuiltinMethod(owner, name)
     if isinstance(type, T.NamedTupleType):
         if name in type.field_names:
@@ -160,6 +164,10 @@ def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node:
 def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> Val:
     """An attribute of a module: parameter, buffer, submodule, method, property, data."""
     module, spec = owner.module, owner.spec
+    if transient.is_transient(owner):
+        found = transient.find(e, owner)
+        if found is not None:
+            return module_attribute(e, found, name, node)
     if name in ("_modules", "_parameters", "_buffers"):
         return Mapping({k: module_attribute(e, owner, k, node) for k in getattr(module, name)})
     if name in module._modules:
@@ -168,9 +176,6 @@ def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None)
             return e.static(None)
         return e.program.submodule(e, owner, name)
     if transient.is_transient(owner):
-        found = transient.find(e, owner)
-        if found is not None:
-            return module_attribute(e, found, name, node)
         constant = transient.constant_attribute(e, owner, name)
         if constant is not None:
             return constant

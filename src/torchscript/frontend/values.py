@@ -276,13 +276,14 @@ class Iterable(Val):
 
 
 class Unusable(Val):
-    """A variable that cannot be read here, and why."""
+    """A variable that cannot be read here, and why. `by_loop`: because it is in a loop that is not unrolled."""
 
-    __slots__ = ("reason", "where")
+    __slots__ = ("by_loop", "reason", "where")
 
-    def __init__(self, reason: str, where: SourceRange | None) -> None:
+    def __init__(self, reason: str, where: SourceRange | None, by_loop: bool = False) -> None:
         self.reason = reason
         self.where = where
+        self.by_loop = by_loop
 
     def describe(self) -> str:
         return "an undefined value"

@@ -1,0 +1,79 @@
+"""Things that run in Python and that a compiler easily gets wrong: compared with eager mode."""
+
+import io
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import torchscript as jit
+
+
+class Recurrent(nn.Module):
+    """The first iteration defines what the others use."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+
+    def forward(self, x):
+        for i in range(3):
+            if i == 0:
+                y = self.conv(x)
+            y = self.conv(x + y)
+        return y
+
+
+class Volatile(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def forward(self, x):
+        if not x.volatile:
+            x = x + 1
+        return x
+
+
+class Interpolated(nn.Module):
+    def forward(self, x):
+        a = F.interpolate(x, scale_factor=2)
+        b = F.interpolate(x, size=7)
+        c = F.interpolate(x, size=(3, 5), mode="bilinear", align_corners=True)
+        d = F.interpolate(x, scale_factor=(2, 1.5), mode="bicubic")
+        return a, b, c, d, F.interpolate(x[0], scale_factor=2, mode="nearest")
+
+
+@pytest.mark.parametrize("cls", [Recurrent, Volatile, Interpolated])
+def test_modules_agree(cls):
+    module = cls()
+    x = torch.randn(1, 2, 4, 4)
+    expected = module(x)
+    scripted = jit.script(module)
+    buffer = io.BytesIO()
+    jit.save(scripted, buffer)
+    for load in (lambda _: scripted, jit.load, torch.jit.load):
+        buffer.seek(0)
+        torch.testing.assert_close(load(buffer)(x), expected)
+
+
+def test_a_variable_without_value_in_a_loop_that_cannot_be_unrolled():
+    def f(x, n: int):
+        for i in range(n):
+            if i > 0:
+                y = y + x
+            else:
+                y = x
+        return x
+
+    with pytest.raises(jit.CompileError, match="has no value yet"):
+        jit.script(f)
+
+
+def test_an_attribute_of_tensors_that_is_not_of_the_language():
+    def f(x):
+        return 1 if x._backward_hooks else 2
+
+    with pytest.raises(jit.CompileError, match="_backward_hooks"):
+        jit.script(f)
