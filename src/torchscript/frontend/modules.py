@@ -217,10 +217,14 @@ class SpecTable:
 
 
 def _hashable(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return (type(value), *map(_hashable, value))
+    if isinstance(value, dict):
+        return (dict, *((_hashable(k), _hashable(v)) for k, v in value.items()))
     try:
         hash(value)
     except TypeError:
-        return repr(value)
+        return (type(value), id(value))
     return (type(value), value)
 
 
