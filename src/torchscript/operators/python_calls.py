@@ -61,8 +61,8 @@ _NAMESPACES: dict[str, Any] = {
 }
 """Where PyTorch keeps its functions that are implemented in C++."""
 
-# Overloads that the public callable of their name does not mean, or not for all arguments (the methods refuse None
-# among the indices). Which overload a call runs was found by asking PyTorch's profiler, for all operators;
+# Overloads that the public callable of their name does not mean, or not for all arguments (the methods refuse
+# None among the indices). Which overload a call runs was found by asking PyTorch's profiler, for all operators;
 # tests/operators/test_python_calls.py does so again.
 _NOT_MEANT = frozenset({"aten::bernoulli.Tensor", "aten::stft", "aten::index_put", "aten::index_put_"})
 
