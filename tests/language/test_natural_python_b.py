@@ -77,3 +77,27 @@ def test_an_attribute_of_tensors_that_is_not_of_the_language():
 
     with pytest.raises(jit.CompileError, match="_backward_hooks"):
         jit.script(f)
+
+
+class PoolsByAttribute(nn.Module):
+    """Attributes whose values a called function needs while it is compiled."""
+
+    def __init__(self):
+        super().__init__()
+        self.size = 2
+        self.stride = 1
+        self.mode = "nearest"
+
+    def forward(self, x):
+        x = F.max_pool2d(x, self.size, stride=self.stride)
+        return F.interpolate(x, scale_factor=(self.size, self.stride), mode=self.mode)
+
+
+def test_attributes_that_are_compiled_into_a_function():
+    x = torch.randn(1, 2, 4, 4)
+    expected = PoolsByAttribute()(x)
+    buffer = io.BytesIO()
+    jit.save(jit.script(PoolsByAttribute()), buffer)
+    for load in (jit.load, torch.jit.load):
+        buffer.seek(0)
+        torch.testing.assert_close(load(buffer)(x), expected)

@@ -80,6 +80,7 @@ class Program:
         self.class_types: dict[type, T.Type] = {}
         self.outside: dict[Any, CompileError] = {}  # functions that stay Python calls, and why
         self.prefers_static: set[Any] = set()
+        self.warned: set[Any] = set()  # the functions of `outside` that a warning named
         self.resolver = TypeResolver(self.class_type)
         self.specs = SpecTable(self)
         self._declared: dict[Any, dict[str, T.Type]] = {}
@@ -316,7 +317,7 @@ class Program:
     ) -> Val:
         """Call a Python function, or a method of a module (`owner`), compiled for these arguments."""
         mark = marks.modifier_of(function)
-        display = name or getattr(function, "__name__", "function")
+        display = name or str(getattr(function, "__name__", "function"))
         if mark == "unused":
             return self._unused(e, function, display)
         if mark == "ignore" or mark == "drop":
@@ -613,7 +614,7 @@ class Program:
                 arguments.append(Argument(parameter, mode[1], default))
                 e.scope.set(parameter, Dynamic(value))
             else:
-                e.scope.set(parameter, bound[parameter].val)
+                e.scope.set(parameter, self._compiled_in(bound[parameter].val))
         entered = [contexts.enter_gradient_mode(e, m) for m in managers or ()]
         result = self.run_body(e, tree)
         output = self._result(e, result, declared)
@@ -626,6 +627,13 @@ class Program:
         if spec is not None:
             spec.cls.methods[compiled.name] = compiled
         return compiled
+
+    def _compiled_in(self, val: Val) -> Val:
+        """An argument whose value is part of the compiled function, without the caller's SSA values."""
+        known = known_of(val)
+        if known is None or not isinstance(val, Attribute | Dynamic | Sequence):
+            return val
+        return self.static(known.object)
 
     def _result(self, e: Emitter, result: Val, declared: dict[str, T.Type]) -> Value:
         tree = e.source.tree
@@ -767,10 +775,6 @@ class Program:
             {"callable": function, "name": display, "keywords": tuple(named), "reason": reason},
         )
         return Dynamic(node.output) if node.outputs else e.none()
-
-    @property
-    def warned(self) -> set[Any]:
-        return self.__dict__.setdefault("_warned", set())
 
 
 def fits(own: T.Type, wanted: T.Type) -> bool:
