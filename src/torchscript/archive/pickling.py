@@ -382,6 +382,10 @@ class Pickler:
             key, storage = self.storages.key(tensor)
         except (RuntimeError, NotImplementedError) as error:
             raise self.refuse(f"the tensor has no storage ({error})") from error
+        # A reader shares what is recalled, and reads again what has the same key.
+        memo = ("storage", key, tensor.dtype)
+        if self.recall(memo):
+            return
         self.write_tuple(
             [
                 lambda: self.string("storage"),
@@ -392,6 +396,7 @@ class Pickler:
             ]
         )
         self._out += b"Q"
+        self.remember(memo)
 
     def _quantiser(self, tensor: torch.Tensor) -> None:
         scheme = str(tensor.qscheme()).removeprefix("torch.")

@@ -94,7 +94,16 @@ class Operators(Builder):
         elif name == "aten::percentFormat" and len(positional) == 2:
             # the printer writes `"%s %d" % (a, b)` with its tuple, and the operator takes the elements
             string, argument = positional
-            if isinstance(argument.type, T.TupleType):
+            construct = self.block.nodes[-1] if self.block.nodes else None
+            if (
+                construct is not None
+                and construct is argument.node
+                and construct.kind == "prim::TupleConstruct"
+            ):
+                elements = list(construct.inputs)
+                self.block.nodes.pop().release()
+                positional = [string, *elements]
+            elif isinstance(argument.type, T.TupleType):
                 elements = self.emit("prim::TupleUnpack", (argument,), argument.type.elements).outputs
                 positional = [string, *elements]
         values = [*positional, *named.values()]

@@ -214,7 +214,7 @@ class Expressions:
         return self.call("complex", self.values(node.inputs))
 
     def power(self, node: Node) -> Fragment:
-        """`aten::pow`. A reader never finds the overload that makes an int of ints, but one that makes a float."""
+        """`aten::pow`. Of two ints a reader finds the overload that makes a float."""
         text = self._operator(node)
         return self.call("int", [text]) if node.output.type == T.INT else text
 

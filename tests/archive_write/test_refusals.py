@@ -1,0 +1,75 @@
+"""What no archive can hold is refused before anything is written, and the message says why."""
+
+import os
+
+import pytest
+import torch
+
+import torchscript as jit
+from torchscript import types as T
+from torchscript.archive.writer import save, save_to_buffer
+
+from .support import Bare, holder
+
+
+def refused(attribute, type_, match):
+    with pytest.raises(jit.ArchiveError, match=match) as raised:
+        save_to_buffer(holder(value=(attribute, type_)))
+    assert "value" in str(raised.value)
+
+
+def test_values_that_cannot_be_stored():
+    refused(torch.Generator(), T.GENERATOR, "a random number generator")
+    refused(object(), T.PYOBJECT, "a Python object")
+    refused(torch.empty(2, device="meta"), T.TENSOR, "meta device")
+    refused(2**64, T.INT, "64 bits")
+    refused("no tensor", T.TENSOR, "it is a str")
+    refused(object(), T.ANY, "has no type in the language")
+
+
+def test_a_value_that_contains_itself():
+    cls = T.ClassType("__torch__.cells.Node")
+    cls.attributes["next"] = T.ClassAttribute(T.optional(cls))
+    node = Bare(cls, next=None)
+    node.next = node
+    refused(node, cls, "contains itself")
+
+
+def test_the_message_names_the_attribute():
+    cls = T.ClassType("__torch__.cells.Cell")
+    cls.attributes["items"] = T.ClassAttribute(T.ListType(T.DictType(T.STRING, T.ANY)))
+    with pytest.raises(jit.ArchiveError, match=r"cannot save value\.items\[1\]\['k'\]: "):
+        save_to_buffer(holder(value=(Bare(cls, items=[{}, {"k": object()}]), cls)))
+
+
+def test_an_object_that_lacks_an_attribute():
+    cls = T.ClassType("__torch__.cells.Cell")
+    cls.attributes["n"] = T.ClassAttribute(T.INT)
+    refused(Bare(cls), cls, "has no attribute 'n'")
+
+
+def test_what_is_not_compiled():
+    with pytest.raises(jit.ArchiveError, match="only compiled modules and functions"):
+        save_to_buffer(torch.nn.Linear(2, 2))
+
+
+def outside(x):
+    import numpy
+
+    return x
+
+
+def calls_outside(x: torch.Tensor) -> torch.Tensor:
+    y = x + 1
+    return jit.annotate(torch.Tensor, outside(y))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_python_calls(tmp_path):
+    scripted = jit.script(calls_outside)
+    path = tmp_path / "m.pt"
+    with pytest.raises(jit.ArchiveError, match="outside") as raised:
+        save(scripted, path)
+    assert "return jit.annotate(torch.Tensor, outside(y))" in str(raised.value)
+    assert "^^^" in str(raised.value)
+    assert os.listdir(tmp_path) == []
