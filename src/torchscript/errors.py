@@ -1,15 +1,15 @@
 """The errors that users of the library can meet, all below `Error`.
 
-    Error
-    ├── CompileError            the program is wrong, or outside the language
-    │   ├── NotSupportedError   syntax or a Python feature outside the language
-    │   └── SchemaMatchError    no operator takes these arguments
-    ├── ArgumentError           a compiled function was called with the wrong arguments (also a TypeError)
-    ├── ArchiveError            a file that is no archive, is damaged, or cannot be written
-    ├── TracingError            a run that cannot be recorded
-    │   └── TracingCheckError   a recorded run that differs from the Python code
-    ├── IRError                 ill-formed IR, in text or as a graph
-    └── BackendError            a graph that a back end cannot turn into code
+Error
+├── CompileError            the program is wrong, or outside the language
+│   ├── NotSupportedError   syntax or a Python feature outside the language
+│   └── SchemaMatchError    no operator takes these arguments
+├── ArgumentError           a compiled function was called with the wrong arguments (also a TypeError)
+├── ArchiveError            a file that is no archive, is damaged, or cannot be written
+├── TracingError            a run that cannot be recorded
+│   └── TracingCheckError   a recorded run that differs from the Python code
+├── IRError                 ill-formed IR, in text or as a graph
+└── BackendError            a graph that a back end cannot turn into code
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class CompileError(Error):
     instead). Frames of compiled callers are added with `called_from` while the error travels outwards.
     """
 
-    def __init__(self, message: str, where: SourceRange | None = None, *, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, where: SourceRange | None = None, *, notes: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where

@@ -42,7 +42,7 @@ _SYNTACTIC: dict[int, tuple[Any, Callable[[Emitter, ast.Call, T.Type | None], Va
 _BY_MARK: dict[str, Handler] = {}
 
 
-def _handles(*objects: Any) -> Callable[[Handler], Handler]:
+def handles(*objects: Any) -> Callable[[Handler], Handler]:
     def register(handler: Handler) -> Handler:
         for obj in objects:
             _SPECIAL[id(obj)] = (obj, handler)
@@ -51,7 +51,6 @@ def _handles(*objects: Any) -> Callable[[Handler], Handler]:
     return register
 
 
-handles = _handles
 
 
 def with_requires_grad(e: Emitter, result: Val, flag: Val) -> Val:
@@ -221,7 +220,7 @@ def isinstance_test(
         try:
             inner = expressions.emit(e, text)
         except Exception:
-            inner = None  # type: ignore[assignment]
+            inner = None
         known_class = known_of(inner) if inner is not None else None
         if known_class is not None and isinstance(known_class.object, tuple):
             objects.extend(known_class.object)
@@ -336,7 +335,7 @@ def _is_instance(own: T.Type, wanted: T.Type) -> bool:
     return own.is_subtype_of(wanted)
 
 
-@_handles(torch._assert)
+@handles(torch._assert)
 def _torch_assert(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     """`torch._assert(condition, message)` is `assert condition, message`."""
     from .control import Outcome, emit_if
@@ -353,7 +352,7 @@ def _torch_assert(e: Emitter, positional: list[Val], named: dict[str, Val], hint
     return e.none()
 
 
-@_handles(torch.is_tensor)
+@handles(torch.is_tensor)
 def _is_tensor(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     type = type_of(positional[0])
     if isinstance(type, T.OptionalType | T.UnionType | T.AnyType):
@@ -380,19 +379,25 @@ def _constant_call(value: Any) -> Handler:
 
 
 for _function in (
-    torch.overrides.has_torch_function, torch.overrides.has_torch_function_unary, torch.overrides.has_torch_function_variadic,
+    torch.overrides.has_torch_function,
+    torch.overrides.has_torch_function_unary,
+    torch.overrides.has_torch_function_variadic,
     torch.compiler.is_compiling, torch.compiler.is_exporting, torch.compiler.is_dynamo_compiling,
 ):  # fmt: skip
-    _handles(_function)(_constant_call(False))
+    handles(_function)(_constant_call(False))
 for _name in ("is_compiling",):
     for _owner in (getattr(torch, "_utils", None), getattr(torch, "_dynamo", None)):
         if _owner is not None and hasattr(_owner, _name):
-            _handles(getattr(_owner, _name))(_constant_call(False))
+            handles(getattr(_owner, _name))(_constant_call(False))
 
 
 @_mark("unchecked_cast", "_unwrap_optional")
 def _unwrap(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    val = positional[0]
+    return unwrap_optional(e, positional[0])
+
+
+def unwrap_optional(e: Emitter, val: Val) -> Val:
+    """The value of an Optional; raises at run time where it is None."""
     type = type_of(val)
     if not isinstance(type, T.OptionalType):
         return val
@@ -419,15 +424,15 @@ def _iterable(kind: str) -> Handler:
 
 
 for _obj, _kind in ((enumerate, "enumerate"), (zip, "zip"), (reversed, "reversed")):
-    _handles(_obj)(_iterable(_kind))
+    handles(_obj)(_iterable(_kind))
 
 
-@_handles(range)
+@handles(range)
 def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     return Iterable("range", positional)
 
 
-@_handles(len)
+@handles(len)
 def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import calls, loops
 
@@ -470,7 +475,7 @@ def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     return e.call_operator("aten::len", [val], {}, "len")
 
 
-@_handles(list, tuple)
+@handles(list, tuple)
 def _sequence(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     raise AssertionError  # replaced below
 
@@ -516,10 +521,10 @@ def _collect(e: Emitter, val: Val) -> Val:
     return Dynamic(result)
 
 
-_handles(list)(_list)
+handles(list)(_list)
 
 
-@_handles(tuple)
+@handles(tuple)
 def _tuple(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import loops
 
@@ -536,12 +541,12 @@ def _tuple(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     return _collect(e, val)
 
 
-@_handles(torch.Size)
+@handles(torch.Size)
 def _size(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     return _list(e, positional, named, hint)
 
 
-@_handles(dict)
+@handles(dict)
 def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if named and not positional:
         return (
@@ -629,11 +634,11 @@ def _truths(e: Emitter, val: Val) -> Val:
     return Dynamic(result)
 
 
-_handles(any)(_any_all(True))
-_handles(all)(_any_all(False))
+handles(any)(_any_all(True))
+handles(all)(_any_all(False))
 
 
-@_handles(sum)
+@handles(sum)
 def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import expressions, loops
 
@@ -714,11 +719,11 @@ def _min_max(name: str, function: Any) -> Handler:
     return handler
 
 
-_handles(min)(_min_max("min", min))
-_handles(max)(_min_max("max", max))
+handles(min)(_min_max("min", min))
+handles(max)(_min_max("max", max))
 
 
-@_handles(map)
+@handles(map)
 def _map(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import calls, loops
     from .control import Outcome, emit_loop
@@ -750,7 +755,7 @@ def _map(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     return Dynamic(result)
 
 
-@_handles(sorted)
+@handles(sorted)
 def _sorted(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if "key" in named:
         raise e.unsupported(
@@ -818,10 +823,10 @@ for _python, _op in (
     (complex, "aten::Complex"),
     (str, "aten::str"),
 ):
-    _handles(_python)(_caster(_python, _op))
+    handles(_python)(_caster(_python, _op))
 
 
-@_handles(repr)
+@handles(repr)
 def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     known = known_of(positional[0])
     if known is not None:
@@ -829,14 +834,14 @@ def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     return e.call_operator("aten::str", positional, {}, "repr")
 
 
-@_handles(abs)
+@handles(abs)
 def _abs(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     return _folding(
         e, abs, "aten::abs" if isinstance(type_of(positional[0]), T.TensorType) else "prim::abs", positional
     )
 
 
-@_handles(round)
+@handles(round)
 def _round(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if len(positional) == 1 and isinstance(type_of(positional[0]), T.IntType):
         return positional[0]
@@ -868,12 +873,12 @@ def _folding(e: Emitter, function: Any, name: str, positional: list[Val]) -> Val
     return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result
 
 
-@_handles(divmod)
+@handles(divmod)
 def _divmod(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     return e.call_operator("aten::divmod", positional, {}, "divmod")
 
 
-@_handles(pow)
+@handles(pow)
 def _pow(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import expressions
 
@@ -894,7 +899,7 @@ for _py, _name in (
 
         return handler
 
-    _handles(_py)(_scalar(_py, _name))
+    handles(_py)(_scalar(_py, _name))
 
 _OPERATOR_FUNCTIONS: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add, operator.sub: ast.Sub, operator.mul: ast.Mult, operator.truediv: ast.Div,
@@ -913,10 +918,10 @@ def _operator_function(op: type[ast.operator]) -> Handler:
 
 
 for _py, _ast_op in _OPERATOR_FUNCTIONS.items():
-    _handles(_py)(_operator_function(_ast_op))
+    handles(_py)(_operator_function(_ast_op))
 
 
-@_handles(print)
+@handles(print)
 def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     values = [
         e.materialize(v) if type_of(v) is not None else e.constant(v.describe(), T.STRING) for v in positional
@@ -926,7 +931,7 @@ def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     return e.none()
 
 
-@_handles(warnings.warn)
+@handles(warnings.warn)
 def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     message = positional[0]
     if not isinstance(type_of(message), T.StringType):
@@ -943,12 +948,12 @@ def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 # -- functools, itertools, collections ---------------------------------------------------------------------------
 
 
-@_handles(functools.partial)
+@handles(functools.partial)
 def _partial(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     return Partial(positional[0], positional[1:], named)
 
 
-@_handles(functools.reduce)
+@handles(functools.reduce)
 def _reduce(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import calls, loops
 
@@ -962,7 +967,7 @@ def _reduce(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     return result
 
 
-@_handles(itertools.repeat)
+@handles(itertools.repeat)
 def _repeat(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     count = positional[1] if len(positional) > 1 else named.get("times")
     if count is None or known_of(count) is None:
@@ -970,7 +975,7 @@ def _repeat(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     return Sequence([positional[0]] * e.depend(count), is_list=True)
 
 
-@_handles(itertools.chain)
+@handles(itertools.chain)
 def _chain(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from . import loops
 
@@ -982,7 +987,7 @@ def _chain(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     return Sequence([i for g in groups if g is not None for i in g], is_list=True)
 
 
-@_handles(torch.utils.checkpoint.checkpoint)
+@handles(torch.utils.checkpoint.checkpoint)
 def _checkpoint(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     """Checkpointing trades memory for time and changes no result: the function is called."""
     from . import calls
@@ -1014,7 +1019,7 @@ for _cls in (
     torch.cuda.amp.autocast,
     torch.amp.autocast,
 ):
-    _handles(_cls)(_manager(_cls))
+    handles(_cls)(_manager(_cls))
 
 # -- tensors -----------------------------------------------------------------------------------------------------
 
@@ -1154,7 +1159,7 @@ TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | N
     },
 }
 
-for _cls in (
+for _legacy_name in (
     "FloatTensor",
     "LongTensor",
     "IntTensor",
@@ -1186,14 +1191,14 @@ for _cls in (
 
         return handler
 
-    _handles(getattr(torch, _cls))(_legacy(_TENSOR_TYPES[_cls]))
+    handles(getattr(torch, _legacy_name))(_legacy(_TENSOR_TYPES[_legacy_name]))
 
 
 def is_size(val: Val) -> bool:
     return isinstance(val, Dynamic) and val.value.node is not None and val.value.node.kind == "aten::size"
 
 
-@_handles(torch.nn.Parameter)
+@handles(torch.nn.Parameter)
 def _parameter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     raise e.unsupported("A parameter cannot be created in compiled code.", None, "Create it in __init__.")
 
@@ -1230,7 +1235,7 @@ def _wait(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 METHOD_HANDLERS["future", "wait"] = lambda e, owner, p, n: _wait(e, [owner], {}, None)
 
 
-@_handles(type)
+@handles(type)
 def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if len(positional) == 1 and isinstance(positional[0], Module):
         return Static(type(positional[0].module), None)
@@ -1242,7 +1247,7 @@ def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     raise e.unsupported("'type(…)' cannot be compiled here.", None, "Use isinstance.")
 
 
-@_handles(callable)
+@handles(callable)
 def _callable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     val = positional[0]
     if isinstance(val, Static):

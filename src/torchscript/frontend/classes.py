@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from .program import Program
 
 
+_NO_CLASSES = ("builtins", "typing", "numpy", "torch")
+"""Packages whose classes are never compiled."""
+
+
 def class_type(program: Program, cls: type) -> T.Type | None:
     """The static type of instances of a Python class; None where there can be none."""
     found = program.class_types.get(cls)
@@ -34,10 +38,7 @@ def class_type(program: Program, cls: type) -> T.Type | None:
         made = _named_tuple(program, cls)
     elif issubclass(cls, enum.Enum):
         made = _enum(program, cls)
-    elif issubclass(cls, torch.nn.Module) or issubclass(cls, BaseException) or cls.__module__ in ("builtins", "typing", "numpy") or cls.__module__.partition(".")[0] in (
-        "torch",
-        "numpy",
-    ):
+    elif issubclass(cls, torch.nn.Module | BaseException) or cls.__module__.partition(".")[0] in _NO_CLASSES:
         return None
     elif (isinstance(cls, type) and cls.__init__ is not object.__init__) or _has_marks(cls):
         made = _script_class(program, cls)

@@ -96,7 +96,8 @@ def run_steps(e: Emitter, steps: Seq[Step]) -> Outcome:
 def take_rest(e: Emitter) -> Seq[Step]:
     """The steps after the current one, which the caller compiles itself inside a branch."""
     e.rest_taken = True
-    return e.pending_rest
+    rest: Seq[Step] = e.pending_rest
+    return rest
 
 
 def _guarded(e: Emitter, outcome: Outcome, rest: Seq[Step]) -> Outcome:
@@ -340,9 +341,9 @@ def _merge(
             where,
             f"is {va.describe()} on one path and {vb.describe()} on the other, and only one of them can be compiled in",
         )
-    x = _yield(e, a, lambda: e.materialize(va))
-    y = _yield(e, b, lambda: e.materialize(vb))
-    common = merge_types(x.type, y.type)
+    left = _yield(e, a, lambda: e.materialize(va))
+    right = _yield(e, b, lambda: e.materialize(vb))
+    common = merge_types(left.type, right.type)
     if declared is not None:
         common = declared
     if common is None:
@@ -350,17 +351,17 @@ def _merge(
             e,
             what,
             where,
-            f"is set to type {x.type.annotation()} in the true branch and type "
-            f"{y.type.annotation()} in the false branch; a variable has one type",
+            f"is set to type {left.type.annotation()} in the true branch and type "
+            f"{right.type.annotation()} in the false branch; a variable has one type",
         )
     assert common is not None
-    ca = _yield_convert(e, a, x, common)
-    cb = _yield_convert(e, b, y, common)
+    ca = _yield_convert(e, a, left, common)
+    cb = _yield_convert(e, b, right, common)
     if ca is None or cb is None:
-        bad = x.type if ca is None else y.type
+        bad = left.type if ca is None else right.type
         _fail(e, what, where, f"has the type {bad.annotation()}, but {common.annotation()} is asked for")
     assert ca is not None and cb is not None
-    return Dynamic(_output(e, node, a, b, ca, cb, common, name or x.name))
+    return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
 
 
 def _yield_convert(e: Emitter, branch: Branch, value: Value, type: T.Type) -> Value | None:
@@ -485,7 +486,7 @@ def _attempt_loop(
     block = loop.add_block()
     index = block.add_parameter(T.INT)
     inside = Branch(block, Scope(outer_scope))
-    for name, value in initial.items():
+    for name in initial:
         inside.scope.set(name, Dynamic(block.add_parameter(carried[name][1], name)))
     for name in assigned:
         if name not in initial and "." not in name:
@@ -502,7 +503,7 @@ def _attempt_loop(
     again = _again(e, inside, outcome, condition)
     finals: dict[str, Value] = {}
     wider: dict[str, tuple[Value, T.Type]] = {}
-    for name, (value, type) in carried.items():
+    for name, (before, type) in carried.items():
         final = inside.scope.get(name)
         assert final is not None
         if outcome.dead or outcome.returns is True:
@@ -522,7 +523,7 @@ def _attempt_loop(
                     f"Type mismatch: '{name}' is {type.annotation()} before the loop and "
                     f"{after.type.annotation()} after its body; a variable has one type."
                 )
-            wider[name] = (value, common)
+            wider[name] = (before, common)
             continue
         finals[name] = fitted
     if wider:
@@ -643,8 +644,8 @@ class LoopLocal(Unusable):
     def __init__(self, e: Emitter, loop: Node, inside: Branch, val: Val, name: str) -> None:
         line = loop.source.line if loop.source is not None else 0
         super().__init__(
-            f"undefined value: {name} is not defined on every path to here: the loop at line {line}, which defines it, may run "
-            f"no iteration at all.\nGive '{name}' a value before the loop.",
+            f"undefined value: {name} is not defined on every path to here: the loop at line {line}, "
+            f"which defines it, may run no iteration at all.\nGive '{name}' a value before the loop.",
             None,
         )
 

@@ -82,6 +82,7 @@ class Emitter:
         self.node: ast.AST = source.tree
         self.call_site: SourceRange | None = None  # of an inlined call from another file
         self.no_python_calls = False
+        self.guessed: set[int] = set()  # ids of parameters that nobody annotated (presence.py)
         self.initializing: T.ClassType | None = None  # the script class whose __init__ this is
         self.owner_class: type | None = None  # the class whose body holds the function, for super()
         self.depth = 0
@@ -257,6 +258,13 @@ class Emitter:
         found = self.try_coerce(val, type, node)
         if found is not None:
             return found
+        from . import presence
+
+        sure = presence.present(self, val)
+        if sure is not None:
+            found = self.try_coerce(sure, type, node)
+            if found is not None:
+                return found
         given = type_of(val)
         shown = str(given) if given is not None else val.describe()
         notes: tuple[str, ...] = ()
@@ -397,7 +405,15 @@ class Emitter:
         schemas = schemas_of(name)
         if not schemas:
             raise self.unsupported(f"There is no operator '{display or name}'.")
-        matched = match_overloads(schemas, positional, named, where=self.where(), display_name=display)
+        try:
+            matched = match_overloads(schemas, positional, named, where=self.where(), display_name=display)
+        except CompileError:
+            from . import presence
+
+            sure = presence.all_present(self, positional)
+            if all(a is b for a, b in zip(sure, positional, strict=True)):
+                raise
+            matched = match_overloads(schemas, sure, named, where=self.where(), display_name=display)
         return self.emit_matched(matched)
 
     def emit_matched(self, matched: Matched) -> Val:

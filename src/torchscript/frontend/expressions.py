@@ -11,7 +11,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Value
-from . import calls, conditions, subscripts
+from . import calls, conditions, presence, subscripts
 from .control import Branch, Outcome, emit_if, join, run_branch
 from .emitter import Emitter, Scope, resolve_pending
 from .values import (
@@ -206,7 +206,8 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
         items.append(emit(e, key))
         items.append(emit(e, value, inner.value if isinstance(inner, T.DictType) else None))
     e.node = node
-    if any(type_of(v) is None or isinstance(v, Module) for v in items):
+    mixed = inner is None and _do_not_unify(items[1::2]) and all(known_of(k) is not None for k in items[::2])
+    if mixed or any(type_of(v) is None or isinstance(v, Module) for v in items):
         return Mapping({e.depend(k): v for k, v in zip(items[::2], items[1::2], strict=True)})
     if isinstance(inner, T.DictType):
         values = [
@@ -220,6 +221,15 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
         ]
         return Dynamic(e.emit("prim::DictConstruct", values, [inner]).output)
     return Dynamic(e.build_dict(items, node))
+
+
+def _do_not_unify(values: list[Val]) -> bool:
+    """Whether values have types of which a dict could not hold all (`dict(mode="nearest", antialias=True)`)."""
+    common = type_of(values[0]) if values else T.TENSOR
+    for value in values[1:]:
+        own = type_of(value)
+        common = T.unify(common, own) if common is not None and own is not None else None
+    return common is None
 
 
 @expression(ast.JoinedStr)
@@ -382,6 +392,8 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         left, right = right, left
     elif op in (ast.BitAnd, ast.BitOr, ast.BitXor) and isinstance(lt, T.TensorType):
         pass
+    if isinstance(type_of(left), T.OptionalType) or isinstance(type_of(right), T.OptionalType):
+        left, right = presence.all_present(e, [left, right])
     lt, rt = type_of(left), type_of(right)
     if isinstance(lt, T.OptionalType) or isinstance(rt, T.OptionalType):
         bad = lt if isinstance(lt, T.OptionalType) else rt
@@ -468,11 +480,12 @@ def _unary(e: Emitter, node: ast.UnaryOp, hint: T.Type | None) -> Val:
                 raise e.error(f"The integer -{value} does not fit in 64 bits.", node)
             return e.static(-value)
     operand = emit(e, node.operand)
-    name, function = {
+    operators: dict[type[ast.unaryop], tuple[str, Callable[..., Any]]] = {
         ast.USub: ("aten::neg", operator.neg),
         ast.UAdd: ("aten::positive", operator.pos),
         ast.Invert: ("aten::bitwise_not", operator.invert),
-    }[type(node.op)]
+    }
+    name, function = operators[type(node.op)]
     e.node = node
     known = fold(e, function, operand)
     if known is not None and not known.dependencies:
@@ -566,6 +579,9 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
             "aten::ge": "aten::le",
         }
         name, left, right = mirrored.get(name, name), right, left
+    if not isinstance(op, ast.Eq | ast.NotEq) and T.OptionalType in (lt.__class__, rt.__class__):
+        left, right = presence.all_present(e, [left, right])
+        lt, rt = type_of(left), type_of(right)
     for operand_type in (lt, rt):
         if isinstance(operand_type, T.OptionalType) and not isinstance(op, ast.Eq | ast.NotEq):
             raise e.error(

@@ -22,6 +22,7 @@ from .values import (
     Attribute,
     Dynamic,
     Iterable,
+    Known,
     Mapping,
     Module,
     Sequence,
@@ -65,15 +66,15 @@ def static_items(e: Emitter, val: Val) -> list[Val] | None:
     return None
 
 
-def _known_parts(val: Attribute) -> list[expressions.Known]:
+def _known_parts(val: Attribute) -> list[Known]:
     assert val.known is not None
-    return [expressions.Known(o, val.known.dependencies) for o in val.known.object]
+    return [Known(o, val.known.dependencies) for o in val.known.object]
 
 
 def _module_items(e: Emitter, val: Module) -> list[Val] | None:
     module = val.module
     if isinstance(module, torch.nn.ModuleDict):
-        return [e.static(k) for k in module.keys()]
+        return [e.static(k) for k in module]
     if isinstance(module, torch.nn.ModuleList | torch.nn.Sequential) or (
         hasattr(module, "__iter__") and hasattr(module, "__len__")
     ):
@@ -358,7 +359,7 @@ def emit_while(e: Emitter, node: ast.While) -> Outcome:
 
 def _silently(e: Emitter, test: ast.expr) -> conditions.Condition | None:
     """What a loop's condition says about types inside the body (without evaluating it a second time)."""
-    if not any(isinstance(n, ast.Is | ast.IsNot) or isinstance(n, ast.Call) for n in ast.walk(test)):
+    if not any(isinstance(n, ast.Is | ast.IsNot | ast.Call) for n in ast.walk(test)):
         return None
     mark = len(e.block.nodes)
     try:

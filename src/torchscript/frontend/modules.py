@@ -103,6 +103,7 @@ class SpecTable:
         self._of_module: dict[int, ModuleSpec] = {}
         self._by_key: dict[Any, list[ModuleSpec]] = {}
         self._keep: list[torch.nn.Module] = []
+        self._building: set[int] = set()  # ids of the modules whose specs are being made
 
     def spec_of(self, module: torch.nn.Module) -> ModuleSpec:
         """The spec of a module, found or made."""
@@ -118,10 +119,6 @@ class SpecTable:
             self._of_module[id(module)] = found
             self._keep.append(module)
         return found
-
-    @property
-    def _building(self) -> set[int]:
-        return self.__dict__.setdefault("_building_ids", set())
 
     def _make(self, module: torch.nn.Module) -> ModuleSpec:
         compiled = getattr(module, "_ts_class", None)

@@ -612,6 +612,8 @@ class Program:
                 value = graph.block.add_parameter(mode[1], parameter)
                 default = defaults.get(parameter, NO_DEFAULT) if defaults is not None else NO_DEFAULT
                 arguments.append(Argument(parameter, mode[1], default))
+                if parameter not in declared:
+                    e.guessed.add(id(value))
                 e.scope.set(parameter, Dynamic(value))
             else:
                 e.scope.set(parameter, self._compiled_in(bound[parameter].val))
@@ -693,6 +695,7 @@ class Program:
         inner.block = e.block
         inner.depth = e.depth + 1
         inner.no_python_calls = e.no_python_calls
+        inner.guessed = e.guessed
         inner.self_module = owner if owner is not None else e.self_module
         inner.owner_class = (
             marks.defining_class(function, type(owner.module)) if owner is not None else e.owner_class

@@ -62,6 +62,7 @@ def function_source(function: Callable[..., Any]) -> FunctionSource:
     parsed = _PARSED.get(id(code))
     if parsed is None:
         parsed = _PARSED[id(code)] = (code, *_parse(function, code))
+        _mangle(parsed[1], function.__qualname__)
     _, tree, source = parsed
     names: dict[str, Any] = {}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
@@ -70,6 +71,24 @@ def function_source(function: Callable[..., Any]) -> FunctionSource:
         except ValueError:  # a cell that is not filled yet
             continue
     return FunctionSource(tree, source, function.__name__, names, function.__globals__)
+
+
+def _mangle(tree: ast.AST, qualified_name: str) -> None:
+    """Write out private names (`self.__x` in class C is `self._C__x`), as Python does where a class body is compiled."""
+    owner = qualified_name.rpartition(".")[0].rpartition(".")[2].lstrip("_")
+    if not owner or owner == "<locals>":
+        return
+
+    def private(name: str) -> str:
+        return f"_{owner}{name}" if name.startswith("__") and not name.endswith("__") else name
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            node.attr = private(node.attr)
+        elif isinstance(node, ast.Name):
+            node.id = private(node.id)
+        elif isinstance(node, ast.arg):
+            node.arg = private(node.arg)
 
 
 def _last_line(code: types.CodeType) -> int:

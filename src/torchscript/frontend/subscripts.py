@@ -11,7 +11,7 @@ import torch
 from .. import types as T
 from ..ir.graph import Function
 from ..operators.resolve import tensor_method
-from . import autograd_functions, tensor_indexing, transient
+from . import autograd_functions, presence, tensor_indexing, transient
 from .emitter import Emitter, Scope
 from .values import (
     Attribute,
@@ -107,6 +107,9 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
     if isinstance(type, T.ComplexType) and name in ("real", "imag"):
         return Dynamic(e.call(f"aten::{name}", [owner]))
     if isinstance(type, T.OptionalType):
+        sure = presence.present(e, owner)
+        if sure is not None:
+            return attribute_of(e, sure, name, node)
         raise e.error(
             f"'.{name}' cannot be read from a value that may be None ({type.annotation()}).",
             node,
@@ -400,6 +403,8 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
     e.node = node
     if isinstance(owner, Unusable):
         raise e.error(owner.reason, node)
+    sure = presence.present(e, owner)
+    owner = owner if sure is None else sure
     type = type_of(owner)
     if isinstance(type, T.TensorType):
         return Dynamic(tensor_indexing.read(e, e.materialize(owner), index))
@@ -413,7 +418,8 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         key = expressions.emit(e, index)  # List[int] and the like
         known = known_of(key)
         if known is not None:
-            return e.static(owner.object[known.object])
+            generic: Any = owner.object
+            return e.static(generic[known.object])
     if isinstance(index, ast.Slice):
         return _slice(e, owner, index, node)
     key = expressions.emit(e, index)
@@ -634,7 +640,8 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
     type = type_of(current)
     if isinstance(type, T.TensorType):
         if isinstance(value, Static | Attribute | Dynamic | Sequence) and type_of(value) is not None:
-            in_place_name = {"aten::floordiv": "aten::floor_divide_", "aten::__and__": "aten::__iand__", "aten::__or__": "aten::__ior__",
+            in_place_name = {"aten::floordiv": "aten::floor_divide_",
+                             "aten::__and__": "aten::__iand__", "aten::__or__": "aten::__ior__",
                              "aten::__xor__": "aten::__ixor__", "aten::__lshift__": "aten::__ilshift__",
                              "aten::__rshift__": "aten::__irshift__"}.get(name, name + "_")  # fmt: skip
             if op is ast.MatMult:
@@ -684,8 +691,8 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
     if isinstance(type_of(owner), T.ClassType):
         from . import calls
 
-        current = calls.call_class_method(e, owner, "__getitem__", [key], {})
-        result = in_place(e, op, current, expressions.emit(e, node.value))
+        item = calls.call_class_method(e, owner, "__getitem__", [key], {})
+        result = in_place(e, op, item, expressions.emit(e, node.value))
         calls.call_class_method(e, owner, "__setitem__", [key, result], {})
         return
     current_val = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")

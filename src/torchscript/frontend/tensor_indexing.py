@@ -47,7 +47,10 @@ def _as_tensor_like(e: Emitter, value: Val, like: Value) -> Val:
 
 
 def locate(e: Emitter, value: Value, index: ast.expr) -> tuple[Value, Value | None]:
-    """What an index means: a view of `value`, and the `Tensor?[]` to gather from it with (None if there is nothing to gather)."""
+    """What an index means: a view of `value`, and the `Tensor?[]` to gather from it with.
+
+    None for the latter if there is nothing to gather.
+    """
     parts = _parts(e, index)
     split = next((i for i, p in enumerate(parts) if _is_ellipsis(p)), len(parts))
     before, after = parts[:split], parts[split + 1 :]

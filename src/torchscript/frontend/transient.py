@@ -114,12 +114,14 @@ def _adopted(e: Emitter, holder: Module, name: str, path: Path) -> Module:
     spec = holder.spec
     name = name if name.isidentifier() else "".join(c if c.isalnum() else "_" for c in name)
     if name not in spec.adopted:
-        child = e.program.spec_of(at(holder.module, path))
-        for module in spec.instances:
-            found = at(module, path)
+        first = at(holder.module, path)
+        assert first is not None
+        child = e.program.spec_of(first)
+        for instance in spec.instances:
+            found = at(instance, path)
             if found is None or e.program.spec_of(found) is not child:
                 raise e.unsupported(
-                    f"Modules of class '{type(module).__qualname__}' hold different modules in '{path[0]}'.",
+                    f"Modules of class '{type(instance).__qualname__}' hold different modules in '{path[0]}'.",
                     None,
                     "Use a ModuleList or ModuleDict.",
                 )

@@ -78,4 +78,6 @@ def plain(obj: Any) -> Any:
         return obj.item()
     if isinstance(obj, torch.Size):
         return list(obj)
+    if type(obj) in (tuple, list) and any(type(o).__module__ == "numpy" for o in obj):
+        return type(obj)(plain(o) for o in obj)
     return obj

@@ -17,6 +17,7 @@ from ..errors import ArchiveError, CompileError, Error
 from ..frontend import marks, transient
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program, compile_entry
+from ..frontend.typing_of import plain
 from ..frontend.values import Module
 from ..tracing import state
 from .function import ScriptFunction
@@ -186,17 +187,17 @@ def _compile_entries(
         skip = 0 if is_static else 1
         types_ = _example_types(program, marks.unwrap(function), examples, skip) if name == "forward" else None
         compile_entry(program, function, owner, types_, is_static=is_static)
-    exported = [m for m in module.modules() if m is not module and _exports(type(m))]
+    exported = [m for m in module.modules() if m is not module and _exports(type(m))]  # type: ignore[arg-type]
     for child in exported:
         child_spec = program.spec_of(child)
-        for name in _exports(type(child)):
+        for name in _exports(type(child)):  # type: ignore[arg-type]  # a class is hashable
             compile_entry(
                 program, getattr(type(child), name), Module(child, child_spec, child_spec, (), None)
             )
 
 
 @functools.lru_cache(maxsize=4096)
-def _exports(cls: type) -> tuple[str, ...]:
+def _exports(cls: Any) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
             name
@@ -248,7 +249,9 @@ class Builder:
             if name in module.__dict__ and name not in spec.adopted:
                 value = module.__dict__[name]
                 attributes[name] = (
-                    value.value if type(value).__name__ == "Attribute" and hasattr(value, "type") else value
+                    value.value
+                    if type(value).__name__ == "Attribute" and hasattr(value, "type")
+                    else plain(value)
                 )
         return attributes
 

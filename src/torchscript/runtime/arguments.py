@@ -23,7 +23,7 @@ def _check_of(type: T.Type) -> Check:
     if isinstance(type, T.TensorType):
         return lambda v: isinstance(v, torch.Tensor)
     if isinstance(type, T.IntType):
-        return lambda v: isinstance(v, int) or isinstance(v, torch.dtype | torch.layout)
+        return lambda v: isinstance(v, int | torch.dtype | torch.layout)
     if isinstance(type, T.FloatType):
         return lambda v: isinstance(v, float | int)
     if isinstance(type, T.NumberType):

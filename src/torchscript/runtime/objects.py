@@ -45,7 +45,7 @@ def object_class(cls: T.ClassType) -> type:
 def make_object(cls: T.ClassType, attributes: dict[str, Any]) -> Any:
     """An instance with these attributes, without calling `__init__`."""
     python = cls.python_class or object_class(cls)
-    obj = python.__new__(python)
+    obj: Any = object.__new__(python)
     for name, value in attributes.items():
         setattr(obj, name, value)
     return obj

@@ -1,0 +1,54 @@
+"""Values that are Optional only because nothing was annotated: using one says that it is there.
+
+    def forward(self, x, mask=None):
+        return x * mask                 →   raise if mask is None; x * mask
+
+An argument or attribute that is None and unannotated is compiled as `Optional[Tensor]`. Eager mode lets it be
+used without a check and raises where it is None; so does the compiled code. What the user annotated as Optional
+must be checked by the user.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import types as T
+from ..ir.graph import Value
+from .values import Dynamic, Val, type_of
+
+if TYPE_CHECKING:
+    from .emitter import Emitter
+
+
+def present(e: Emitter, val: Val) -> Val | None:
+    """`val` as what it is when it is not None, behind a check; None if it is no guessed Optional."""
+    if not isinstance(type_of(val), T.OptionalType):
+        return None
+    value = e.materialize(val)
+    if not isinstance(value.type, T.OptionalType) or not _guessed(e, value):
+        return None
+    from . import builtins
+
+    return builtins.unwrap_optional(e, Dynamic(value))
+
+
+def all_present(e: Emitter, values: list[Val]) -> list[Val]:
+    """`values` with every guessed Optional as `present` has it."""
+    return [found if (found := present(e, v)) is not None else v for v in values]
+
+
+def _guessed(e: Emitter, value: Value, depth: int = 0) -> bool:
+    node = value.node
+    if node is None:
+        return id(value) in e.guessed
+    if node.kind == "prim::GetAttr":
+        owner = node.inputs[0].type
+        cls = owner.python_class if isinstance(owner, T.ClassType) and owner.is_module else None
+        name = node.attributes["name"]
+        return cls is not None and not any(name in vars(b).get("__annotations__", {}) for b in cls.__mro__)
+    if node.kind == "prim::If" and depth < 20:
+        index = list(node.outputs).index(value)
+        sources = [block.outputs[index] for block in node.blocks if len(block.outputs) > index]
+        maybe = [s for s in sources if isinstance(s.type, T.OptionalType | T.NoneType)]
+        return bool(maybe) and all(_guessed(e, s, depth + 1) for s in maybe)
+    return False
