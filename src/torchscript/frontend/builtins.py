@@ -18,7 +18,7 @@ import torch
 
 from .. import types as T
 from ..operators.resolve import operator_name_of
-from . import conditions, contexts
+from . import conditions, contexts, pooling
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -549,11 +549,13 @@ def _size(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 @handles(dict)
 def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if named and not positional:
-        return (
-            Mapping(dict(named))
-            if any(type_of(v) is None for v in named.values())
-            else (Dynamic(e.build_dict([p for k, v in named.items() for p in (e.static(k), v)])))
-        )
+        from .expressions import do_not_unify
+
+        if any(type_of(v) is None for v in named.values()) or (
+            hint is None and do_not_unify(list(named.values()))
+        ):
+            return Mapping(dict(named))
+        return Dynamic(e.build_dict([p for k, v in named.items() for p in (e.static(k), v)]))
     if not positional:
         if isinstance(hint, T.DictType):
             return Dynamic(e.emit("prim::DictConstruct", [], [hint]).output)
@@ -985,6 +987,17 @@ def _chain(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
             "itertools.chain needs sequences whose lengths are known.", None, "Add the lists."
         )
     return Sequence([i for g in groups if g is not None for i in g], is_list=True)
+
+
+def _adaptive_pool(function: Any) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        return pooling.adaptive_pool(e, function, positional, named)
+
+    return handler
+
+
+for _function in pooling.ADAPTIVE:
+    handles(_function)(_adaptive_pool(_function))
 
 
 @handles(torch.utils.checkpoint.checkpoint)

@@ -206,7 +206,7 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
         items.append(emit(e, key))
         items.append(emit(e, value, inner.value if isinstance(inner, T.DictType) else None))
     e.node = node
-    mixed = inner is None and _do_not_unify(items[1::2]) and all(known_of(k) is not None for k in items[::2])
+    mixed = inner is None and do_not_unify(items[1::2]) and all(known_of(k) is not None for k in items[::2])
     if mixed or any(type_of(v) is None or isinstance(v, Module) for v in items):
         return Mapping({e.depend(k): v for k, v in zip(items[::2], items[1::2], strict=True)})
     if isinstance(inner, T.DictType):
@@ -223,7 +223,7 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
     return Dynamic(e.build_dict(items, node))
 
 
-def _do_not_unify(values: list[Val]) -> bool:
+def do_not_unify(values: list[Val]) -> bool:
     """Whether values have types of which a dict could not hold all (`dict(mode="nearest", antialias=True)`)."""
     common = type_of(values[0]) if values else T.TENSOR
     for value in values[1:]:
