@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -101,3 +102,46 @@ def test_attributes_that_are_compiled_into_a_function():
     for load in (jit.load, torch.jit.load):
         buffer.seek(0)
         torch.testing.assert_close(load(buffer)(x), expected)
+
+
+class Mean:
+    """An object that can be called, and is no module."""
+
+    def __init__(self, keep):
+        self.keep = keep
+
+    def __call__(self, x):
+        return x.mean(-1, keepdim=True) if self.keep else x.mean(-1)
+
+
+class HoldsObjects(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = Mean(False)
+        self.shape = tuple(np.array([1, 2, 2]))
+        self.pool = nn.AdaptiveAvgPool2d((None, 1))
+        self.mode, self.corners = "bilinear", True
+
+    def forward(self, x):
+        how = dict(mode=self.mode, align_corners=self.corners)
+        other = {"mode": self.mode, "align_corners": not self.corners}
+        wide = F.interpolate(x, size=(8, 6), **how) + F.interpolate(x, size=(8, 6), **other)
+        return self.mean(self.pool(x)).reshape(self.shape[0], -1), self.mean(wide)
+
+
+def test_objects_in_modules():
+    x = torch.randn(1, 2, 4, 4)
+    expected = HoldsObjects()(x)
+    buffer = io.BytesIO()
+    jit.save(jit.script(HoldsObjects()), buffer)
+    for load in (jit.load, torch.jit.load):
+        buffer.seek(0)
+        torch.testing.assert_close(load(buffer)(x), expected)
+
+
+def test_a_dict_of_mixed_values_is_no_value():
+    def f(x):
+        return {"a": x, "b": 1}
+
+    with pytest.raises(jit.CompileError, match="one type"):
+        jit.script(f)

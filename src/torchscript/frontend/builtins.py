@@ -996,8 +996,8 @@ def _adaptive_pool(function: Any) -> Handler:
     return handler
 
 
-for _function in pooling.ADAPTIVE:
-    handles(_function)(_adaptive_pool(_function))
+for _pooling_function in pooling.ADAPTIVE:
+    handles(_pooling_function)(_adaptive_pool(_pooling_function))
 
 
 @handles(torch.utils.checkpoint.checkpoint)

@@ -175,7 +175,7 @@ def call_object(
     folded = _fold_call(e, obj, positional, named)
     if folded is not None:
         return folded
-    own_call = getattr(type(obj), "__call__", None)
+    own_call = getattr(type(obj), "__call__", None)  # noqa: B004
     if isinstance(own_call, python_types.FunctionType):  # an instance that can be called
         return e.program.call_function(e, own_call, [Static(obj, None), *positional], named)
     return e.program.call_function(e, obj, positional, named)

@@ -49,9 +49,14 @@ def script(
 
     `CompileError` shows the line that is wrong, or is outside the language.
 
-    >>> import torchscript as jit, torch
-    >>> def twice(x: int) -> int: return 2 * x
-    >>> twice.__module__ = "builtins"
+    >>> import torch, torchscript as jit
+    >>> @jit.script
+    ... def halve(x: torch.Tensor) -> torch.Tensor:
+    ...     while bool(x.max() > 1):
+    ...         x = x / 2
+    ...     return x
+    >>> halve(torch.tensor([3.0]))
+    tensor([0.7500])
     """
     if not enabled():
         return obj
