@@ -72,7 +72,7 @@ def script(
         )
     if callable(obj):
         return _script_function(obj, example_inputs, fallback)
-    raise Error(f"A {type(obj).__name__} cannot be compiled; functions, modules and classes can.")
+    raise Error(f"'{type(obj).__name__}' objects cannot be compiled; functions, modules and classes can.")
 
 
 def _program(fallback: bool | None) -> Program:

@@ -59,10 +59,10 @@ class Entry:
             signature = self._signature = Signature(self.function, 1)
         values = signature.bind(args, kwargs)
         recorder = state.current()
-        raw = getattr(owner, f"_ts_{self.function.name}")
+        code = getattr(type(owner), f"_ts_{self.function.name}")
         if recorder is not None:
-            return recorder.call_script_method(owner, self.function, raw, values, {})
-        return raw(*values)
+            return recorder.call_script_method(owner, self.function, code.__get__(owner), values, {})
+        return code(owner, *values)
 
 
 class _Raw:
