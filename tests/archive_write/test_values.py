@@ -283,3 +283,47 @@ def test_constants_of_the_code():
     data = save_to_buffer(traced)
     assert any(n.startswith("constants/") for n in records(data))
     assert torch.equal(stock_load(data)(torch.zeros(6)), table)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_objects_of_cpp_classes():
+    quantised = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(4, 2)))
+    stock = torch.jit.script(quantised)
+    buffer = io.BytesIO()
+    torch.jit.save(stock, buffer)
+    loaded = stock_load(save_to_buffer(jit.load(io.BytesIO(buffer.getvalue()))))
+    x = torch.randn(3, 4)
+    assert torch.equal(loaded(x), stock(x))
+
+
+@jit.interface
+class Step(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor: ...
+
+
+class Add(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+
+class Runner(torch.nn.Module):
+    step: Step
+
+    def __init__(self):
+        super().__init__()
+        self.step = Add()
+
+    def forward(self, x):
+        with torch.no_grad():
+            y = self.step(x)
+        later = jit.fork(self.step.forward, x)
+        return y, x * y, jit.wait(later)
+
+
+def test_interfaces_contexts_and_forks(assert_same):
+    data = save_to_buffer(jit.script(Runner()))
+    source = "".join(text.decode() for name, text in records(data).items() if name.endswith(".py"))
+    assert "with " in source and "fork(" in source
+    x = torch.ones(2, requires_grad=True)
+    assert_same(stock_load(data)(x), Runner()(x))
+    assert_same(jit.load(io.BytesIO(data))(x), Runner()(x))

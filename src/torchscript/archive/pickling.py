@@ -8,6 +8,7 @@ code (`__torch__.net Cell`), which no Python can import.
 from __future__ import annotations
 
 import enum
+import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from .. import types as T
 from ..codegen.source import QualifiedNames
 from ..codes import SCALAR_TYPE_NAMES, code_of
 from ..errors import ArchiveError
+from ..schema import parse_schema_type
 
 _TYPED_LISTS: dict[type[T.Type], str] = {
     T.IntType: "build_intlist",
@@ -39,6 +41,10 @@ _UNSTORABLE = {
     T.AwaitType: "an awaitable",
     T.FunctionType: "a function",
 }
+
+
+_RESULT = re.compile(r"^\((.*?)( _\d+)?\)$")
+"""The results of a method, as its schema prints them: `((Tensor, Tensor?) _0)`."""
 
 
 class StorageTable:
@@ -282,15 +288,17 @@ class Pickler:
         self._out += b"b"
 
     def custom_object(self, value: Any, type: T.CustomClassType) -> None:
-        """An object of a class that C++ registered."""
+        """An object of a class that C++ registered: its class, and the state that its pickling in C++ gives."""
         try:
-            state = value.__getstate__()
+            state, _ = value.__getstate__()
+            returns = str(value._get_method("__getstate__").schema).partition(" -> ")[2]
+            state_type = parse_schema_type(_RESULT.sub(r"\1", returns))
         except Exception as error:
             raise self.refuse(f"{type} cannot be saved: {error}") from error
         module, _, name = type.qualified_name.rpartition(".")
         self.name(module, name)
         self._out += b")\x81"
-        self.value(state, T.ANY)
+        self.value(state, state_type)
         self._out += b"b"
 
     def type_of(self, value: Any, declared: T.Type) -> T.Type:

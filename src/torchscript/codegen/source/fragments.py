@@ -105,6 +105,6 @@ class Lines:
         """The marks in order, without those that change nothing."""
         last: SourceRange | None = None
         for at, span in self.marks:
-            if span != last:
+            if span is not last and span != last:
                 yield at, span
                 last = span
