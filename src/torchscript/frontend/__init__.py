@@ -1,6 +1,8 @@
 """Python source → IR."""
 
 from ..errors import NotSupportedError
-from . import statements  # statements and expressions contain each other: their modules load from here, in one order
+
+# The modules of statements and of expressions need each other: they are loaded from here, always in one order.
+from . import statements
 
 __all__ = ["NotSupportedError", "statements"]
