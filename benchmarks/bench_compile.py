@@ -66,15 +66,11 @@ def warm(names: list[str], repetitions: int) -> list[list[str]]:
         model = models(name)().eval()
         image = torch.randn(IMAGE)
         check(name, model, image)  # the warm-up
-        alone = {
-            compiler: lambda script=script: script(model)  # type: ignore[misc]
-            for compiler, script in COMPILERS.items()
-        }
+        alone = {compiler: lambda script=script: script(model) for compiler, script in COMPILERS.items()}
         lines += rows(f"script({name})", interleave(alone, repetitions, warm_up=0), PEER, GOALS[name])
         with torch.inference_mode():
             called = {
-                compiler: lambda script=script: script(model)(image)  # type: ignore[misc]
-                for compiler, script in COMPILERS.items()
+                compiler: lambda script=script: script(model)(image) for compiler, script in COMPILERS.items()
             }
             lines += rows(f"script({name}) and first call", interleave(called, repetitions, warm_up=0), PEER)
     return lines
@@ -84,10 +80,10 @@ def cold(names: list[str], repetitions: int) -> list[list[str]]:
     lines = []
     for name in names:
         calls = {
-            compiler: lambda name=name, compiler=compiler: fresh_process(name, compiler)  # type: ignore[misc]
+            compiler: lambda name=name, compiler=compiler: fresh_process(name, compiler)
             for compiler in COMPILERS
         }
-        seconds = interleave(calls, repetitions, warm_up=0, measure=lambda call: call())  # type: ignore[arg-type,return-value]
+        seconds = interleave(calls, repetitions, warm_up=0, measure=lambda call: call())
         lines += rows(f"script({name}), cold", seconds, PEER, GOALS[name])
     return lines
 
@@ -114,14 +110,14 @@ LIBRARY: list[torch.library.Library] = []
 
 
 def models(name: str) -> Callable[[], torch.nn.Module]:
-    """torchvision's function of that name. Beside a CPU build of torch, its operators have to be there first."""
+    """torchvision's function of this name. Beside a CPU build of torch, its operators must exist first."""
     if not LIBRARY and "torchvision" not in sys.modules:
         LIBRARY.append(torch.library.Library("torchvision", "FRAGMENT"))
         for operator in ("nms", "qnms"):
             LIBRARY[0].define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision
 
-    return getattr(torchvision.models, name)  # type: ignore[no-any-return]
+    return getattr(torchvision.models, name)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def measure_scalar_loop(repetitions: int) -> list[list[str]]:
     }
     for name, function in functions.items():
         assert function(STEPS) == scalar_loop(STEPS), name
-    calls = {name: lambda function=function: function(STEPS) for name, function in functions.items()}  # type: ignore[misc]
+    calls = {name: lambda function=function: function(STEPS) for name, function in functions.items()}
     samples = interleave(calls, repetitions, WARM_UP)
     return rows("scalar loop", samples, "torch.jit", Goal("torchscript", "torch.jit", 0.5))
 
@@ -87,7 +87,7 @@ def measure_lstm_loop(repetitions: int) -> list[list[str]]:
     with torch.inference_mode():
         for module in modules.values():
             torch.testing.assert_close(module(sequence, *state), model(sequence, *state))
-        calls = {name: lambda module=module: module(sequence, *state) for name, module in modules.items()}  # type: ignore[misc]
+        calls = {name: lambda module=module: module(sequence, *state) for name, module in modules.items()}
         samples = interleave(calls, repetitions, WARM_UP)
     return rows("LSTM loop", samples, "eager", Goal("torchscript", "eager", 1.0))
 

@@ -1,7 +1,7 @@
 """What the benchmarks share: interleaved timing, medians with quartiles, tables, facts of the machine.
 
-Rounds are interleaved: every contender runs once in each round, in an order that is reversed from one round to
-the next, so that what else the machine does falls on all of them alike. A ratio is taken within each round;
+Rounds are interleaved: every contender runs once in each round, in an order that is reversed from one round
+to the next, so that what else the machine does falls on all alike. A ratio is taken within each round;
 what is printed is the median and the quartiles of these ratios. Time is taken by the clock on the wall and as
 processor time of this process: everything here runs on one thread, so on a quiet machine they are the same,
 and on a busy one the second leaves out the waiting. Goals are judged by the second.
