@@ -145,3 +145,19 @@ def test_a_dict_of_mixed_values_is_no_value():
 
     with pytest.raises(jit.CompileError, match="one type"):
         jit.script(f)
+
+
+def test_identity_of_words():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.ReLU()
+
+        def forward(self, x):
+            for name, module in self._modules.items():
+                if name is "features":  # noqa: F632
+                    x = module(x)
+            return x
+
+    x = torch.randn(3)
+    assert torch.equal(jit.script(Named())(x), torch.relu(x))

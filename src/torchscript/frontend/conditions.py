@@ -235,7 +235,9 @@ def _identity(e: Emitter, node: ast.Compare) -> Condition | None:
     if known_left is not None and known_right is not None:
         e.depend(left)
         e.depend(right)
-        return Condition(static=(known_left.object is known_right.object) is not negative)
+        a, b = known_left.object, known_right.object
+        interned = type(a) is type(b) and type(a) in (str, int) and a == b  # as Python does with literals
+        return Condition(static=(a is b or interned) is not negative)
     lt, rt = type_of(left), type_of(right)
     if lt is None or rt is None:
         return Condition(static=negative)
