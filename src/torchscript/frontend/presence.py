@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import types as T
 from ..ir.graph import Value
-from .values import Dynamic, Val, type_of
+from .values import Dynamic, Static, Val, type_of
 
 if TYPE_CHECKING:
     from .emitter import Emitter
@@ -30,6 +30,13 @@ def present(e: Emitter, val: Val) -> Val | None:
     from . import builtins
 
     return builtins.unwrap_optional(e, Dynamic(value))
+
+
+def may_be_none(e: Emitter, val: Val) -> bool:
+    """Whether `val` is None by default, or a guessed Optional."""
+    if isinstance(val, Static):
+        return val.object is None
+    return isinstance(val, Dynamic) and isinstance(val.type, T.OptionalType) and _guessed(e, val.value)
 
 
 def all_present(e: Emitter, values: list[Val]) -> list[Val]:

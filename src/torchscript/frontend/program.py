@@ -24,7 +24,7 @@ from ..errors import CompileError
 from ..ir.graph import Function, Graph, Value
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
-from . import marks, transient
+from . import marks, presence, transient
 from .annotations import (
     NotATypeError,
     TypeResolver,
@@ -84,6 +84,7 @@ class Program:
         self.resolver = TypeResolver(self.class_type)
         self.specs = SpecTable(self)
         self._declared: dict[Any, dict[str, T.Type]] = {}
+        self._implicit: set[tuple[ast.AST, str]] = set()  # parameters such as `x: Tensor = None`
         self._gradient_modes: dict[str, T.ClassType] = {}
 
     # -- Python objects ----------------------------------------------------------------------------------------
@@ -213,6 +214,7 @@ class Program:
                     declared[name] = self.resolver.evaluate(text, names, source.span(tree))[0]
             declared["return"] = self.resolver.evaluate(result, names, source.span(tree))[0]
             return declared
+        nones = _default_none(tree.args)  # `x: Tensor = None` says Optional[Tensor]
         for argument in [*arguments, *tree.args.kwonlyargs]:
             annotation: Any = (
                 argument.annotation if argument.annotation is not None else argument.type_comment
@@ -220,6 +222,9 @@ class Program:
             if annotation is not None:
                 found = self._annotation(source, annotation, names, argument)
                 if found is not None:
+                    if argument.arg in nones and not T.NONE.is_subtype_of(found):
+                        self._implicit.add((tree, argument.arg))
+                        found = T.optional(found)
                     declared[argument.arg] = found
         if tree.returns is not None:
             found = self._annotation(source, tree.returns, names, tree.returns)
@@ -473,6 +478,8 @@ class Program:
                     except TypeError:
                         pass
             if annotated is not None and not isinstance(annotated, T.AnyType):
+                if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
+                    annotated = T.optional(annotated)  # eager mode does not read annotations
                 if not fits(type, annotated) and marks.is_overloaded(function):
                     annotated = settled(type)
                 modes[name] = ("typed", annotated)
@@ -612,7 +619,8 @@ class Program:
                 value = graph.block.add_parameter(mode[1], parameter)
                 default = defaults.get(parameter, NO_DEFAULT) if defaults is not None else NO_DEFAULT
                 arguments.append(Argument(parameter, mode[1], default))
-                if parameter not in declared:
+                loose = isinstance(mode[1], T.OptionalType) and declared.get(parameter) != mode[1]
+                if loose or (tree, parameter) in self._implicit:
                     e.guessed.add(id(value))
                 e.scope.set(parameter, Dynamic(value))
             else:
@@ -778,6 +786,14 @@ class Program:
             {"callable": function, "name": display, "keywords": tuple(named), "reason": reason},
         )
         return Dynamic(node.output) if node.outputs else e.none()
+
+
+def _default_none(args: ast.arguments) -> set[str]:
+    """The parameters whose default is None."""
+    ordered = [*args.posonlyargs, *args.args]
+    pairs = [*zip(ordered[len(ordered) - len(args.defaults) :], args.defaults, strict=True)]
+    pairs.extend((a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None)
+    return {a.arg for a, d in pairs if isinstance(d, ast.Constant) and d.value is None}
 
 
 def fits(own: T.Type, wanted: T.Type) -> bool:
