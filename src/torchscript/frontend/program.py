@@ -835,7 +835,7 @@ class _Identity:
 
 def finish(graph: Graph) -> None:
     """Settle open list types and drop what nobody reads."""
-    from ..passes import eliminate_dead_code, pool_constants
+    from ..passes import eliminate_dead_code, hoist_attributes, pool_constants
 
     def settle(value: Value) -> None:
         if value.type.contained or isinstance(value.type, T.PendingType):
@@ -850,6 +850,7 @@ def finish(graph: Graph) -> None:
             for parameter in block.parameters:
                 settle(parameter)
     eliminate_dead_code(graph)
+    hoist_attributes(graph)
     pool_constants(graph)
 
 

@@ -12,16 +12,17 @@ from .language import language_schemas_of
 
 _SCHEMAS: dict[str, tuple[Schema, ...]] = {}
 _OVERLOADS: dict[str, Any] = {}
-_registered: frozenset[str] = frozenset()
 _registered_names: frozenset[str] = frozenset()
 
 
 def _is_registered(key: str) -> bool:
     """Whether the dispatcher has this overload. `torch.ops` also finds what PyTorch's own compiler adds."""
-    global _registered
-    if key not in _registered:
-        _registered = frozenset(torch._C._dispatch_get_all_op_names())
-    return key in _registered
+    name, _, overload = key.partition(".")
+    try:
+        torch._C._dispatch_find_schema_or_throw(name, overload)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _packet(name: str) -> Any:
@@ -39,8 +40,13 @@ def is_operator(name: str) -> bool:
     global _registered_names
     if name in _registered_names or language_schemas_of(name):
         return True
-    _registered_names = operator_names()
-    return name in _registered_names
+    packet = _packet(name)
+    if packet is None or not any(
+        _is_registered(name if overload == "default" else f"{name}.{overload}") for overload in packet.overloads()
+    ):
+        return False
+    _registered_names |= {name}
+    return True
 
 
 def operator_names() -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir.graph import Graph
+from .attribute_hoisting import hoist_attributes
 from .common_subexpression import eliminate_common_subexpressions
 from .constant_pooling import pool_constants
 from .constant_propagation import propagate_constants
@@ -26,6 +27,7 @@ PASSES: dict[str, Callable[[Graph], bool]] = {
     "tuples": lower_tuples,
     "forward": forward_elements,
     "cse": eliminate_common_subexpressions,
+    "hoist": hoist_attributes,
     "unroll": unroll_loops,
     "pool": pool_constants,
     "dce": eliminate_dead_code,
@@ -55,6 +57,7 @@ __all__ = [
     "eliminate_common_subexpressions",
     "eliminate_dead_code",
     "forward_elements",
+    "hoist_attributes",
     "inline_calls",
     "lower_tuples",
     "optimize",
