@@ -1,4 +1,4 @@
-"""Read attributes of modules once, before a loop, instead of in every iteration.
+"""Read attributes of modules and objects once, before a loop, instead of in every iteration.
 
     %y = prim::Loop(%n, %true, %x)              %w = prim::GetAttr[name="w"](%self)
       block0(%i, %z):                           %y = prim::Loop(%n, %true, %x)
@@ -19,7 +19,7 @@ _MAY_ASSIGN = frozenset(
 
 
 def hoist_attributes(graph: Graph) -> bool:
-    """Move reads of modules' attributes in front of loops. Whether anything moved."""
+    """Move reads of attributes in front of loops. Whether anything moved."""
     return _visit(graph.block)[0]
 
 
@@ -47,14 +47,14 @@ def _visit(block: Block) -> tuple[bool, bool]:
 
 
 def _hoistable(body: Block) -> list[Node]:
-    """Take out of a loop's body the reads of modules that are there before the loop."""
+    """Take out of a loop's body the reads of what is there before the loop."""
     taken: dict[Node, None] = {}
     for node in body.nodes:
         if node.kind != "prim::GetAttr":
             continue
         owner = node.inputs[0]
         outside = owner.defining_block is not body or owner.node in taken
-        if outside and isinstance(owner.type, ClassType) and owner.type.is_module:
+        if outside and isinstance(owner.type, ClassType):
             taken[node] = None
     if taken:
         body.nodes[:] = [node for node in body.nodes if node not in taken]
