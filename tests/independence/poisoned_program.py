@@ -114,7 +114,12 @@ def poison_torch_jit():
     for module in modules:
         for name, value in vars(module).copy().items():
             belongs = getattr(value, "__module__", "") or ""
-            if name in MARKS or name in REGISTRATION or name.startswith("__") or isinstance(value, types.ModuleType):
+            if (
+                name in MARKS
+                or name in REGISTRATION
+                or name.startswith("__")
+                or isinstance(value, types.ModuleType)
+            ):
                 continue
             if belongs.startswith("torch.jit") and (isinstance(value, type) or callable(value)):
                 poison(module, name)

@@ -38,7 +38,13 @@ class Context(Val):
 
 
 _KEY = "<context>."
-_NOTES = ("save_for_backward", "save_for_forward", "mark_dirty", "mark_non_differentiable", "set_materialize_grads")
+_NOTES = (
+    "save_for_backward",
+    "save_for_forward",
+    "mark_dirty",
+    "mark_non_differentiable",
+    "set_materialize_grads",
+)
 
 
 def is_apply(obj: Any) -> bool:

@@ -51,8 +51,6 @@ def handles(*objects: Any) -> Callable[[Handler], Handler]:
     return register
 
 
-
-
 def with_requires_grad(e: Emitter, result: Val, flag: Val) -> Val:
     """A new tensor with `requires_grad=flag`."""
     known = known_of(flag)
@@ -193,11 +191,9 @@ def _getattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     name = e.depend(name_val)
     if len(node.args) > 2:
         present = (
-            (isinstance(owner, Module)
-            and hasattr(owner.module, name))
+            (isinstance(owner, Module) and hasattr(owner.module, name))
             or (isinstance(owner, Static) and hasattr(owner.object, name))
-            or (isinstance(type_of(owner), T.TensorType)
-            and hasattr(torch.Tensor, name))
+            or (isinstance(type_of(owner), T.TensorType) and hasattr(torch.Tensor, name))
         )
         if not present:
             return expressions.emit(e, node.args[2])
@@ -233,11 +229,8 @@ def isinstance_test(
     if isinstance(val, Module):
         classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
         return conditions.Condition(static=isinstance(val.module, classes))
-    if (
-        (known is not None
-        and not isinstance(known.object, torch.Tensor))
-        or (isinstance(val, Static)
-        and val.type is None)
+    if (known is not None and not isinstance(known.object, torch.Tensor)) or (
+        isinstance(val, Static) and val.type is None
     ):
         assert known is not None
         classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
@@ -285,7 +278,10 @@ _CONTAINERS: dict[Any, tuple[type[T.Type], ...]] = {
     collections.abc.Iterable: (T.ListType, T.TupleType, T.StringType, T.DictType, T.TensorType),
     collections.abc.Sized: (T.ListType, T.TupleType, T.StringType, T.DictType, T.TensorType),
     collections.abc.Callable: (),
-    **{getattr(typing, n): (c,) for n, c in (("List", T.ListType), ("Tuple", T.TupleType), ("Dict", T.DictType))},
+    **{
+        getattr(typing, n): (c,)
+        for n, c in (("List", T.ListType), ("Tuple", T.TupleType), ("Dict", T.DictType))
+    },
 }
 
 
@@ -794,12 +790,8 @@ def _caster(python: Any, name: str) -> Handler:
             condition = conditions.of_value(e, val)
             return e.static(condition.static) if condition.value is None else Dynamic(condition.value)
         type = type_of(val)
-        if (
-            (python is str
-            and isinstance(type, T.StringType))
-            or (python is int
-            and isinstance(type, T.IntType)
-            and type == T.INT)
+        if (python is str and isinstance(type, T.StringType)) or (
+            python is int and isinstance(type, T.IntType) and type == T.INT
         ):
             return val
         if python is float and isinstance(type, T.FloatType):

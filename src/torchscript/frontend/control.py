@@ -330,7 +330,9 @@ def _merge(
                 parts = declared.elements
             for x, y, part in zip(va.items, vb.items, parts, strict=True):
                 known = _same_known(x, y)
-                merged = known if known is not None else _merge(e, node, a, b, x, y, what, where, declared=part)
+                merged = (
+                    known if known is not None else _merge(e, node, a, b, x, y, what, where, declared=part)
+                )
                 items.append(merged)
             return Sequence(items, False, va.named, va.field_names)
     ta, tb = type_of(va), type_of(vb)

@@ -314,7 +314,9 @@ class Emitter:
         if isinstance(goal, T.FloatType) and isinstance(own, T.IntType):
             return self.call("aten::Float", [Dynamic(value)])
         if isinstance(own, T.NumberType) and isinstance(goal, T.FloatType | T.IntType):
-            return self.call("aten::Float" if isinstance(goal, T.FloatType) else "aten::Int", [Dynamic(value)])
+            return self.call(
+                "aten::Float" if isinstance(goal, T.FloatType) else "aten::Int", [Dynamic(value)]
+            )
         if isinstance(goal, T.IntType) and isinstance(own, T.DtypeType | T.LayoutType | T.MemoryFormatType):
             return value
         if isinstance(goal, T.DtypeType | T.LayoutType | T.MemoryFormatType) and isinstance(own, T.IntType):

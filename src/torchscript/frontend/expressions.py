@@ -334,11 +334,8 @@ def fold(e: Emitter, function: Callable[..., Any], *operands: Val) -> Known | No
         return None
     if isinstance(result, int) and not -(2**63) <= result < 2**63:
         return None
-    if (
-        (isinstance(result, str)
-        and len(result) > 4096)
-        or (isinstance(result, tuple | list)
-        and len(result) > 4096)
+    if (isinstance(result, str) and len(result) > 4096) or (
+        isinstance(result, tuple | list) and len(result) > 4096
     ):
         return None
     return Known(result, tuple(d for k in known if k is not None for d in k.dependencies))
@@ -626,11 +623,8 @@ def _equality(
             rt, T.AnyType | T.UnionType | T.TensorType
         ):
             return e.static(negative)
-    if (
-        (isinstance(lt, T.ListType)
-        and isinstance(rt, T.TupleType))
-        or (isinstance(lt, T.TupleType)
-        and isinstance(rt, T.ListType))
+    if (isinstance(lt, T.ListType) and isinstance(rt, T.TupleType)) or (
+        isinstance(lt, T.TupleType) and isinstance(rt, T.ListType)
     ):
         return _size_equality(e, left, right, negative)
     return None

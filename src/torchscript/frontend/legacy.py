@@ -68,9 +68,7 @@ def _new(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -
     device = {"device": named["device"]} if "device" in named else {}
     if all(isinstance(type_of(p), T.IntType) for p in positional):
         size = positional or [e.static(0)]
-        return e.call_operator(
-            "aten::new_empty", [owner, Dynamic(e.build_list(size))], dict(device), "new"
-        )
+        return e.call_operator("aten::new_empty", [owner, Dynamic(e.build_list(size))], dict(device), "new")
     data = positional[0]
     if isinstance(type_of(data), T.TensorType):
         return e.call_operator("aten::alias", [data], {}, "new")
@@ -139,5 +137,3 @@ builtins.TENSOR_HANDLERS["norm"] = lambda e, owner, positional, named: _norm(e, 
 def _spmm(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     """`torch.spmm` is the old name of `torch.mm`."""
     return e.call_operator("aten::mm", positional, named, "spmm")
-
-

@@ -32,10 +32,8 @@ def unwrap(function: Any) -> Any:
     A `functools.wraps` wrapper does change it (`@torch.no_grad()`), so only the wrappers that are known are taken off.
     """
     while True:
-        original = (
-            getattr(function, "__original_fn", None)
-            or (getattr(function, "__script_if_tracing_wrapper", None)
-            and getattr(function, "__wrapped__", None))
+        original = getattr(function, "__original_fn", None) or (
+            getattr(function, "__script_if_tracing_wrapper", None) and getattr(function, "__wrapped__", None)
         )
         inner = getattr(function, "_torchscript_original", None)
         if inner is not None:
@@ -60,11 +58,9 @@ def _defining(code: types.CodeType, cls: type) -> type | None:
     for base in cls.__mro__:
         for value in vars(base).values():
             raw = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
-            if (
-                (isinstance(raw, types.FunctionType)
-                and inspect.unwrap(raw).__code__ is code)
-                or getattr(raw, "__code__", None) is code
-            ):
+            if (isinstance(raw, types.FunctionType) and inspect.unwrap(raw).__code__ is code) or getattr(
+                raw, "__code__", None
+            ) is code:
                 return base
     return None
 

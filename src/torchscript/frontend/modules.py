@@ -45,7 +45,9 @@ class ModuleSpec:
         self.instances: list[torch.nn.Module] = [module]
         self.relies_on: dict[tuple[str, ...], Any] = {}
         self.created: dict[str, Any] = {}  # attributes that only compiled code makes, with their first values
-        self.adopted: dict[str, tuple[Any, ...]] = {}  # modules in plain attributes, as submodules (transient.py)
+        self.adopted: dict[
+            str, tuple[Any, ...]
+        ] = {}  # modules in plain attributes, as submodules (transient.py)
         self._method_counts: dict[str, int] = {}
 
     def method_name(self, name: str) -> str:

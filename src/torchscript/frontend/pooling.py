@@ -25,9 +25,7 @@ def sizes(e: Emitter, x: Val, wanted: Val) -> Val:
     return Sequence(found)
 
 
-def adaptive_pool(
-    e: Emitter, function: object, positional: list[Val], named: dict[str, Val]
-) -> Val:
+def adaptive_pool(e: Emitter, function: object, positional: list[Val], named: dict[str, Val]) -> Val:
     names = ("input", "output_size")
     arguments = {**dict(zip(names, positional, strict=False)), **named}
     if set(arguments) == set(names):

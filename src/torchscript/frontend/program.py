@@ -808,8 +808,8 @@ def fits(own: T.Type, wanted: T.Type) -> bool:
     if isinstance(wanted, T.ListType):
         if isinstance(own, T.ListType):
             return (
-                (fits(own.element, wanted.element) and not isinstance(own.element, T.IntType)) or own == wanted
-            )
+                fits(own.element, wanted.element) and not isinstance(own.element, T.IntType)
+            ) or own == wanted
         return isinstance(own, T.TupleType) and all(fits(t, wanted.element) for t in own.elements)
     if isinstance(wanted, T.TupleType) and isinstance(own, T.TupleType):
         return len(own.elements) == len(wanted.elements) and all(

@@ -38,7 +38,9 @@ def construct(e: Emitter, cls: type[torch.nn.Module], positional: list[Val], nam
             raise e.error(f"Creating the module '{cls.__qualname__}' fails: {error}") from None
     if any(True for _ in module.parameters()):
         raise e.unsupported(
-            f"The module '{cls.__qualname__}' cannot be created in compiled code: it has parameters.", None, advice
+            f"The module '{cls.__qualname__}' cannot be created in compiled code: it has parameters.",
+            None,
+            advice,
         )
     return Module(module, e.program.spec_of(module), None, ())
 

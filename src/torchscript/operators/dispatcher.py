@@ -42,7 +42,8 @@ def is_operator(name: str) -> bool:
         return True
     packet = _packet(name)
     if packet is None or not any(
-        _is_registered(name if overload == "default" else f"{name}.{overload}") for overload in packet.overloads()
+        _is_registered(name if overload == "default" else f"{name}.{overload}")
+        for overload in packet.overloads()
     ):
         return False
     _registered_names |= {name}

@@ -14,7 +14,14 @@ from ..ir.graph import Block, Graph, Node
 from ..types import ClassType
 
 _MAY_ASSIGN = frozenset(
-    ("prim::SetAttr", "prim::CallMethod", "prim::CallFunction", "prim::PythonCall", "prim::fork", "prim::Enter")
+    (
+        "prim::SetAttr",
+        "prim::CallMethod",
+        "prim::CallFunction",
+        "prim::PythonCall",
+        "prim::fork",
+        "prim::Enter",
+    )
 )
 
 

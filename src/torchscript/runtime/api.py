@@ -190,7 +190,9 @@ def _compile_entries(
         function = getattr(function, "__func__", function)
         is_static = isinstance(inspect.getattr_static(module, name), staticmethod)
         skip = 0 if is_static else 1
-        types_ = _example_types(program, marks.unwrap(function), examples, skip) if name == "forward" else None
+        types_ = (
+            _example_types(program, marks.unwrap(function), examples, skip) if name == "forward" else None
+        )
         compile_entry(program, function, owner, types_, is_static=is_static)
     exported = [m for m in module.modules() if m is not module and _exports(type(m))]  # type: ignore[arg-type]
     for child in exported:
