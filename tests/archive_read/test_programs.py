@@ -126,7 +126,6 @@ def test_code_is_shown_in_tracebacks() -> None:
     assert "ops.prim.RaiseException" in text
 
 
-@pytest.mark.xfail(reason="the Python back end does not run prim::tolist yet")
 def test_tolist() -> None:
     data = module(
         """
