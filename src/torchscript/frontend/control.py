@@ -389,6 +389,12 @@ def merge_types(x: T.Type, y: T.Type) -> T.Type | None:
         return y
     if resolve_pending(y, x):
         return x
+    for sizes, numbers in ((x, y), (y, x)):  # a tuple of numbers on one path, a list of them on the other
+        if isinstance(sizes, T.ListType) and type(numbers) is T.TupleType and numbers.elements:
+            if isinstance(sizes.element, T.IntType | T.FloatType) and set(numbers.elements) == {
+                sizes.element
+            }:
+                return sizes
     if isinstance(x, T.OptionalType) and resolve_pending(y, x.element):
         return x
     if isinstance(y, T.OptionalType) and resolve_pending(x, y.element):

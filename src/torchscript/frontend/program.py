@@ -872,6 +872,8 @@ def compile_entry(
         function = marks.unwrap(decorated.function)
     source = function_source(function)
     declared = program.declared_types(source)
+    for signature_of in marks.overloads_of(function)[:1]:  # the first is the one that is meant by default
+        declared = {**declared, **program.declared_types(function_source(signature_of))}
     tree = source.tree
     display = getattr(tree, "name", "lambda")
     defaults: dict[str, Any] = {}
