@@ -6,23 +6,28 @@ import random
 
 from torchscript import types as T
 from torchscript.ir import Block, Graph, Value
-from torchscript.operators import schemas_of
-from torchscript.schema import match_overloads
+
+from .graphs import operator
 
 INTS = T.ListType(T.INT)
 ENDLESS = 2**63 - 1
 NAMES = [None, None, None, "a", "b", "c", "x"]
 
 
-def operator(block: Block, kind: str, inputs: list[Value], name: str | None = None) -> Value:
-    matched = match_overloads(schemas_of(kind), inputs, {})
-    node = block.add(kind, inputs, matched.return_types, schema=matched.schema)
-    node.outputs[0].name = name
-    return node.outputs[0]
+def noted(log: list[int], x: int) -> int:
+    """A function with an effect and a result."""
+    log.append(x)
+    return x + 1
+
+
+def doubted(log: list[int], x: int) -> bool:
+    log.append(x)
+    return x % 2 == 0
 
 
 class Maker:
-    def __init__(self, seed: int, size: int) -> None:
+    def __init__(self, seed: int, size: int, calls: bool) -> None:
+        self.calls = calls
         self.random = random.Random(seed)
         self.budget = size
         self.graph = Graph()
@@ -30,8 +35,11 @@ class Maker:
     def make(self) -> Graph:
         block = self.graph.block
         ints = [block.add_parameter(T.INT, n) for n in ("a", "b", "n")]
-        log = block.add_parameter(INTS, "log")
+        log = self.log = block.add_parameter(INTS, "log")
         self.fill(block, ints, [], log, 0)
+        if self.random.random() < 0.4:
+            block.add_output(self.return_of_loop(block, ints, [], log, 0))
+            return self.graph
         block.add_output(self.int_of(block, ints))
         if self.random.random() < 0.3:
             block.add_output(self.int_of(block, ints))
@@ -47,12 +55,15 @@ class Maker:
 
     def bool_of(self, block: Block, ints: list[Value], bools: list[Value]) -> Value:
         choice = self.random.random()
+        if self.calls and choice < 0.1:
+            call = {"callable": doubted, "name": "doubted"}
+            return block.add("prim::PythonCall", [self.log, self.int_of(block, ints)], [T.BOOL], call).output
         if bools and choice < 0.4:
             return self.random.choice(bools)
         if choice < 0.5:
             return block.constant(self.random.random() < 0.5, T.BOOL)
         kind = self.random.choice(["aten::lt", "aten::eq"])
-        return operator(block, kind, [self.int_of(block, ints), self.int_of(block, ints)])
+        return operator(block, kind, self.int_of(block, ints), self.int_of(block, ints))
 
     def fill(self, block: Block, ints: list[Value], bools: list[Value], log: Value, depth: int) -> None:
         """Append nodes; `ints` and `bools` are what is in scope, and are extended."""
@@ -69,14 +80,19 @@ class Maker:
                     if kind != "aten::mul"
                     else block.constant(self.random.randrange(3), T.INT)
                 )
-                ints.append(operator(block, kind, [a, b], self.name()))
+                ints.append(operator(block, kind, a, b, name=self.name()))
             elif choice < 0.45:
-                operator(block, "aten::append", [log, self.int_of(block, ints)])
+                operator(block, "aten::append", log, self.int_of(block, ints))
             elif choice < 0.55:
-                ints.append(operator(block, "aten::len", [log], self.name()))
-            elif choice < 0.62:
+                ints.append(operator(block, "aten::len", log, name=self.name()))
+            elif self.calls and choice < 0.59:
+                call = {"callable": noted, "name": "noted"}
+                node = block.add("prim::PythonCall", [log, self.int_of(block, ints)], [T.INT], call)
+                node.output.name = self.name()
+                ints.append(node.output)
+            elif choice < 0.64:
                 condition = self.bool_of(block, ints, bools)
-                bools.append(operator(block, "aten::__not__", [condition], self.name()))
+                bools.append(operator(block, "aten::__not__", condition, name=self.name()))
             elif choice < 0.66:
                 node = block.add("prim::unchecked_cast", [self.int_of(block, ints)], [T.INT])
                 node.outputs[0].name = self.name()
@@ -124,7 +140,7 @@ class Maker:
             inits.append(block.constant(0, T.INT))
             trips = block.constant(ENDLESS, T.INT)
             if kind < 0.6:
-                first = operator(block, "aten::lt", [inits[-1], limit])
+                first = operator(block, "aten::lt", inits[-1], limit)
             else:
                 first = self.bool_of(block, ints, bools)
         else:
@@ -142,8 +158,10 @@ class Maker:
         self.fill(body, own_ints, own_bools, log, depth + 1)
         yields = [self.int_of(body, own_ints) for _ in range(count)]
         if is_while:
-            yields.append(operator(body, "aten::add", [parameters[-1], body.constant(1, T.INT)], self.name()))
-            again = operator(body, "aten::lt", [yields[-1], limit])
+            yields.append(
+                operator(body, "aten::add", parameters[-1], body.constant(1, T.INT), name=self.name())
+            )
+            again = operator(body, "aten::lt", yields[-1], limit)
         else:
             again = body.constant(True, T.BOOL)
         if self.random.random() < 0.5:
@@ -189,9 +207,9 @@ class Maker:
                 other.add_output(again)
             else:
                 limit = again.node.inputs[1]
-                other.add_output(operator(other, "aten::lt", [yields[-1], limit]))
+                other.add_output(operator(other, "aten::lt", yields[-1], limit))
             return test.add_output(T.BOOL)
-        stop = operator(body, "aten::__not__", [done])
+        stop = operator(body, "aten::__not__", done)
         if again.node.kind == "prim::Constant":
             return stop if kind < 0.8 else done
         test = body.add("prim::If", [stop])
@@ -199,6 +217,63 @@ class Maker:
         test.add_block().add_output(test.blocks[1].constant(False, T.BOOL))
         return test.add_output(T.BOOL)
 
+    def return_of_loop(
+        self, block: Block, ints: list[Value], bools: list[Value], log: Value, depth: int
+    ) -> Value:
+        """What a function returns: what a loop found, or something computed after it."""
+        flag, found, more = self.returning_loop(block, ints, bools, log, depth)
+        node = block.add("prim::If", [flag])
+        then, otherwise = node.add_block(), node.add_block()
+        if self.random.random() < 0.4:
+            found = operator(then, "aten::add", found, then.constant(1, T.INT))
+        then.add_output(found)
+        own_ints = [*ints, *more]
+        self.fill(otherwise, own_ints, list(bools), log, depth + 1)
+        otherwise.add_output(self.int_of(otherwise, own_ints))
+        return node.add_output(T.INT)
 
-def random_graph(seed: int, size: int = 40) -> Graph:
-    return Maker(seed, size).make()
+    def returning_loop(
+        self, block: Block, ints: list[Value], bools: list[Value], log: Value, depth: int
+    ) -> tuple[Value, Value, list[Value]]:
+        """A `for` with a `return` in it: whether it returned, what, and another variable."""
+        inits = [block.constant(False, T.BOOL), block.add("prim::Uninitialized", [], [T.INT]).output]
+        inits.append(self.int_of(block, ints))
+        trips = block.constant(self.random.randrange(0, 4), T.INT)
+        node = block.add("prim::Loop", [trips, block.constant(True, T.BOOL), *inits])
+        body = node.add_block()
+        index = body.add_parameter(T.INT, "i")
+        parameters = [body.add_parameter(v.type) for v in inits]
+        own_ints, own_bools = [*ints, index, parameters[2]], list(bools)
+        self.fill(body, own_ints, own_bools, log, depth + 1)
+        if depth < 2 and self.random.random() < 0.4:
+            test, found, more = self.returning_loop(body, own_ints, own_bools, log, depth + 1)
+            own_ints.extend(more)
+        else:
+            test, found = self.bool_of(body, own_ints, own_bools), self.int_of(body, own_ints)
+        branch = body.add("prim::If", [test])
+        then, otherwise = branch.add_block(), branch.add_block()
+        then_ints, other_ints = list(own_ints), list(own_ints)
+        if self.random.random() < 0.4:
+            self.fill(then, then_ints, list(own_bools), log, depth + 2)
+        self.fill(otherwise, other_ints, list(own_bools), log, depth + 2)
+        then.add_output(then.constant(True, T.BOOL))
+        then.add_output(found)
+        then.add_output(self.int_of(then, then_ints))
+        if self.random.random() < 0.8:
+            otherwise.add_output(otherwise.constant(False, T.BOOL))
+            otherwise.add_output(otherwise.add("prim::Uninitialized", [], [T.INT]).output)
+        else:
+            otherwise.add_output(self.bool_of(otherwise, other_ints, []))
+            otherwise.add_output(self.int_of(otherwise, other_ints))
+        otherwise.add_output(self.int_of(otherwise, other_ints))
+        outputs = [branch.add_output(T.BOOL), branch.add_output(T.INT), branch.add_output(T.INT, self.name())]
+        body.add_output(operator(body, "aten::__not__", outputs[0]))
+        for value in outputs:
+            body.add_output(value)
+        results = [node.add_output(v.type) for v in inits]
+        return results[0], results[1], results[2:]
+
+
+def random_graph(seed: int, size: int = 40, calls: bool = False) -> Graph:
+    """`calls` says whether it calls Python functions, which have effects and results, and cannot be saved."""
+    return Maker(seed, size, calls).make()

@@ -22,7 +22,7 @@ def outcome(call, *arguments):
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 2**32), st.integers(3, 80), st.integers(-2, 4), st.integers(-2, 4), st.integers(0, 3))
 def test_random_graphs(seed, size, a, b, n):
-    graph = random_graphs.random_graph(seed, size)
+    graph = random_graphs.random_graph(seed, size, calls=True)
     verify(graph)
     compiled = compile_function(Function("f", graph, None))
     assert outcome(compiled, a, b, n) == outcome(lambda *args: run(graph, *args), a, b, n)

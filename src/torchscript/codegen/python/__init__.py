@@ -2,7 +2,7 @@
 
 facts       uses, aliases, `with` pairs, ranges
 folding     which nodes are written inside the expression of their user
-planner     which statements there are, and when each value is alive   (plan, conditions, outline)
+planner     which statements there are, and when each value is alive   (plan, tails, conditions, outline)
 locals      which Python local holds which value                       (names)
 statements  syntax trees                                               (expressions, operations, templates, …)
 function    the compiled function, at the user's lines                 (locations, linking)

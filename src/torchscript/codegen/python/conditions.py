@@ -8,13 +8,15 @@ A `break` that the frontend lowered is a flag, an output of the `prim::If` that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...ir.graph import Node, Value
 from .facts import Facts
 from .folding import Folding
 from .values import constant_of, is_constant
+
+_NOTHING: Mapping[Value, Value] = {}
 
 
 def known_bool(value: Value) -> bool | None:
@@ -94,13 +96,22 @@ class Conditions:
         elif known_bool(otherwise) is False:
             yield then, Again(node.inputs[0])
 
-    def leaves_of(self, value: Value) -> set[Value]:
-        """What the expression of `value` reads from variables."""
-        value = self._facts.resolve(value)
-        nodes = self.nodes_of(value)
-        if not nodes:
-            return {value}
-        return {self._facts.resolve(v) for node in nodes for v in node.inputs}
+    def leaves_of(self, value: Value, known: Mapping[Value, Value] = _NOTHING) -> set[Value]:
+        """What the expression of `value` reads from variables, where `known` values are others."""
+        leaves: set[Value] = set()
+        stack = [value]
+        while stack:
+            value = self._facts.resolve(stack.pop())
+            while value in known:
+                value = self._facts.resolve(known[value])
+            node = value.node
+            if node is None or node not in self._folding.folded:
+                leaves.add(value)
+                continue
+            stack.extend(node.inputs)
+            for block in node.blocks:
+                stack.extend(block.outputs)
+        return leaves
 
     def next_value(
         self, first: Value, again: Value, inits: Sequence[Value], yields: Sequence[Value]

@@ -55,7 +55,7 @@ class Expressions:
         self._constants = Constants(names.bind)
         self._functions: dict[Function, str] = {}
         self._views: dict[ast.expr, View] = {}
-        self._range_lengths = set(facts.ranges.values())
+        self._range_lengths = facts.ranges
         self._writers: dict[str, Callable[[Node, Location, Reading], ast.expr]] = {
             "prim::CallFunction": self._call_function,
             "prim::CallMethod": self._call_method,

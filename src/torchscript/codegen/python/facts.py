@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ... import types as T
 from ...ir.graph import Block, Graph, Node, Value
 from .operations import Operation, operation_of
-from .values import is_constant
+from .values import constant_of, is_constant
 
 Use = tuple[Node, int]
 
@@ -17,6 +18,11 @@ STRUCTURAL = frozenset({
     "prim::Uninitialized", "prim::fork", "prim::isinstance", "prim::unchecked_cast",
 })  # fmt: skip
 
+
+# Of these, those that run code which is not in the graph.
+_ARBITRARY = frozenset({
+    "prim::CallFunction", "prim::CallMethod", "prim::Enter", "prim::Exit", "prim::PythonCall", "prim::fork",
+})  # fmt: skip
 
 MAX_NESTING = 18  # loops and `with` statements: CPython's limit is 20 blocks in one function
 
@@ -34,14 +40,14 @@ class Facts:
         self.names: dict[Value, str] = {}
         self.uses: dict[Value, list[Use]] = {}
         self.exits: dict[Node, Node] = {}  # prim::Enter → its prim::Exit in the same block
-        self.ranges: dict[
-            Node, Node
-        ] = {}  # prim::Loop → aten::__range_length, where the index is the range's item
+        # prim::Loop whose index stands for the item of a range or list
+        self.iterations: set[Node] = set()
+        # aten::__range_length that are the range itself
+        self.ranges: set[Node] = set()
         self._silent: set[Node] = set()
         self._operations: dict[Node, Operation] = {}
-        self.outlined: set[Node] = (
-            set()
-        )  # prim::Loop nodes nested too deep, which become functions of their own
+        # prim::Loop nested too deep, which become functions of their own
+        self.outlined: set[Node] = set()
         for block in self.blocks:
             self._find_pairs(block)
         self._find_outlined(graph.block)
@@ -70,7 +76,7 @@ class Facts:
         return self.uses.get(value, [])
 
     def name_of(self, value: Value) -> str | None:
-        return value.name or self.names.get(value)
+        return self.names.get(value) or value.name
 
     # -- collecting ------------------------------------------------------------------------------------------
 
@@ -81,6 +87,7 @@ class Facts:
                 self._silent.add(node)
             elif node.kind == "prim::Loop":
                 self._find_range(node)
+                self._find_list(node)
             elif node.kind == "prim::ListConstruct":
                 self._find_tuple_as_list(node)
             elif node.kind not in STRUCTURAL and (builtin := self.operation(node).builtin) is not None:
@@ -127,7 +134,50 @@ class Facts:
         for user, _ in index.users:
             self._alias(user.output, index)
             self._silent.add(user)
-        self.ranges[loop] = length
+        self.ranges.add(length)
+        self.iterations.add(loop)
+
+    def _find_list(self, loop: Node) -> None:
+        """`for x in xs`, where the body takes `xs[i]` first, and changes no list of that type."""
+        length, first = loop.inputs[0].node, loop.inputs[1]
+        if (
+            loop in self.outlined
+            or length is None
+            or length.kind != "aten::len"
+            or length.block is not loop.block
+        ):
+            return
+        body = loop.blocks[0]
+        item = next((n for n in body.nodes if self.is_written(n)), None)
+        if item is None or item.kind != "aten::__getitem__" or list(body.parameters[0].users) != [(item, 1)]:
+            return
+        values = self.resolve(length.inputs[0])
+        if self.resolve(item.inputs[0]) is not values or not isinstance(values.type, T.ListType):
+            return
+        if len(length.output.users) != 1 or not is_constant(first) or constant_of(first) is not True:
+            return
+        if any(self._may_change(node, values) for node in body.all_nodes()):
+            return
+        self._alias(length.output, values)
+        self._alias(item.output, body.parameters[0])
+        if item.output.name:
+            self.names[body.parameters[0]] = item.output.name
+        self._silent |= {length, item}
+        self.iterations.add(loop)
+
+    def _may_change(self, node: Node, values: Value) -> bool:
+        """Whether the node may change the list `values`."""
+        if node.kind in STRUCTURAL:
+            return node.kind in _ARBITRARY
+        schema = self.operation(node).schema
+        written = [v for v, a in zip(node.inputs, schema.arguments, strict=False) if a.is_write]
+        return any(v.type == values.type and not self._are_distinct(self.resolve(v), values) for v in written)
+
+    def _are_distinct(self, a: Value, b: Value) -> bool:
+        """Whether two lists are surely not one: made by different nodes, or one made and the other an argument."""
+        origins = [v.node is not None and v.node.kind == "prim::ListConstruct" for v in (a, b)]
+        arguments = [v.block is not None and v.block.owner is None for v in (a, b)]
+        return a is not b and any(origins) and all(o or p for o, p in zip(origins, arguments, strict=True))
 
     def _find_pairs(self, block: Block) -> None:
         open: list[Node] = []

@@ -102,6 +102,8 @@ class Folding:
                 continue
             if node.kind == "prim::If":
                 self._find_ternary(node)
+            if self.is_dead(node):
+                continue  # what it would read are statements of their own
             has_effects = self._take_operands(node, waiting) or not self._is_movable(node)
             if self._may_wait(node):
                 waiting.add(node.outputs[0], has_effects)
@@ -209,12 +211,30 @@ class Folding:
             several = len(end.inputs) > 1
             wanted = [bool(uses_of(v)) for v in owner.outputs]
             return [_Operand(resolve(v), wanted[i], several) for i, v in enumerate(end.inputs)]
-        parameters = owner.blocks[0].parameters[1:]
         carried = [
-            _Operand(resolve(value), bool(uses_of(output) or uses_of(parameter)), True)
-            for value, output, parameter in zip(end.inputs[1:], owner.outputs, parameters, strict=True)
+            _Operand(resolve(value), self._is_variable(owner, index), True)
+            for index, value in enumerate(end.inputs[1:])
         ]
         return [*carried, _Operand(resolve(end.inputs[0]), True, False)]
+
+    def _entered(self, loop: Node) -> list[_Operand]:
+        """What a loop begins with: its variables, whether it runs, and how often, which then may not be asked."""
+        resolve = self.facts.resolve
+        variables = [
+            _Operand(resolve(value), self._is_variable(loop, index), True)
+            for index, value in enumerate(loop.inputs[2:])
+        ]
+        is_guarded = not is_constant(loop.inputs[1])
+        return [
+            *variables,
+            _Operand(resolve(loop.inputs[1]), True, False),
+            _Operand(resolve(loop.inputs[0]), True, is_guarded),
+        ]
+
+    def _is_variable(self, loop: Node, index: int) -> bool:
+        """Whether anything reads what a loop carries."""
+        uses_of = self.facts.uses_of
+        return bool(uses_of(loop.outputs[index]) or uses_of(loop.blocks[0].parameters[1 + index]))
 
     def _operands(self, node: Node) -> list[_Operand]:
         """The operands of a node as the generated code evaluates them."""
@@ -224,9 +244,7 @@ class Folding:
             case "prim::Return":
                 return self._yielded(node)
             case "prim::Loop":
-                order = [*range(2, len(node.inputs)), 1, 0]
-                if not is_constant(node.inputs[1]):
-                    conditional = {0}
+                return self._entered(node)
             case "prim::SetAttr":
                 order = [1, 0]
             case kind if kind in STRUCTURAL:

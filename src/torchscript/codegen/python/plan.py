@@ -30,6 +30,7 @@ class Assign:
     targets: list[Local]
     values: list[Value]
     source: SourceRange | None
+    reading: Reading = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -51,11 +52,11 @@ class Branch:
 
 @dataclass(eq=False, slots=True)
 class For:
-    """`trips` is a number, or a range where `is_range`."""
+    """`trips` is a number, or what is iterated over."""
 
     index: Local | None
     trips: Value
-    is_range: bool
+    is_iterable: bool
     source: SourceRange | None
     body: list[Statement] = field(default_factory=list)
 

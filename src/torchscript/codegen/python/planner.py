@@ -11,9 +11,8 @@ carries whether it has returned, and what, in front of a `prim::If` that then re
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ...errors import BackendError
 from ...ir.graph import Block, Function, Node, Value
@@ -24,60 +23,10 @@ from .facts import Facts
 from .folding import Folding
 from .locals import Life, Local, Region
 from .outline import outline_block, outline_node
+from .tails import End, Leaving, Tail, Test
 from .values import constant_of, is_constant
 
 _ENDLESS = 2**63 - 1
-
-
-class _End(enum.Enum):
-    RETURN = enum.auto()
-    JOIN = enum.auto()
-    LOOP = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaving:
-    """A function's return out of a loop's body: if `flag`, it returns `values`, where `known` says what outputs of
-    the loop are."""
-
-    flag: Value
-    values: list[Value]
-    known: dict[Value, Value]
-
-    def through(self, yielded: dict[Value, Value]) -> _Leaving:
-        known = {v: yielded.get(w, w) for v, w in self.known.items()}
-        return _Leaving(yielded.get(self.flag, self.flag), self.values, known)
-
-
-@dataclass(frozen=True, slots=True)
-class _Tail:
-    """What happens at the end of a block with the values that it yields.
-
-    `again` is the condition that a loop's body tests at its end. `known` says what outputs of a `prim::If`
-    are in the branch.
-    """
-
-    end: _End
-    values: list[Value]
-    targets: list[Local] = field(default_factory=list)
-    again: Again | None = None
-    again_nodes: frozenset[Node] = frozenset()
-    known: dict[Value, Value] = field(default_factory=dict)
-    leaving: _Leaving | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Test:
-    """How a loop tests whether it goes on.
-
-    In `while head`, where its variables stand for values (`slots`); by a `break` at the body's end; or in a
-    variable of its own, that takes the value `kept`.
-    """
-
-    head: Value | None = None
-    slots: dict[Value, int] = field(default_factory=dict)
-    at_end: Again | None = None
-    kept: Value | None = None
 
 
 class Planner:
@@ -103,7 +52,7 @@ class Planner:
             local.is_argument = True
             self._begin(value, local, region, 0)
             arguments.append(local)
-        body = self._block(block, region, _Tail(_End.RETURN, self._resolved(block.outputs)))
+        body = self._block(block, region, Tail(End.RETURN, self._resolved(block.outputs)))
         region.end = self._tick()
         return P.Plan(arguments, body, self._locals, self._lives)
 
@@ -167,7 +116,7 @@ class Planner:
 
     # -- blocks ----------------------------------------------------------------------------------------------
 
-    def _block(self, block: Block, region: Region, tail: _Tail) -> list[P.Statement]:
+    def _block(self, block: Block, region: Region, tail: Tail) -> list[P.Statement]:
         statements: list[P.Statement] = []
         into = statements
         while True:
@@ -191,7 +140,7 @@ class Planner:
                 continue
             position = self._tick()
             self._read(last.inputs[0], region, position)
-            branch = P.Branch(P.Condition(last.inputs[0]), last.source, ends_body=tail.end is _End.LOOP)
+            branch = P.Branch(P.Condition(last.inputs[0]), last.source, ends_body=tail.end is End.LOOP)
             into.append(branch)
             # One side is compiled by going on here: chains of `elif` nest deep.
             first, second = (0, 1)
@@ -213,7 +162,7 @@ class Planner:
         statements = self._folding.statements(block)
         return bool(statements) and statements[-1].kind == "prim::If"
 
-    def _through(self, tail: _Tail, node: Node, side: int) -> _Tail:
+    def _through(self, tail: Tail, node: Node, side: int) -> Tail:
         """The tail of one branch of the `prim::If` that ends a block."""
         yielded = dict(zip(node.outputs, self._resolved(node.blocks[side].outputs), strict=True))
         known = {v: yielded.get(w, w) for v, w in tail.known.items()}
@@ -226,26 +175,36 @@ class Planner:
         values = [yielded.get(v, v) for v in tail.values]
         return replace(tail, values=values, known=known, leaving=leaving)
 
-    def _leaving(self, nodes: list[Node], last: Node | None, tail: _Tail) -> _Leaving | None:
+    def _leaving(self, nodes: list[Node], last: Node | None, tail: Tail) -> Leaving | None:
         """Whether `last` returns what the loop before it found, if it found something; else goes on."""
-        if last is None or len(nodes) < 2 or nodes[-2].kind != "prim::Loop" or nodes[-2] in self._facts.outlined:
+        if (
+            last is None
+            or len(nodes) < 2
+            or nodes[-2].kind != "prim::Loop"
+            or nodes[-2] in self._facts.outlined
+        ):
             return None
         loop, then = nodes[-2], last.blocks[0]
         flag = self._facts.resolve(last.inputs[0])
-        if flag.node is not loop or self._facts.uses_of(flag) != [(last, 0)] or self._folding.statements(then):
+        if (
+            flag.node is not loop
+            or self._facts.uses_of(flag) != [(last, 0)]
+            or self._folding.statements(then)
+        ):
             return None
-        if known_bool(self._facts.resolve(loop.inputs[2 + flag.offset])) is not False:
+        never = self._facts.resolve(loop.inputs[2 + flag.offset])
+        if known_bool(never) is not False:
             return None
         end = self._through(tail, last, 0)
         outputs = dict(zip(loop.outputs, self._resolved(loop.blocks[0].outputs[1:]), strict=True))
-        if end.end is _End.RETURN:
-            return _Leaving(outputs[flag], end.values, outputs)
+        if end.end is End.RETURN:
+            return Leaving(outputs[flag], never, end.values, outputs)
         if end.leaving is None or known_bool(end.leaving.flag) is not True:
             return None
         known = {v: outputs.get(w, w) for v, w in end.leaving.known.items()}
-        return _Leaving(outputs[flag], end.leaving.values, {**known, **outputs})
+        return Leaving(outputs[flag], never, end.leaving.values, {**known, **outputs})
 
-    def _tail_branch(self, block: Block, nodes: list[Node], tail: _Tail) -> Node | None:
+    def _tail_branch(self, block: Block, nodes: list[Node], tail: Tail) -> Node | None:
         if not nodes or nodes[-1].kind != "prim::If" or nodes[-1] in self._folding.ternaries:
             return None
         node = nodes[-1]
@@ -253,7 +212,7 @@ class Planner:
             for user, _ in self._facts.uses_of(output):
                 if user is not block.return_node and user not in tail.again_nodes:
                     return None
-        if not self._is_worth_it(node, tail):
+        if not self._is_worth_it(node, tail) or self._would_repeat(node, tail):
             return None
         if tail.again is not None:
             here = self._conditions.simplified(tail.again.value, tail.known)
@@ -265,26 +224,44 @@ class Planner:
                     return None
         return node
 
-    def _is_worth_it(self, node: Node, tail: _Tail) -> bool:
+    def _is_worth_it(self, node: Node, tail: Tail) -> bool:
         """Whether the tail goes into the branches: it must be short, and say more there or save nesting."""
         outputs = set(node.outputs)
         if any(v not in outputs and self._folding.is_folded(v) for v in tail.values):
             return False
-        if tail.end is _End.LOOP or not outputs.isdisjoint(tail.values):
+        if tail.end is End.LOOP or not outputs.isdisjoint(tail.values):
             return True
         is_guard = not self._folding.statements(node.blocks[0]) and bool(
             self._folding.statements(node.blocks[1])
         )
-        return tail.end is _End.RETURN and is_guard
+        return tail.end is End.RETURN and is_guard
 
-    def _finish(self, tail: _Tail, region: Region, into: list[P.Statement], block: Block) -> None:
+    def _would_repeat(self, node: Node, tail: Tail) -> bool:
+        """Whether the tail would evaluate twice what a branch computes in the expression that yields it."""
+        for index, output in enumerate(node.outputs):
+            reads = [*tail.values, *tail.known.values()]
+            if tail.leaving is not None:
+                reads.append(tail.leaving.flag)
+            count = sum(v is output for v in reads)
+            count += sum(user in tail.again_nodes for user, _ in self._facts.uses_of(output))
+            count += tail.again is not None and self._facts.resolve(tail.again.value) is output
+            if count > 1 and any(
+                self._folding.is_folded(self._facts.resolve(b.outputs[index])) for b in node.blocks
+            ):
+                return True
+        return False
+
+    def _finish(self, tail: Tail, region: Region, into: list[P.Statement], block: Block) -> None:
         source = _source_of_end(block)
         if tail.leaving is not None and self._leave(tail.leaving, region, into, source):
             return
+        if tail.leaving is not None and not is_constant(tail.leaving.flag):
+            tail = replace(tail, known={**tail.known, tail.leaving.flag: tail.leaving.never})
+        early = self._test_early(tail, region, into, source)
         position = self._tick()
         for value in tail.values:
             self._read(value, region, position)
-        if tail.end is _End.RETURN:
+        if tail.end is End.RETURN:
             into.append(P.Return(tail.values, source))
             return
         lives: dict[Value, Life] = {}
@@ -308,13 +285,35 @@ class Planner:
         position = self._tick()
         reading: dict[Value, Value | Life] = {v: lives.get(w, w) for v, w in tail.known.items()}
         reading.update(lives)
+        if early is not None:
+            reading = {rest: early}
         self._read(rest, region, position, reading)
         for life in begun:
             life.uses.append((region, position))
         into.append(P.Break(P.Condition(rest, reading, tail.again.negated), _source(rest) or source))
 
+    def _test_early(
+        self, tail: Tail, region: Region, into: list[P.Statement], source: SourceRange | None
+    ) -> Life | None:
+        """The condition of the `break` in a variable, if it reads what the copies into the loop's variables end."""
+        if tail.again is None:
+            return None
+        rest = self._conditions.simplified(tail.again.value, tail.known)
+        if not isinstance(rest, Value):
+            return None
+        yielded = {v for v in tail.values if not is_constant(v)}
+        leaves = self._conditions.leaves_of(rest, tail.known)
+        lives = [self._lives[v] for v in leaves - yielded if v in self._lives]
+        if not any(life.local in tail.targets for life in lives):
+            return None
+        position = self._tick()
+        self._read(rest, region, position, tail.known)
+        local = self._new_local(None)
+        into.append(P.Assign([local], [rest], _source(rest) or source, tail.known))
+        return self._begin(None, local, region, position + 1)
+
     def _leave(
-        self, leaving: _Leaving, region: Region, into: list[P.Statement], source: SourceRange | None
+        self, leaving: Leaving, region: Region, into: list[P.Statement], source: SourceRange | None
     ) -> bool:
         """At the end of a loop's body, return if the loop's flag says so; whether it surely does."""
         flag = known_bool(leaving.flag)
@@ -395,7 +394,7 @@ class Planner:
         branch = P.Branch(P.Condition(node.inputs[0]), node.source)
         for block, side in zip(node.blocks, (branch.then, branch.otherwise), strict=True):
             values = self._resolved([block.outputs[i] for i in used])
-            side.extend(self._block(block, self._inside(region, position), _Tail(_End.JOIN, values, targets)))
+            side.extend(self._block(block, self._inside(region, position), Tail(End.JOIN, values, targets)))
         into.append(branch)
         position = self._tick()
         for i, target in zip(used, targets, strict=True):
@@ -408,7 +407,7 @@ class Planner:
         node: Node,
         region: Region,
         into: list[P.Statement],
-        leaving: _Leaving | None = None,
+        leaving: Leaving | None = None,
         leaver: Node | None = None,
     ) -> None:
         """`leaver` is the `prim::If` that returns where the loop's flag says so, which `leaving` takes the place of."""
@@ -423,7 +422,7 @@ class Planner:
             for k, p in enumerate(parameters)
             if self._is_read_after(node.outputs[k], leaver)
             or self._is_read(p, body.return_node, k + 1)
-            or yields[k] in read_again
+            or (yields[k] in read_again and (leaving is None or yields[k] is not leaving.flag))
         ]
         slots = [
             self._new_local(self._facts.name_of(parameters[k]) or self._facts.name_of(node.outputs[k]))
@@ -479,13 +478,13 @@ class Planner:
                     heads[-1].uses.append((inside, inside.start))
         else:
             self._read(trips, region, entry)
-            statement = P.For(None, trips, node in self._facts.ranges, node.source)
+            statement = P.For(None, trips, node in self._facts.iterations, node.source)
             if self._facts.uses_of(index):
                 statement.index = self._new_local(self._facts.name_of(index))
                 self._begin(index, statement.index, inside, inside.start + 1)
         into.append(statement)
         again_nodes = conditions.nodes_of(body.outputs[0]) if test.kept is None else set()
-        tail = _Tail(_End.LOOP, values, targets, test.at_end, frozenset(again_nodes), leaving=leaving)
+        tail = Tail(End.LOOP, values, targets, test.at_end, frozenset(again_nodes), leaving=leaving)
         statement.body.extend(self._block(body, inside, tail))
         inside.end = self._tick()
         self._end_loop(node, carried, slots, region, [])
@@ -516,21 +515,21 @@ class Planner:
     def _is_endless(self, trips: Value, index: Value) -> bool:
         return is_constant(trips) and constant_of(trips) == _ENDLESS and not self._facts.uses_of(index)
 
-    def _test(self, node: Node, trips: Value, first: Value, inits: list[Value], yields: list[Value]) -> _Test:
+    def _test(self, node: Node, trips: Value, first: Value, inits: list[Value], yields: list[Value]) -> Test:
         body = node.blocks[0]
         again = self._facts.resolve(body.outputs[0])
         known = known_bool(again)
         at_end = None if known is True else Again(again)
         if not self._is_endless(trips, body.parameters[0]) or known is not None or known_bool(first) is False:
-            return _Test(at_end=at_end)
+            return Test(at_end=at_end)
         if not is_constant(first):
             for part, rest in self._conditions.split(again):
                 slots = self._conditions.next_value(first, part, inits, yields)
                 if slots is not None:
-                    return _Test(part, slots, rest)
+                    return Test(part, slots, rest)
         if known_bool(first) is True:
-            return _Test(at_end=at_end)
-        return _Test(kept=again)
+            return Test(at_end=at_end)
+        return Test(kept=again)
 
 
 def _source(value: Value) -> SourceRange | None:

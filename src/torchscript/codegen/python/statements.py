@@ -76,9 +76,7 @@ class Statements:
     def _at(self, source: SourceRange | None, fallback: Location) -> Location:
         return self._locations.of(source, fallback)
 
-    def _body(
-        self, statements: list[P.Statement], at: Location, is_else: bool = False
-    ) -> list[ast.stmt]:
+    def _body(self, statements: list[P.Statement], at: Location, is_else: bool = False) -> list[ast.stmt]:
         """The statements of a block, which are written later."""
         body: list[ast.stmt] = []
         self._work.append((statements, body, at, is_else))
@@ -149,7 +147,7 @@ class Statements:
         for target, value in zip(statement.targets, statement.values, strict=True):
             source = value.node.source if value.node is not None and not self._is_local(value) else None
             place = self._at(source, at)
-            tree = self._expressions.value(value, place)
+            tree = self._expressions.value(value, place, statement.reading)
             if not (isinstance(tree, ast.Name) and tree.id == target.name):
                 copies.append(Copy(target.name, tree, place))
                 values.append(value)
@@ -168,7 +166,7 @@ class Statements:
         if value is None or not isinstance(previous, ast.Assign) or len(self._facts.uses_of(value)) != 1:
             return
         for copy, copied in zip(copies, values, strict=True):
-            if copied is value:
+            if copied is value and values.count(value) == 1:
                 into.pop()
                 copy.source = previous.value
                 copy.at = {name: getattr(previous, name) for name in copy.at}
@@ -237,7 +235,7 @@ class Statements:
 
     def _for(self, statement: P.For, into: list[ast.stmt], at: Location) -> None:
         trips = self._expressions.value(statement.trips, at)
-        if not statement.is_range:
+        if not statement.is_iterable:
             trips = self._expressions.call(self._expressions.name("range", range, at), [trips], at)
         index = DISCARD if statement.index is None else statement.index.name
         into.append(
