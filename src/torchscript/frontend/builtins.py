@@ -7,7 +7,6 @@ import builtins as python_builtins
 import collections.abc
 import functools
 import itertools
-import math
 import operator
 import typing
 import warnings
@@ -1258,6 +1257,3 @@ def _callable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.
     if isinstance(val, Static):
         return e.static(callable(val.object))
     return e.static(isinstance(val, Closure | Partial | Module) or type_of(val) is None)
-
-
-_ = math

@@ -18,7 +18,7 @@ from ..schema.model import NO_DEFAULT
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
 from .emitter import Emitter
 from .sources import function_source
-from .values import Dynamic, Sequence, Static, Val, known_of, type_of
+from .values import Dynamic, Sequence, Val, known_of, type_of
 
 if TYPE_CHECKING:
     from .program import Program
@@ -227,6 +227,3 @@ def gradient_mode(program: Program, name: str) -> T.ClassType:
     for method in ("__init__", "__enter__", "__exit__"):
         _compile_method(program, cls, method, getattr(python, method))
     return cls
-
-
-_ = Static

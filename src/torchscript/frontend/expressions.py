@@ -15,7 +15,6 @@ from . import calls, conditions, presence, subscripts
 from .control import Branch, Outcome, emit_if, join, run_branch
 from .emitter import Emitter, Scope, resolve_pending
 from .values import (
-    Attribute,
     Closure,
     Dynamic,
     Known,
@@ -831,4 +830,3 @@ def _slice(e: Emitter, node: ast.Slice, hint: T.Type | None) -> Val:
 
 
 __all__ = ["RaisedException", "binary", "compare", "emit", "fold", "resolve_pending", "torch"]
-_ = Attribute

@@ -263,7 +263,7 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
     e.scope = Scope(scope)
     try:
         plan = plan_of(e, iterable, node.iter)
-        names = assigned_names([node, *node.body]) if False else _targets(node)
+        names = _targets(node)
         outcome = emit_loop(
             e, plan.length, names, None, lambda i: body_for(plan.item(e, i)), runs_at_least_once=plan.nonempty
         )

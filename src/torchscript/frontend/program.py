@@ -112,9 +112,6 @@ class Program:
         """The compile-time value of a Python object."""
         obj = plain(obj)
         if isinstance(obj, torch.nn.Module):
-            from ..runtime.module import ScriptModule
-
-            del ScriptModule
             return Module(obj, self.spec_of(obj), None, ())
         if isinstance(obj, python_types.MethodType) and isinstance(obj.__self__, torch.nn.Module):
             return Method(
@@ -342,7 +339,6 @@ class Program:
             return result
         try:
             source = function_source(function)
-            self._check_decorators(e, function, source)
         except NoSourceError as error:
             if not self.allow_python_calls:
                 raise
@@ -364,9 +360,6 @@ class Program:
         except CompileError as error:
             error.called_from(display, e.where())
             raise
-
-    def _check_decorators(self, e: Emitter, function: Any, source: FunctionSource) -> None:
-        return
 
     def _call_bound(
         self,

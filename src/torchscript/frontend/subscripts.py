@@ -473,7 +473,7 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
     return result
 
 
-type_types = (type,) if False else (type(list[int]), type)
+type_types = (type(list[int]), type)
 
 
 def known_obj(val: Val) -> Any:
