@@ -8,6 +8,7 @@ import collections.abc
 import functools
 import itertools
 import operator
+import sys
 import typing
 import warnings
 from collections.abc import Callable
@@ -381,7 +382,8 @@ for _function in (
 ):  # fmt: skip
     handles(_function)(_constant_call(False))
 for _name in ("is_compiling",):
-    for _owner in (getattr(torch, "_utils", None), getattr(torch, "_dynamo", None)):
+    # not torch._dynamo as an attribute: reading it would import it, which takes two seconds
+    for _owner in (getattr(torch, "_utils", None), sys.modules.get("torch._dynamo")):
         if _owner is not None and hasattr(_owner, _name):
             handles(getattr(_owner, _name))(_constant_call(False))
 
