@@ -106,6 +106,11 @@ class CodeFile:
 
     definitions: dict[str, Definition]
 
+    @property
+    def module(self) -> str:
+        """The qualified name that the record stands for: `__torch__.torch.nn`."""
+        return self.record.removeprefix("code/").removesuffix(".py").replace("/", ".")
+
     def error(self, problem: str) -> ArchiveError:
         return ArchiveError(f"{self.source.filename}: {problem}")
 

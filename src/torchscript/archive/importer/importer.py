@@ -158,18 +158,25 @@ class Importer:
         tree = method.parse(indented=owner is not None)
         return parse_signature(name, tree, owner, self)
 
+    def code_files(self) -> list[CodeFile]:
+        """Every code record of the archive."""
+        prefix, suffix = CODE, ".py"
+        found: list[CodeFile] = []
+        for record in sorted(self.records.names()):
+            if record.startswith(prefix) and record.endswith(suffix):
+                module = record[len(prefix) : -len(suffix)].replace("/", ".")
+                self.find(f"{module}.?")
+                file = self.files[module]
+                if file is not None:
+                    found.append(file)
+        return found
+
     def everything(self) -> list[Function]:
         """Every function and method of the archive, named or not."""
-        prefix, suffix = CODE, ".py"
         functions: list[Function] = []
-        for record in list(self.records.names()):
-            if not record.startswith(prefix) or not record.endswith(suffix):
-                continue
-            module = record[len(prefix) : -len(suffix)].replace("/", ".")
-            self.find(f"{module}.?")
-            file = self.files[module]
-            for definition in file.definitions.values() if file is not None else ():
-                name = f"{module}.{definition.name}"
+        for file in self.code_files():
+            for definition in file.definitions.values():
+                name = f"{file.module}.{definition.name}"
                 if not definition.is_class:
                     function = self.function_named(name)
                     if function is not None:

@@ -1,0 +1,1 @@
+"""The command `torchscript`. `app.py` is the program, `commands/` has one module per command."""

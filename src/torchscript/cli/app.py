@@ -1,0 +1,149 @@
+"""The program `torchscript`: finds the command, runs it, and turns errors into one line.
+
+exit code 0    done
+          1    done, and the answer is no (diff: they differ; verify: it is broken)
+          2    not done: wrong arguments, a file that cannot be read, …
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import commands
+
+TRACEBACK = "TORCHSCRIPT_TRACEBACK"
+"""Environment variable that shows tracebacks, as `--traceback` does."""
+
+
+class No(Exception):
+    """The answer of a command is no; it has said why."""
+
+
+def command_names() -> list[str]:
+    return sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(commands.__path__))
+
+
+class _Commands(TyperGroup):
+    """The commands of the folder `commands`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return command_names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in command_names():
+            for name in command_names():  # the error suggests names that are alike
+                self._load(name)
+            return None
+        return self._load(cmd_name)
+
+    def _load(self, name: str) -> Any:
+        if name not in self.commands:
+            module_name = name.replace("-", "_")
+            module = importlib.import_module(f"{commands.__name__}.{module_name}")
+            single = typer.Typer(add_completion=False)
+            single.command(name)(getattr(module, module_name))
+            self.commands[name] = typer.main.get_command(single)
+        return self.commands[name]
+
+
+app = typer.Typer(
+    name="torchscript",
+    cls=_Commands,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        found = []
+        for name in ("torchscript", "torch"):
+            try:
+                found.append(f"{name} {metadata.version(name)}")
+            except metadata.PackageNotFoundError:
+                found.append(f"{name} (not installed, run from its source)")
+        typer.echo(", ".join(found))
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    show_traceback: Annotated[  # `main` looks for it, as it is the one to meet the error
+        bool, typer.Option("--traceback", envvar=TRACEBACK, help="Show Python tracebacks of errors.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show versions and exit.")
+    ] = False,
+) -> None:
+    """Look into Torch Script archives (.pt), run, compare, check and convert them.
+
+    Each command has its own help: torchscript info --help
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program. Returns the exit code."""
+    given = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        result = app(given, prog_name="torchscript", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except No:
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if "--traceback" in given or os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        return _report(error, as_json="--json" in given)
+
+
+def _report(error: Exception, as_json: bool) -> int:
+    message = _one_line(error)
+    if as_json:
+        print(json.dumps({"error": message}))
+    print(f"torchscript: {message}", file=sys.stderr)
+    return 2
+
+
+def _one_line(error: Exception) -> str:
+    """What is wrong, and where in which source, in one line."""
+    from ..errors import CompileError, Error
+
+    show = getattr(error, "format_message", None)
+    if show is not None:  # wrong usage
+        text = str(show())
+    elif isinstance(error, OSError) and error.filename is not None and not isinstance(error, Error):
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error)
+        if isinstance(error, CompileError):
+            text = error.message
+    lines = text.strip().splitlines() or [type(error).__name__]
+    line = lines[0].rstrip(":")
+    cause = error if isinstance(error, CompileError) else error.__cause__
+    if isinstance(cause, CompileError) and cause.where is not None:
+        line = f"{line} ({cause.where.source.filename}:{cause.where.line})"
+    known = Error, OSError, typer.BadParameter
+    if show is None and not isinstance(error, known):
+        return f"{type(error).__name__}: {line} (TORCHSCRIPT_TRACEBACK=1 shows where)"
+    return line
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

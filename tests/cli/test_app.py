@@ -1,0 +1,59 @@
+"""The program as such: help, wrong usage, errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from torchscript.cli import app
+
+from .support import Command
+
+
+@pytest.mark.parametrize("name", app.command_names())
+def test_every_command_has_help_that_says_what_it_does(run: Command, name: str) -> None:
+    shown = run.ok(name, "--help").out
+    assert f"Usage: torchscript {name}" in shown
+    assert len(shown.splitlines()) > 8
+
+
+def test_help_lists_every_command(run: Command) -> None:
+    shown = run.ok().out
+    for name in app.command_names():
+        assert f" {name} " in shown
+
+
+def test_a_mistyped_command_is_answered_with_one_that_is_alike(run: Command) -> None:
+    result = run("cod", "x.pt")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "torchscript: No such command 'cod'. Did you mean 'code'?\n"
+
+
+def test_a_missing_file_is_one_line_and_exit_code_2(run: Command) -> None:
+    result = run("code", "absent.pt")
+    assert (result.code, result.err) == (2, "torchscript: there is no file 'absent.pt'\n")
+
+
+def test_errors_are_json_too(run: Command) -> None:
+    result = run("code", "absent.pt", "--json")
+    assert result.code == 2
+    assert result.json == {"error": "there is no file 'absent.pt'"}
+
+
+def test_a_traceback_can_be_asked_for(run: Command) -> None:
+    result = run("--traceback", "code", "absent.pt")
+    assert "Traceback" in result.err
+    assert result.err.endswith("torchscript: there is no file 'absent.pt'\n")
+
+
+def test_a_defect_of_the_program_is_one_line_with_its_kind(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchscript.archive import reader
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise KeyError("boom")
+
+    monkeypatch.setattr(reader, "read_archive", broken)
+    result = run("code", "x.pt")
+    assert result.code == 2
+    assert result.err == "torchscript: KeyError: 'boom' (TORCHSCRIPT_TRACEBACK=1 shows where)\n"
