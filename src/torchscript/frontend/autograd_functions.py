@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from . import binding, compilation
 from .emitter import Emitter
 from .sources import function_source
 from .values import Sequence, Special, Val
@@ -76,8 +77,8 @@ def apply(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) ->
         first = [e.static(owner), *first]
     source = function_source(forward)
     defaults = (forward.__defaults__ or (), forward.__kwdefaults__ or {})
-    bound = e.program.bind(e, source, defaults, [*first, *positional], named, f"{cls.__qualname__}.forward")
-    return e.program.inline(e, source, {k: b.val for k, b in bound.items()}, None, forward)
+    bound = binding.bind(e, source, defaults, [*first, *positional], named, f"{cls.__qualname__}.forward")
+    return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, None, forward)
 
 
 def read(e: Emitter, owner: Context, name: str, node: ast.AST | None) -> Val:

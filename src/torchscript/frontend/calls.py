@@ -9,17 +9,26 @@ from typing import Any
 import torch
 
 from .. import types as T
-from ..operators.dispatcher import schemas_of
-from ..operators.resolve import TENSOR_CASTS, operator_name_of, operator_schemas_of, tensor_method
+from ..operators.resolve import operator_name_of, operator_schemas_of
 from ..schema import Schema, match_overloads
-from . import autograd_functions, builtins, legacy, marks, transient
-from .emitter import Emitter, Scope
+from . import (
+    arithmetic,
+    attributes,
+    autograd_functions,
+    binding,
+    compilation,
+    function_calls,
+    marks,
+    methods,
+    transient,
+)
+from .builtins import registry, tensors
+from .emitter import Emitter
 from .values import (
     Attribute,
     BuiltinMethod,
     Closure,
     Dynamic,
-    Iterable,
     Mapping,
     Method,
     Module,
@@ -42,7 +51,7 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     callee = expressions.emit(e, node.func)
     e.node = node
     if isinstance(callee, Static):
-        syntactic = builtins.syntactic(callee.object)
+        syntactic = registry.syntactic(callee.object)
         if syntactic is not None:
             return syntactic(e, node, hint)
     positional, named = arguments_of(e, node)
@@ -121,7 +130,7 @@ def call(
     if isinstance(callee, Method):
         return call_method(e, callee, positional, named)
     if isinstance(callee, BuiltinMethod):
-        return call_builtin_method(e, callee.owner, callee.name, positional, named)
+        return methods.call_builtin_method(e, callee.owner, callee.name, positional, named)
     if isinstance(callee, Closure):
         return call_closure(e, callee, positional, named)
     if isinstance(callee, Partial):
@@ -130,9 +139,9 @@ def call(
         return callee.handler(e, e.node, positional, named)
     type = type_of(callee)
     if isinstance(type, T.ClassType):
-        return call_class_method(e, callee, "__call__", positional, named)
+        return methods.call_class_method(e, callee, "__call__", positional, named)
     if isinstance(type, T.InterfaceType):
-        return call_builtin_method(e, callee, "forward", positional, named)
+        return methods.call_builtin_method(e, callee, "forward", positional, named)
     if isinstance(callee, Unusable):
         raise e.error(callee.reason)
     raise e.error(f"{callee.describe().capitalize()} cannot be called.")
@@ -144,7 +153,7 @@ def call_object(
     """Call a Python object that is known."""
     from .. import runtime
 
-    special = builtins.special(obj)
+    special = registry.special(obj)
     if special is not None:
         return special(e, positional, named, hint)
     compiled = runtime.compiled_function_of(obj)
@@ -161,7 +170,7 @@ def call_object(
 
         return classes.construct(e, obj, positional, named)
     if isinstance(obj, python_types.FunctionType):
-        return e.program.call_function(e, obj, positional, named)
+        return function_calls.call_function(e, obj, positional, named)
     if autograd_functions.is_apply(obj):
         return autograd_functions.apply(e, obj.__self__, positional, named)
     if isinstance(obj, python_types.MethodType):
@@ -172,16 +181,16 @@ def call_object(
     original = marks.unwrap(obj)
     if original is not obj:
         return call(e, e.static(original), positional, named, hint)
-    folded = _fold_call(e, obj, positional, named)
+    folded = fold_call(e, obj, positional, named)
     if folded is not None:
         return folded
     own_call = getattr(type(obj), "__call__", None)  # noqa: B004
     if isinstance(own_call, python_types.FunctionType):  # an instance that can be called
-        return e.program.call_function(e, own_call, [Static(obj, None), *positional], named)
-    return e.program.call_function(e, obj, positional, named)
+        return function_calls.call_function(e, own_call, [Static(obj, None), *positional], named)
+    return function_calls.call_function(e, obj, positional, named)
 
 
-def _fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> Val | None:
+def fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> Val | None:
     """A call of a builtin on known scalars, evaluated now."""
     if getattr(obj, "__module__", None) not in ("builtins", "math", "operator", "itertools", None):
         return None
@@ -202,16 +211,15 @@ def _call_compiled(e: Emitter, function: Any, positional: list[Val], named: dict
         [function.schema], positional, named, where=e.where(), display_name=function.name
     )
     arguments = [e._bound(b) for b in matched.bindings]
-    return e.program.emit_compiled_call(e, function, arguments, None)
+    return function_calls.emit_compiled_call(e, function, arguments, None)
 
 
 def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
     """Call a function of PyTorch that is an operator."""
-    from . import expressions
 
     display = getattr(obj, "__name__", name)
     named = {k: v for k, v in named.items() if not (k == "out" and _is_none(v))}
-    handler = builtins.TORCH_HANDLERS.get(name)
+    handler = tensors.TORCH_HANDLERS.get(name)
     if handler is not None:
         found = handler(e, positional, named)
         if found is not None:
@@ -220,23 +228,23 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
     if folded is not None:
         return folded
     schemas = operator_schemas_of(obj) or ()
-    flag = _gradient_flag(schemas, named)
+    flag = gradient_flag(schemas, named)
     positional, named = (
-        _tensor_lists(e, positional),
-        dict(zip(named, _tensor_lists(e, list(named.values())), strict=True)),
+        tensor_lists(e, positional),
+        dict(zip(named, tensor_lists(e, list(named.values())), strict=True)),
     )
-    _require_data(e, display, [*positional, *named.values()])
+    require_data(e, display, [*positional, *named.values()])
     result = e.emit_matched(match_overloads(schemas, positional, named, where=e.where(), display_name=name))
     if flag is not None:
-        return builtins.with_requires_grad(e, result, flag)
+        return tensors.with_requires_grad(e, result, flag)
     if isinstance(result, Dynamic) and getattr(obj, "__module__", None) == "math":
-        known = expressions.fold(e, obj, *positional) if not named else None
+        known = arithmetic.fold(e, obj, *positional) if not named else None
         if known is not None:
             return Dynamic(result.value, known)
     return result
 
 
-def _gradient_flag(schemas: tuple[Schema, ...], named: dict[str, Val]) -> Val | None:
+def gradient_flag(schemas: tuple[Schema, ...], named: dict[str, Val]) -> Val | None:
     """`requires_grad=…` of a function that makes a tensor, taken out where the operator does not know it."""
     if "requires_grad" not in named:
         return None
@@ -251,19 +259,19 @@ def _fold_math(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val
     if getattr(obj, "__module__", None) not in ("math", "cmath") or named:
         return None
     if all(isinstance(v, Static) and not v.known.dependencies for v in positional):
-        return _fold_call(e, obj, positional, named)
+        return fold_call(e, obj, positional, named)
     return None
 
 
-def _tensor_lists(e: Emitter, values: list[Val]) -> list[Val]:
+def tensor_lists(e: Emitter, values: list[Val]) -> list[Val]:
     """Lists with known parts, made into lists where they are data."""
     return [
-        Dynamic(e.build_list(v.items)) if isinstance(v, Sequence) and v.is_list and _uniform(v) else v
+        Dynamic(e.build_list(v.items)) if isinstance(v, Sequence) and v.is_list and uniform(v) else v
         for v in values
     ]
 
 
-def _uniform(val: Sequence) -> bool:
+def uniform(val: Sequence) -> bool:
     types = [type_of(i) for i in val.items]
     return (
         bool(types)
@@ -273,7 +281,7 @@ def _uniform(val: Sequence) -> bool:
     )
 
 
-def _require_data(e: Emitter, display: str, values: list[Val]) -> None:
+def require_data(e: Emitter, display: str, values: list[Val]) -> None:
     for val in values:
         if type_of(val) is None:
             if isinstance(val, Unusable):
@@ -302,7 +310,7 @@ def _dispatch(
                 f"The argument '{choice['arg_name']}' must be known while compiling: it decides what is returned."
             )
         value = e.depend(flag)
-    return e.program.call_function(e, choice["if_true" if value else "if_false"], positional, named)
+    return function_calls.call_function(e, choice["if_true" if value else "if_false"], positional, named)
 
 
 def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict[str, Val]) -> Val:
@@ -318,8 +326,8 @@ def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict
     }
     source = _ClosureSource(callee)
     display = getattr(callee.tree, "name", "lambda")
-    bound = e.program.bind(e, source, (defaults, by_name), positional, named, display)
-    return e.program.inline(
+    bound = binding.bind(e, source, (defaults, by_name), positional, named, display)
+    return compilation.inline(
         e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope
     )
 
@@ -333,18 +341,14 @@ def _ClosureSource(callee: Closure) -> Any:  # makes a FunctionSource
     )
 
 
-# -- modules -------------------------------------------------------------------------------------------------
-
-
 def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[str, Val]) -> Val:
     """`module(x)`: its forward, with its hooks."""
     module = callee.module
     if isinstance(getattr(module, "_ts_class", None), T.ClassType):
         return _call_compiled_method(e, callee, "forward", positional, named)
-    from . import subscripts
 
     cls = type(module)
-    own_call = subscripts.getattr_static(cls, "__call__")
+    own_call = attributes.getattr_static(cls, "__call__")
     if own_call is not torch.nn.Module.__dict__["__call__"]:
         return call_method(e, Method(callee, "__call__", own_call), positional, named)
     for hook in module._forward_pre_hooks.values():
@@ -356,7 +360,7 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     forward = module.__dict__.get("forward")
     if forward is None:
         try:
-            found = subscripts.getattr_static(cls, "forward")
+            found = attributes.getattr_static(cls, "forward")
         except AttributeError:
             raise e.error(f"The module '{cls.__qualname__}' has no forward.") from None
         if found is torch.nn.Module.__dict__.get("forward"):
@@ -384,11 +388,11 @@ def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[s
         return _call_compiled_method(e, owner, callee.name, positional, named)
     function = callee.function
     if isinstance(function, staticmethod):
-        return e.program.call_function(e, function.__func__, positional, named, name=callee.name)
+        return function_calls.call_function(e, function.__func__, positional, named, name=callee.name)
     owner = adopt(e, owner)
     if isinstance(function, classmethod):
         function = function.__func__
-    return e.program.call_function(e, function, positional, named, owner=owner, name=callee.name)
+    return function_calls.call_function(e, function, positional, named, owner=owner, name=callee.name)
 
 
 def adopt(e: Emitter, owner: Module) -> Module:
@@ -409,198 +413,4 @@ def _call_compiled_method(
         [function.schema], [owner, *positional], named, where=e.where(), display_name=name
     )
     arguments = [e._bound(b) for b in matched.bindings[1:]]
-    return e.program.emit_compiled_call(e, function, arguments, owner)
-
-
-# -- methods of values -----------------------------------------------------------------------------------------
-
-
-def call_class_method(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
-    """A method of an instance of a script class."""
-    type = type_of(owner)
-    assert isinstance(type, T.ClassType)
-    function = e.program.class_method(type, name)
-    if function is None:
-        raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no method '{name}'.")
-    matched = match_overloads(
-        [function.schema], [owner, *positional], named, where=e.where(), display_name=name
-    )
-    arguments = [e._bound(b) for b in matched.bindings]
-    result = function.schema.return_type
-    node = e.emit("prim::CallMethod", arguments, [result], {"name": function.name})
-    return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
-
-
-def call_builtin_method(
-    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
-) -> Val:
-    """A method of a tensor, string, list, dict, tuple, future."""
-    type = type_of(owner)
-    folded = _fold_method(e, owner, name, positional, named)
-    if folded is not None:
-        return folded
-    if isinstance(owner, Mapping):
-        return _mapping_method(e, owner, name, positional)
-    if isinstance(type, T.OptionalType):
-        raise e.error(
-            f"'.{name}' cannot be called on a value that may be None ({type.annotation()}).",
-            None,
-            "Check it first with 'if … is not None' or 'assert … is not None'.",
-        )
-    if isinstance(type, T.ClassType):
-        return call_class_method(e, owner, name, positional, named)
-    if isinstance(type, T.InterfaceType):
-        schema = type.methods[name]
-        matched = match_overloads([schema], [owner, *positional], named, where=e.where(), display_name=name)
-        arguments = [e._bound(b) for b in matched.bindings]
-        node = e.emit("prim::CallMethod", arguments, [schema.return_type], {"name": name})
-        return Dynamic(node.output)
-    if isinstance(type, T.TensorType):
-        return _tensor_call(e, owner, name, positional, named)
-    if isinstance(type, T.StringType) and name == "format":
-        template = known_of(owner)
-        if template is not None:
-            return format_values(e, e.depend(owner), positional, named)
-    if isinstance(owner, Sequence):
-        owner = Dynamic(e.build_list(owner.items)) if not owner.is_list or _uniform(owner) else owner
-    special = builtins.METHOD_HANDLERS.get((_kind(type), name))
-    if special is not None:
-        return special(e, owner, positional, named)
-    return e.call_operator(f"aten::{name}", [owner, *positional], named, name)
-
-
-def _kind(type: T.Type | None) -> str:
-    kinds: list[tuple[Any, str]] = [
-        (T.ListType, "list"),
-        (T.DictType, "dict"),
-        (T.StringType, "str"),
-        (T.TupleType, "tuple"),
-        (T.FutureType, "future"),
-    ]
-    return next((k for c, k in kinds if isinstance(type, c)), "")
-
-
-def _fold_method(
-    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
-) -> Val | None:
-    """A method of a known string, number, tuple or plain object, evaluated now."""
-    known = known_of(owner)
-    if known is None or isinstance(known.object, torch.Tensor):
-        return None
-    obj = known.object
-    is_container = isinstance(obj, dict | list | set | frozenset) and (
-        isinstance(owner, Static | Attribute) and owner.type is None
-    )
-    if not (is_scalar_constant(obj) or is_container):
-        return None
-    if is_container and name in ("items", "values", "keys") and isinstance(obj, dict):
-        e.depend(owner)
-        pairs = {"items": list(obj.items()), "keys": list(obj), "values": list(obj.values())}[name]
-        return Sequence([e.static(p, known.dependencies) for p in pairs], is_list=True)
-    arguments = [known_of(v) for v in [*positional, *named.values()]]
-    if any(a is None for a in arguments):
-        return None
-    method = getattr(obj, name, None)
-    if method is None or (is_container and name not in ("get", "index", "count", "copy")):
-        return None
-    values = [e.depend(v) for v in positional]
-    keywords = {k: e.depend(v) for k, v in named.items()}
-    try:
-        return e.static(method(*values, **keywords), known.dependencies)
-    except Exception:
-        return None
-
-
-def _mapping_method(e: Emitter, owner: Mapping, name: str, positional: list[Val]) -> Val:
-    if name == "items":
-        return Sequence([Sequence([e.static(k), v]) for k, v in owner.items.items()], is_list=True)
-    if name == "keys":
-        return Sequence([e.static(k) for k in owner.items], is_list=True)
-    if name == "values":
-        return Sequence(list(owner.items.values()), is_list=True)
-    if name in ("get", "pop") and positional:
-        key = e.depend(positional[0])
-        default = positional[1] if len(positional) > 1 else e.none()
-        return owner.items.pop(key, default) if name == "pop" else owner.items.get(key, default)
-    raise e.error(f"'{name}' of a dict whose values are not data cannot be compiled.")
-
-
-def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
-    """A method of a tensor."""
-    handler = builtins.TENSOR_HANDLERS.get(name)
-    if handler is not None:
-        found = handler(e, owner, positional, named)
-        if found is not None:
-            return found
-    if name in TENSOR_CASTS and all(k in ("memory_format",) for k in named):
-        return e.call_operator("aten::to", [owner, e.static(TENSOR_CASTS[name])], named, name)
-    operator = tensor_method(name)
-    if operator is None:
-        method = getattr(torch.Tensor, name, None)
-        if isinstance(method, python_types.FunctionType):
-            return e.program.call_function(e, method, [owner, *positional], named)
-        import difflib
-
-        close = difflib.get_close_matches(name, dir(torch.Tensor), 1)
-        notes = (f"Did you mean '{close[0]}'?",) if close else ()
-        raise e.error(f"A Tensor has no method or attribute '{name}'.", None, *notes)
-    flag = _gradient_flag(schemas_of(operator), named)
-    positional = _tensor_lists(e, positional)
-    _require_data(e, name, [*positional, *named.values()])
-    result = e.call_operator(operator, [owner, *positional], named, name)
-    return result if flag is None else builtins.with_requires_grad(e, result, flag)
-
-
-def format_values(
-    e: Emitter, template: str, positional: list[Val], named: dict[str, Val] | None = None
-) -> Val:
-    """`template.format(…)`: fields that are known or have a format specification are put in now where possible."""
-    import string
-
-    named = named or {}
-    pieces, arguments = "", []
-    automatic = 0
-    for text, field, spec, conversion in string.Formatter().parse(template):
-        pieces += text.replace("{", "{{").replace("}", "}}")
-        if field is None:
-            continue
-        if field == "":
-            val, automatic = positional[automatic], automatic + 1
-        elif field.isdigit():
-            val = positional[int(field)]
-        elif field in named:
-            val = named[field]
-        else:
-            raise e.unsupported(f"The format field '{{{field}}}' cannot be compiled.")
-        known = known_of(val)
-        if known is not None and is_scalar_constant(known.object):
-            shown = format(e.depend(val), spec or "") if not conversion else repr(e.depend(val))
-            pieces += shown.replace("{", "{{").replace("}", "}}")
-            continue
-        if spec or conversion:
-            raise e.unsupported(
-                "A format specification cannot be compiled for a run-time value.",
-                None,
-                "Leave out what is behind ':'.",
-            )
-        if type_of(val) is None:
-            pieces += val.describe()
-            continue
-        pieces += "{}"
-        arguments.append(val)
-    if not arguments:
-        return e.static(pieces.replace("{{", "{").replace("}}", "}"))
-    return e.call_operator("aten::format", [e.static(pieces), *arguments], {}, "format")
-
-
-__all__ = [
-    "Iterable",
-    "Scope",
-    "Special",
-    "call",
-    "call_class_method",
-    "call_method",
-    "emit_call",
-    "format_values",
-    "legacy",
-]
+    return function_calls.emit_compiled_call(e, function, arguments, owner)

@@ -15,6 +15,7 @@ from ..errors import CompileError
 from ..ir.graph import Function, Graph
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
+from . import compilation, declarations, methods
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
 from .emitter import Emitter
 from .sources import function_source
@@ -115,7 +116,7 @@ def method_of(program: Program, cls: T.ClassType, name: str) -> Function | None:
 
 def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any) -> Function:
     source = function_source(function)
-    declared = program.declared_types(source)
+    declared = declarations.declared_types(program, source)
     key = (cls, name)
     if key in program.in_progress:
         raise CompileError(
@@ -144,11 +145,11 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
             value = graph.block.add_parameter(type_, parameter.name)
             arguments.append(Argument(parameter.name, type_, default))
             e.scope.set(parameter.name, Dynamic(value))
-        result = program.run_body(e, source.tree)
-        graph.block.add_output(program._result(e, result, declared))
+        result = compilation.run_body(e, source.tree)
+        graph.block.add_output(compilation.emit_result(e, result, declared))
     finally:
         program.in_progress.discard(key)
-    from .program import finish
+    from .compilation import finish
 
     finish(graph)
     qualified = f"{cls.qualified_name}.{name}"
@@ -160,7 +161,6 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
 
 def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) -> Val:
     """`Cls(…)`."""
-    from . import calls
     from .expressions import RaisedException
 
     if isinstance(cls, type) and issubclass(cls, BaseException):
@@ -190,7 +190,7 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
     value = e.emit("prim::CreateObject", [], [made]).output
     result = Dynamic(value)
     if init is not None:
-        calls.call_class_method(e, result, "__init__", positional, named)
+        methods.call_class_method(e, result, "__init__", positional, named)
     return result
 
 

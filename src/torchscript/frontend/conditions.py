@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .. import types as T
 from ..ir.graph import Value
-from .control import Branch, run_branch
+from .builtins import inspection, registry
+from .control import run_branch
 from .emitter import Emitter, Scope
+from .outcomes import Branch, Outcome
 from .values import Attribute, Dynamic, Known, Module, Sequence, Static, Unusable, Val, known_of, type_of
-
-if TYPE_CHECKING:
-    from .control import Outcome
 
 Refinements = dict[str, T.Type]
 
@@ -186,7 +184,6 @@ def _bool_op(e: Emitter, values: list[ast.expr], is_and: bool) -> Condition:
 
     def evaluate() -> Outcome:
         nonlocal rest
-        from .control import Outcome
 
         first.apply(e, is_and)
         rest = _bool_op(e, values[1:], is_and)
@@ -278,13 +275,13 @@ def none_test(e: Emitter, val: Val, path: str | None, negative: bool) -> Conditi
 
 def _isinstance(e: Emitter, node: ast.Call) -> Condition | None:
     """`isinstance(x, T)` and `torch.jit.isinstance(x, T)`."""
-    from . import builtins, expressions
+    from . import expressions
 
     if len(node.args) != 2 or node.keywords:
         return None
     callee = expressions.emit(e, node.func)
-    if not (isinstance(callee, Static) and builtins.is_isinstance(callee.object)):
+    if not (isinstance(callee, Static) and registry.is_isinstance(callee.object)):
         return None
     val = expressions.emit(e, node.args[0])
     e.node = node
-    return builtins.isinstance_test(e, val, node.args[1], path_of(node.args[0]), callee.object)
+    return inspection.isinstance_test(e, val, node.args[1], path_of(node.args[0]), callee.object)

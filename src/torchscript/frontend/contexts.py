@@ -10,8 +10,8 @@ import torch
 from .. import types as T
 from ..ir.graph import Value
 from . import expressions
-from .control import Outcome
 from .emitter import Emitter
+from .outcomes import Outcome
 from .values import Dynamic, Static, Val, type_of
 
 

@@ -13,6 +13,7 @@ from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import schemas_of
 from ..schema import NO_DEFAULT, Argument, Binding, Conversion, Matched, match_overloads
 from ..source import SourceRange
+from .pending import resolve_pending, settle, settled
 from .sources import FunctionSource
 from .values import (
     Attribute,
@@ -542,41 +543,6 @@ _STATIC_CONVERSIONS: dict[Conversion, tuple[Any, T.Type]] = {
     Conversion.INT_TO_COMPLEX: (complex, T.COMPLEX),
     Conversion.FLOAT_TO_COMPLEX: (complex, T.COMPLEX),
 }
-
-
-def resolve_pending(own: T.Type, goal: T.Type) -> bool:
-    """Whether `own` becomes `goal` by settling its open element types; settles them if so."""
-    if isinstance(own, T.PendingType):
-        if own.resolved is None:
-            own.resolved = goal
-        return own.resolved.is_subtype_of(goal) or goal.is_subtype_of(own.resolved)
-    if type(own) is not type(goal):
-        return False
-    if isinstance(own, T.ListType | T.DictType) and any(isinstance(t, T.PendingType) for t in own.walk()):
-        return all(
-            a == b or resolve_pending(a, b) for a, b in zip(own.contained, goal.contained, strict=True)
-        )
-    return False
-
-
-def settle(value: Value) -> None:
-    """Replace the open element types of a value's type that are settled by now."""
-    if not any(isinstance(t, T.PendingType) and t.resolved is None for t in value.type.walk()):
-        value.type = settled(value.type)
-
-
-def settled(type: T.Type) -> T.Type:
-    """`type` with every open element type replaced by what it was settled to."""
-    if isinstance(type, T.PendingType):
-        return settled(type.resolved or type.default)
-    if not type.contained:
-        return type
-    parts = tuple(settled(t) for t in type.contained)
-    return (
-        type
-        if all(a is b for a, b in zip(parts, type.contained, strict=True))
-        else type.with_contained(parts)
-    )
 
 
 def _without_optional(type: T.Type) -> T.Type:

@@ -16,8 +16,11 @@ import torch
 from .. import types as T
 from ..ir.graph import Value
 from . import conditions, expressions
-from .control import Outcome, assigned_names, emit_loop, run_steps
-from .emitter import Emitter, NeedsUnrolling, Scope, settle
+from .control import assigned_names, discard, run_steps
+from .emitter import Emitter, NeedsUnrolling, Scope
+from .outcomes import Outcome
+from .pending import settle
+from .run_time_loops import emit_loop
 from .values import (
     Attribute,
     Dynamic,
@@ -82,7 +85,7 @@ def _module_items(e: Emitter, val: Module) -> list[Val] | None:
         if names or isinstance(module, torch.nn.ModuleList | torch.nn.Sequential):
             return [e.program.submodule(e, val, name) for name in names]
     if isinstance(module, torch.nn.ParameterList):
-        from .subscripts import attribute_of
+        from .attributes import attribute_of
 
         return [attribute_of(e, val, str(i), None) for i in range(len(module))]
     return None
@@ -268,9 +271,7 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
             e, plan.length, names, None, lambda i: body_for(plan.item(e, i)), runs_at_least_once=plan.nonempty
         )
     except NeedsUnrolling as problem:
-        from .control import _discard
-
-        _discard(e.block, mark)
+        discard(e.block, mark)
         e.scope = scope
         items = static_items(e, iterable)
         if items is None:
@@ -366,9 +367,8 @@ def _silently(e: Emitter, test: ast.expr) -> conditions.Condition | None:
         result = conditions.emit(e, test)
     except Exception:
         return None
-    from .control import _discard
 
-    _discard(e.block, mark)
+    discard(e.block, mark)
     return result
 
 
@@ -430,7 +430,7 @@ def set_item(e: Emitter, container: Value, key: Val, value: Val) -> None:
     """`container[key] = value` for lists and dicts; an empty dict literal learns its types here."""
     type = container.type
     if isinstance(type, T.DictType):
-        from .emitter import resolve_pending
+        from .pending import resolve_pending
 
         for declared, given in ((type.key, key), (type.value, value)):
             own = type_of(given)
@@ -448,9 +448,7 @@ def _static_comprehension(
     try:
         return _static_level(e, element, generators, 0, hint)
     except _NotStatic:
-        from .control import _discard
-
-        _discard(e.block, mark)
+        discard(e.block, mark)
         return None
     finally:
         e.scope = scope

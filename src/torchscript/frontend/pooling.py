@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 
 from .. import types as T
+from . import function_calls
 from .emitter import Emitter
 from .values import Dynamic, Sequence, Val, type_of
 
@@ -30,8 +31,8 @@ def adaptive_pool(e: Emitter, function: object, positional: list[Val], named: di
     arguments = {**dict(zip(names, positional, strict=False)), **named}
     if set(arguments) == set(names):
         arguments["output_size"] = sizes(e, arguments["input"], arguments["output_size"])
-        return e.program.call_function(e, function, [arguments[n] for n in names], {})
-    return e.program.call_function(e, function, positional, named)
+        return function_calls.call_function(e, function, [arguments[n] for n in names], {})
+    return function_calls.call_function(e, function, positional, named)
 
 
 ADAPTIVE = (F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import types as T
 from ..ir.graph import Value
+from .builtins import inspection
 from .values import Dynamic, Static, Val, type_of
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ def present(e: Emitter, val: Val) -> Val | None:
     value = e.materialize(val)
     if not isinstance(value.type, T.OptionalType) or not _guessed(e, value):
         return None
-    from . import builtins
 
-    return builtins.unwrap_optional(e, Dynamic(value))
+    return inspection.unwrap_optional(e, Dynamic(value))
 
 
 def may_be_none(e: Emitter, val: Val) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .. import types as T
 from ..errors import NotSupportedError
 from ..ir.graph import Value
-from . import conditions, expressions, loops, subscripts
-from .control import Outcome, assigned_names, emit_if, run_steps
+from . import attributes, augmented, comparisons, conditions, declarations, expressions, loops, subscripts
+from .control import assigned_names, emit_if, run_steps
 from .emitter import Emitter, Scope
+from .outcomes import Outcome
 from .values import (
     Attribute,
     BuiltinMethod,
@@ -109,9 +110,9 @@ def _continue(e: Emitter, node: ast.Continue) -> Outcome:
 def _assign(e: Emitter, node: ast.Assign) -> Outcome:
     hint = None
     if node.type_comment is not None:
-        hint = e.program.evaluate_annotation(e, node.type_comment, node)
+        hint = declarations.evaluate_annotation(e, node.type_comment, node)
     elif len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
-        hint = subscripts.attribute_type(e, node.targets[0])
+        hint = attributes.attribute_type(e, node.targets[0])
     if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
         declared = e.declared.get(node.targets[0].id)
         if hint is None and isinstance(node.value, ast.List | ast.Dict | ast.Constant):
@@ -126,7 +127,7 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
 
 @statement(ast.AnnAssign)
 def _annotated(e: Emitter, node: ast.AnnAssign) -> Outcome:
-    type = e.program.evaluate_annotation(e, node.annotation, node)
+    type = declarations.evaluate_annotation(e, node.annotation, node)
     if isinstance(node.target, ast.Name):
         e.declared[node.target.id] = type
     if node.value is None:
@@ -147,7 +148,7 @@ def assign(e: Emitter, target: ast.expr, value: Val) -> None:
     elif isinstance(target, ast.Tuple | ast.List):
         _unpack(e, target, value)
     elif isinstance(target, ast.Attribute):
-        subscripts.assign_attribute(e, target, value)
+        attributes.assign_attribute(e, target, value)
     elif isinstance(target, ast.Subscript):
         subscripts.assign_subscript(e, target, value)
     elif isinstance(target, ast.Starred):
@@ -230,7 +231,7 @@ def items_of(e: Emitter, value: Val, count: int, starred: bool, node: ast.AST) -
 
 @statement(ast.AugAssign)
 def _augmented(e: Emitter, node: ast.AugAssign) -> Outcome:
-    subscripts.augmented_assign(e, node)
+    augmented.augmented_assign(e, node)
     return Outcome()
 
 
@@ -469,10 +470,10 @@ def _pattern_test(e: Emitter, subject: Val, pattern: ast.pattern) -> conditions.
     """The test of a pattern; None where it always matches."""
     if isinstance(pattern, ast.MatchValue):
         return conditions.of_value(
-            e, expressions.compare(e, ast.Eq(), subject, expressions.emit(e, pattern.value))
+            e, comparisons.compare(e, ast.Eq(), subject, expressions.emit(e, pattern.value))
         )
     if isinstance(pattern, ast.MatchSingleton):
-        return conditions.of_value(e, expressions.compare(e, ast.Eq(), subject, e.static(pattern.value)))
+        return conditions.of_value(e, comparisons.compare(e, ast.Eq(), subject, e.static(pattern.value)))
     if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
         if pattern.name is not None:
             bind(e, pattern.name, subject)

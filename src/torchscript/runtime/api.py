@@ -15,8 +15,9 @@ import torch
 from .. import types as T
 from ..errors import ArchiveError, CompileError, Error
 from ..frontend import marks, transient
+from ..frontend.entry import compile_entry
 from ..frontend.modules import ModuleSpec, SpecSplit
-from ..frontend.program import Program, compile_entry
+from ..frontend.program import Program
 from ..frontend.typing_of import plain
 from ..frontend.values import Module
 from ..tracing import state

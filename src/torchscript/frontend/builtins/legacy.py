@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from .. import types as T
-from . import builtins
-from .emitter import Emitter
-from .values import Dynamic, Static, Val, known_of, type_of
+from ... import types as T
+from .. import function_calls
+from ..emitter import Emitter
+from ..values import Dynamic, Static, Val, known_of, type_of
+from . import registry, tensors
 
 
 class TypeName(Dynamic):
@@ -52,15 +53,15 @@ def _type_name(x: torch.Tensor) -> str:
 
 def _type_method(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
     if not positional and not named:
-        text = e.program.call_function(e, _type_name, [owner], {})
+        text = function_calls.call_function(e, _type_name, [owner], {})
         return TypeName(text, owner) if isinstance(text, Dynamic) else text
     if positional and isinstance(positional[0], TypeName):
         return e.call_operator("aten::to", [owner, positional[0].tensor], {}, "type")
     return _typed(e, owner, positional, named)
 
 
-_typed = builtins.TENSOR_HANDLERS["type"]
-builtins.TENSOR_HANDLERS["type"] = _type_method
+_typed = tensors.TENSOR_HANDLERS["type"]
+tensors.TENSOR_HANDLERS["type"] = _type_method
 
 
 def _new(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
@@ -72,19 +73,19 @@ def _new(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -
     data = positional[0]
     if isinstance(type_of(data), T.TensorType):
         return e.call_operator("aten::alias", [data], {}, "new")
-    if builtins.is_size(data):
+    if tensors.is_size(data):
         return e.call_operator("aten::new_empty", [owner, data], dict(device), "new")
     keywords: dict[str, Val] = {
         "dtype": Dynamic(e.call("prim::dtype", [owner])),
         "device": device.get("device", Dynamic(e.call("prim::device", [owner]))),
     }
-    return e.call_operator("aten::tensor", [builtins.as_list(e, data), *positional[1:]], keywords, "new")
+    return e.call_operator("aten::tensor", [tensors.as_list(e, data), *positional[1:]], keywords, "new")
 
 
-builtins.TENSOR_HANDLERS["new"] = _new
+tensors.TENSOR_HANDLERS["new"] = _new
 
 
-@builtins.handles(torch.autograd.Variable)
+@registry.handles(torch.autograd.Variable)
 def _variable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     """`Variable(x)`: x's data as a tensor that starts a graph of its own."""
     names = ("data", "requires_grad", "volatile")
@@ -93,7 +94,7 @@ def _variable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.
         raise e.error("Variable needs a Tensor.")
     result = e.call_operator("aten::detach", [given["data"]], {}, "Variable")
     flag = given.get("requires_grad")
-    return result if flag is None else builtins.with_requires_grad(e, result, flag)
+    return result if flag is None else tensors.with_requires_grad(e, result, flag)
 
 
 def _is(val: Val | None, obj: object) -> bool:
@@ -129,11 +130,11 @@ def _norm(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | Non
     return e.call_operator("aten::linalg_vector_norm", [tensor, order, dim, keepdim], keywords, "norm")
 
 
-builtins.TORCH_HANDLERS["aten::norm"] = _norm
-builtins.TENSOR_HANDLERS["norm"] = lambda e, owner, positional, named: _norm(e, [owner, *positional], named)
+tensors.TORCH_HANDLERS["aten::norm"] = _norm
+tensors.TENSOR_HANDLERS["norm"] = lambda e, owner, positional, named: _norm(e, [owner, *positional], named)
 
 
-@builtins.handles(torch.spmm)
+@registry.handles(torch.spmm)
 def _spmm(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     """`torch.spmm` is the old name of `torch.mm`."""
     return e.call_operator("aten::mm", positional, named, "spmm")

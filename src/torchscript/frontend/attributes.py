@@ -1,0 +1,388 @@
+"""Attributes: read and assigned, of modules, classes, tensors and plain objects."""
+
+from __future__ import annotations
+
+import ast
+import types as python_types
+from typing import Any
+
+import torch
+
+from .. import types as T
+from ..ir.graph import Function
+from . import autograd_functions, methods, presence, transient
+from .emitter import Emitter
+from .values import (
+    Attribute,
+    BuiltinMethod,
+    Dynamic,
+    Mapping,
+    Method,
+    Module,
+    Partial,
+    Sequence,
+    Special,
+    Static,
+    Unusable,
+    Val,
+    is_scalar_constant,
+    known_of,
+    type_of,
+)
+
+TENSOR_ATTRIBUTES = {
+    "device": "prim::device", "dtype": "prim::dtype", "layout": "prim::layout", "shape": "aten::size",
+    "ndim": "aten::dim", "is_cuda": "prim::is_cuda", "is_cpu": "prim::is_cpu", "is_sparse": "prim::is_sparse",
+    "is_mkldnn": "prim::is_mkldnn", "is_quantized": "prim::is_quantized", "requires_grad": "prim::requires_grad",
+    "data": "prim::data", "grad": "prim::grad", "is_leaf": "aten::is_leaf", "T": "aten::numpy_T", "mT": "aten::mT",
+    "H": "aten::matrix_H", "mH": "aten::mH", "real": "aten::real", "imag": "aten::imag", "itemsize": "prim::itemsize",
+    "nbytes": "prim::nbytes", "is_nested": "prim::is_nested", "is_meta": "prim::is_meta", "is_mps": "prim::is_mps",
+    "is_xpu": "prim::is_xpu", "output_nr": "aten::output_nr", "_version": "aten::_version", "name": "prim::name",
+    "is_sparse_csr": "prim::is_sparse_csr", "is_xla": "prim::is_xla", "is_ipu": "prim::is_ipu",
+}  # fmt: skip
+
+
+def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val:
+    """`owner.name`."""
+    if isinstance(owner, Module):
+        return module_attribute(e, owner, name, node)
+    if isinstance(owner, Super):
+        return super_attribute(e, owner, name, node)
+    if isinstance(owner, autograd_functions.Context):
+        return autograd_functions.read(e, owner, name, node)
+    type = type_of(owner)
+    if isinstance(owner, Unusable):
+        raise e.error(owner.reason, node)
+    if isinstance(owner, Sequence):
+        if name in owner.field_names:
+            return owner.items[owner.field_names.index(name)]
+        return BuiltinMethod(owner, name)
+    if isinstance(owner, Static) and type is None:
+        return _object_attribute(e, owner, name, node)
+    if isinstance(owner, Attribute) and type is None and owner.known is not None:
+        e.depend(owner)
+        return _object_attribute(e, Static(owner.known.object, None, owner.known.dependencies), name, node)
+    if isinstance(owner, Mapping):
+        return BuiltinMethod(owner, name)
+    if isinstance(type, T.TensorType):
+        if name in TENSOR_ATTRIBUTES:
+            return _tensor_attribute(e, owner, name)
+        if name == "volatile":  # of PyTorch before 0.4; False since
+            return e.static(False)
+        if isinstance(getattr(torch.Tensor, name, None), property | python_types.GetSetDescriptorType):
+            raise e.unsupported(f"The attribute '{name}' of a Tensor cannot be read in compiled code.", node)
+        return BuiltinMethod(owner, name)
+    if isinstance(type, T.NamedTupleType):
+        if name in type.field_names:
+            index = type.field_names.index(name)
+            value = e.materialize(owner)
+            position = e.constant(index, T.INT)
+            return Dynamic(e.emit("prim::TupleIndex", [value, position], [type.elements[index]]).output)
+        raise e.error(
+            f"'{type.annotation()}' has no field '{name}'; it has {', '.join(type.field_names)}.", node
+        )
+    if isinstance(type, T.ClassType):
+        return _class_attribute(e, owner, type, name, node)
+    if isinstance(type, T.EnumType) and name in ("name", "value"):
+        known = known_of(owner)
+        if known is not None:
+            return e.static(getattr(e.depend(owner), name))
+        kind = "prim::EnumName" if name == "name" else "prim::EnumValue"
+        return Dynamic(
+            e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output
+        )
+    if isinstance(type, T.DeviceType):
+        if name == "type":
+            return Dynamic(e.call("prim::type", [owner]))
+        if name == "index":
+            return Dynamic(e.call("prim::index", [owner]))
+    known = known_of(owner)
+    if known is not None and is_scalar_constant(known.object) and not isinstance(known.object, str):
+        found = getattr(known.object, name, None)
+        if is_scalar_constant(found) and found is not None:
+            return e.static(found, known.dependencies)
+    if isinstance(type, T.ComplexType) and name in ("real", "imag"):
+        return Dynamic(e.call(f"aten::{name}", [owner]))
+    if isinstance(type, T.OptionalType):
+        sure = presence.present(e, owner)
+        if sure is not None:
+            return attribute_of(e, sure, name, node)
+        raise e.error(
+            f"'.{name}' cannot be read from a value that may be None ({type.annotation()}).",
+            node,
+            "Check it first with 'if … is not None' or 'assert … is not None'.",
+        )
+    if isinstance(type, T.InterfaceType) and name in type.methods:
+        return BuiltinMethod(owner, name)
+    return BuiltinMethod(owner, name)
+
+
+def _tensor_attribute(e: Emitter, owner: Val, name: str) -> Val:
+    out = e.call(TENSOR_ATTRIBUTES[name], [owner])
+    if name == "dtype":
+        out.type = T.DTYPE
+    elif name == "layout":
+        out.type = T.LAYOUT
+    return Dynamic(out)
+
+
+def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None) -> Val:
+    """An attribute of a Python object that is known: a package, a class, a config object."""
+    obj = owner.object
+    try:
+        found = getattr(obj, name)
+    except Exception:
+        kind = f"module '{obj.__name__}'" if isinstance(obj, python_types.ModuleType) else owner.describe()
+        raise e.error(
+            f"The {kind} has no attribute '{name}'.".replace("The the", "The").replace("The a ", "A "), node
+        ) from None
+    if isinstance(obj, dict | list | tuple | str) and callable(found):
+        return BuiltinMethod(owner, name)
+    return e.static(found, owner.known.dependencies)
+
+
+def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node: ast.AST | None) -> Val:
+    """An attribute, property or method of an instance of a script class."""
+    attribute = type.attributes.get(name)
+    if attribute is not None:
+        return Dynamic(
+            e.emit("prim::GetAttr", [e.materialize(owner)], [attribute.type], {"name": name}).output
+        )
+    cls = type.python_class
+    found = getattr(cls, name, None) if cls is not None else None
+    if isinstance(found, property):
+        return methods.call_class_method(e, owner, name, [], {})
+    if found is not None and not callable(found):
+        return e.static(found)
+    if e.program.class_method(type, name) is not None:
+        return BuiltinMethod(owner, name)
+    raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no attribute '{name}'.", node)
+
+
+def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> Val:
+    """An attribute of a module: parameter, buffer, submodule, method, property, data."""
+    module, spec = owner.module, owner.spec
+    if transient.is_transient(owner):
+        found = transient.find(e, owner)
+        if found is not None:
+            return module_attribute(e, found, name, node)
+    if name in ("_modules", "_parameters", "_buffers"):
+        return Mapping({k: module_attribute(e, owner, k, node) for k in getattr(module, name)})
+    if name in module._modules:
+        sub = module._modules[name]
+        if sub is None:
+            return e.static(None)
+        return e.program.submodule(e, owner, name)
+    if transient.is_transient(owner):
+        constant = transient.constant_attribute(e, owner, name)
+        if constant is not None:
+            return constant
+    if name == "training":
+        return _read(e, owner, name, T.BOOL)
+    declared = spec.cls.attributes.get(name)
+    if name in module._parameters or name in module._buffers:
+        assert declared is not None
+        if isinstance(declared.type, T.NoneType):
+            return e.static(None)
+        return _read(e, owner, name, declared.type)
+    if name in module.__dict__:
+        obj = module.__dict__[name]
+        if name in spec.assigned and declared is not None:
+            return _read(e, owner, name, declared.type)
+        known = spec.known_attribute(owner, name)
+        if declared is None or isinstance(declared.type, T.NoneType):
+            if isinstance(obj, torch.nn.Module):
+                return Module(obj, e.program.spec_of(obj), None, ())
+            if isinstance(obj, python_types.MethodType) and obj.__self__ is module:
+                return Method(owner, name, obj.__func__)
+            return Static(known.object, e.program.type_of_object(known.object), known.dependencies)
+        if declared.final and is_scalar_constant(known.object):
+            return Static(known.object, e.program.type_of_object(known.object), known.dependencies)
+        return Attribute(owner, name, known.object, declared.type, known)
+    return _class_level(e, owner, name, node)
+
+
+def _read(e: Emitter, owner: Module, name: str, type: T.Type) -> Val:
+    value = e.module_value(owner)
+    return Dynamic(e.emit("prim::GetAttr", [value], [type], {"name": name}).output)
+
+
+def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> Val:
+    """What a module's class defines: a method, property, class attribute."""
+    module = owner.module
+    cls = type(module)
+    try:
+        found = getattr_static(cls, name)
+    except AttributeError:
+        try:
+            dynamic = getattr(module, name)
+        except Exception:
+            raise e.error(f"The module '{cls.__qualname__}' has no attribute '{name}'.", node) from None
+        return (
+            Static(dynamic, e.program.type_of_object(dynamic))
+            if not isinstance(dynamic, torch.nn.Module)
+            else (Module(dynamic, e.program.spec_of(dynamic), None, ()))
+        )
+    if isinstance(found, property):
+        from . import calls
+
+        if found.fget is None:
+            raise e.error(f"The property '{name}' has no getter.", node)
+        return calls.call_method(e, Method(owner, name, found.fget), [], {})
+    if isinstance(getattr(found, "function", None), Function):  # a method that was compiled before
+        return Method(owner, name, found)
+    if isinstance(found, staticmethod):
+        return e.static(found.__func__)
+    if isinstance(found, classmethod):
+        return Partial(e.static(found.__func__), [e.static(cls)], {})
+    if callable(found) and not isinstance(found, type) and hasattr(found, "__get__"):
+        if name in _MODULE_METHODS:
+            return Special(
+                name, lambda e, node, positional, named: _MODULE_METHODS[name](e, owner, positional, named)
+            )
+        return Method(owner, name, found)
+    bound = getattr(module, name)
+    return e.static(bound)
+
+
+def getattr_static(cls: type, name: str) -> Any:
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    raise AttributeError(name)
+
+
+def _children(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    return Sequence(
+        [e.program.submodule(e, owner, n) for n, m in owner.module._modules.items() if m is not None],
+        is_list=True,
+    )
+
+
+def _named_children(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    pairs: list[Val] = [
+        Sequence([e.static(n), e.program.submodule(e, owner, n)])
+        for n, m in owner.module._modules.items()
+        if m is not None
+    ]
+    return Sequence(pairs, is_list=True)
+
+
+def _parameters(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    found: list[Val] = []
+    for path, _ in owner.module.named_parameters():
+        val: Val = owner
+        for part in path.split("."):
+            val = attribute_of(e, val, part, None)
+        found.append(val)
+    return Sequence(found, is_list=True)
+
+
+def _dict_values(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    return _children(e, owner, positional, named)
+
+
+def _dict_keys(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    return Sequence([e.static(n) for n in owner.module._modules], is_list=True)
+
+
+_MODULE_METHODS: dict[str, Any] = {
+    "children": _children,
+    "named_children": _named_children,
+    "parameters": _parameters,
+    "values": _dict_values,
+    "items": _named_children,
+    "keys": _dict_keys,
+}
+
+
+class Super(Val):
+    """`super()`: attributes are looked up behind `cls` in the order of the module's classes."""
+
+    __slots__ = ("cls", "owner")
+
+    def __init__(self, owner: Val, cls: type) -> None:
+        self.owner = owner
+        self.cls = cls
+
+    def describe(self) -> str:
+        return "super()"
+
+
+def super_attribute(e: Emitter, owner: Super, name: str, node: ast.AST | None) -> Val:
+    if not isinstance(owner.owner, Module):
+        raise e.unsupported("super() can only be used in methods of modules.", node)
+    order = type(owner.owner.module).__mro__
+    for base in order[order.index(owner.cls) + 1 :]:
+        if name in base.__dict__:
+            found = base.__dict__[name]
+            if callable(found):
+                return Method(owner.owner, name, found)
+            return e.static(found)
+    raise e.error(f"No base class has '{name}'.", node)
+
+
+def attribute_type(e: Emitter, target: ast.Attribute) -> T.Type | None:
+    """The declared type of an attribute that is assigned, or None."""
+    if not isinstance(target.value, ast.Name):
+        return None
+    owner = e.scope.get(target.value.id)
+    owner_type = (
+        owner.spec.cls if isinstance(owner, Module) else type_of(owner) if owner is not None else None
+    )
+    if isinstance(owner_type, T.ClassType):
+        attribute = owner_type.attributes.get(target.attr)
+        return attribute.type if attribute is not None else None
+    return None
+
+
+def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
+    """`owner.name = value`."""
+    from . import expressions
+
+    owner = expressions.emit(e, target.value)
+    name = target.attr
+    if isinstance(owner, Module):
+        cls: T.ClassType = owner.spec.cls
+        attribute = cls.attributes.get(name)
+        if attribute is None:
+            if name in owner.module._modules or isinstance(value, Module):
+                raise e.error(f"The submodule '{name}' cannot be replaced in compiled code.", target)
+            attribute = e.program.new_attribute(e, owner, name, value, target)
+        place = e.module_value(owner)
+    elif isinstance(owner, autograd_functions.Context):
+        autograd_functions.write(e, owner, name, value)
+        return
+    else:
+        owner_type = type_of(owner)
+        if isinstance(owner_type, T.TensorType) and name in ("data", "grad", "requires_grad"):
+            _assign_tensor_attribute(e, owner, name, value)
+            return
+        if not isinstance(owner_type, T.ClassType):
+            raise e.error(f"{owner.describe().capitalize()} has no attributes that can be assigned.", target)
+        cls = owner_type
+        place = e.materialize(owner)
+        attribute = cls.attributes.get(name)
+        if attribute is None:
+            if e.initializing is not cls:
+                raise e.error(
+                    f"'{cls.qualified_name}' has no attribute '{name}'; __init__ has to assign it.", target
+                )
+            attribute = T.ClassAttribute(e.materialize(value).type)
+            cls.attributes[name] = attribute
+    found = e.coerce(value, attribute.type, target, f"the attribute '{name}'")
+    e.emit("prim::SetAttr", [place, found], [], {"name": name})
+    path = ast.unparse(target)
+    if found.type != attribute.type and not isinstance(attribute.type, T.TensorType):
+        e.scope.set(path, Dynamic(found))
+    else:
+        e.scope.set(path, Unusable("", None))
+
+
+def _assign_tensor_attribute(e: Emitter, owner: Val, name: str, value: Val) -> None:
+    if name == "data":
+        e.call_operator("aten::set_data", [owner, value], {}, ".data")
+    elif name == "requires_grad":
+        e.call_operator("aten::requires_grad_", [owner, value], {}, ".requires_grad")
+    else:
+        raise e.unsupported("'.grad' cannot be assigned in compiled code.")

@@ -1,0 +1,189 @@
+"""`len`, `list`, `tuple`, `dict`, `sorted`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ... import types as T
+from .. import conditions, methods
+from ..emitter import Emitter
+from ..values import (
+    Attribute,
+    Dynamic,
+    Iterable,
+    Mapping,
+    Module,
+    Sequence,
+    Static,
+    Val,
+    known_of,
+    type_of,
+)
+from .registry import handles
+
+
+@handles(len)
+def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    from .. import calls, loops
+
+    val = positional[0]
+    if isinstance(val, Module):
+        module = val.module
+        own = (
+            module.__class__.__dict__.get("__len__")
+            if not isinstance(
+                module,
+                torch.nn.ModuleList | torch.nn.Sequential | torch.nn.ModuleDict | torch.nn.ParameterList,
+            )
+            else None
+        )
+        if own is not None:
+            from ..values import Method
+
+            return calls.call_method(e, Method(val, "__len__", own), [], {})
+        return e.static(len(module))  # type: ignore[arg-type]
+    if isinstance(val, Sequence | Mapping):
+        return e.static(len(val.items))
+    type = type_of(val)
+    if isinstance(type, T.ClassType):
+        return methods.call_class_method(e, val, "__len__", [], {})
+    if isinstance(type, T.TupleType):
+        return e.static(len(type.elements))
+    if isinstance(val, Iterable):
+        items = loops.static_items(e, val)
+        if items is not None:
+            return e.static(len(items))
+        return Dynamic(loops.plan_of(e, val, e.node).length)
+    known = known_of(val)
+    if (
+        known is not None
+        and hasattr(known.object, "__len__")
+        and (type is None or isinstance(val, Attribute | Static))
+    ):
+        if not isinstance(known.object, torch.Tensor):
+            return e.static(len(known.object), known.dependencies)
+    return e.call_operator("aten::len", [val], {}, "len")
+
+
+@handles(list, tuple)
+def _sequence(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    raise AssertionError  # replaced below
+
+
+def _list(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    from .. import loops
+
+    if not positional:
+        element = hint.element if isinstance(hint, T.ListType) else None
+        return Dynamic(e.build_list([], element=element))
+    val = positional[0]
+    type = type_of(val)
+    if isinstance(type, T.ListType) and not isinstance(val, Sequence):
+        return e.call_operator("aten::list", [val], {}, "list")
+    if isinstance(type, T.DictType):
+        return e.call_operator("aten::keys", [val], {}, "list")
+    items = (
+        loops.static_items(e, val) if loops.prefers_unrolling(e, val) or isinstance(val, Iterable) else None
+    )
+    if items is not None:
+        if any(type_of(i) is None or isinstance(i, Module) for i in items):
+            return Sequence(list(items), is_list=True)
+        types = {str(type_of(i)) for i in items}
+        return Dynamic(e.build_list(items)) if len(types) <= 1 else Sequence(list(items), is_list=True)
+    return collect(e, val)
+
+
+def collect(e: Emitter, val: Val) -> Val:
+    """The values of a run-time iteration as a list."""
+    from .. import loops
+    from ..outcomes import Outcome
+    from ..run_time_loops import emit_loop
+
+    plan = loops.plan_of(e, val, e.node)
+    result = e.emit("prim::ListConstruct", [], [T.ListType(T.PendingType(T.TENSOR))]).output
+
+    def body(i: Any) -> Outcome:
+        e.call_operator("aten::append", [Dynamic(result), plan.item(e, i)], {}, "append")
+        return Outcome()
+
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_loop(e, plan.length, [], None, body)
+    e.pending_rest = saved
+    return Dynamic(result)
+
+
+handles(list)(_list)
+
+
+@handles(tuple)
+def _tuple(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    from .. import loops
+
+    if not positional:
+        return Sequence([])
+    val = positional[0]
+    if isinstance(type_of(val), T.TupleType) and not isinstance(val, Sequence):
+        return val
+    items = loops.static_items(e, val)
+    if items is not None:
+        return Sequence(list(items))
+    if isinstance(type_of(val), T.ListType):
+        return val  # how many there are is not known: it stays a list
+    return collect(e, val)
+
+
+@handles(torch.Size)
+def _size(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return _list(e, positional, named, hint)
+
+
+@handles(dict)
+def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if named and not positional:
+        from ..expressions import do_not_unify
+
+        if any(type_of(v) is None for v in named.values()) or (
+            hint is None and do_not_unify(list(named.values()))
+        ):
+            return Mapping(dict(named))
+        return Dynamic(e.build_dict([p for k, v in named.items() for p in (e.static(k), v)]))
+    if not positional:
+        if isinstance(hint, T.DictType):
+            return Dynamic(e.emit("prim::DictConstruct", [], [hint]).output)
+        return Dynamic(e.build_dict([]))
+    val = positional[0]
+    from .. import loops
+
+    items = loops.static_items(e, val) if not isinstance(val, Mapping) else None
+    if isinstance(val, Mapping):
+        return Mapping(dict(val.items))
+    if items is not None:
+        pairs = [loops.static_items(e, p) for p in items]
+        return Dynamic(e.build_dict([v for pair in pairs if pair is not None for v in pair]))
+    return e.call_operator("aten::dict", [val], {}, "dict")
+
+
+@handles(sorted)
+def _sorted(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if "key" in named:
+        raise e.unsupported(
+            "A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves."
+        )
+    reverse = named.pop("reverse", None)
+    val = _list(e, positional, {}, None)
+    result = e.call_operator("aten::sorted", [val], {}, "sorted")
+    if reverse is not None:
+        condition = conditions.of_value(e, reverse)
+        if condition.static is not False:
+            e.call_operator("aten::reverse", [result], {}, "reverse")
+    return result
+
+
+def list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
+    if "key" in named:
+        raise e.unsupported(
+            "A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves."
+        )
+    return e.call_operator("aten::sort", [owner, *positional], named, "sort")

@@ -1,0 +1,56 @@
+"""What is called for its effect: `print`, `warnings.warn`, and the context managers of torch."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from ... import types as T
+from .. import contexts
+from ..emitter import Emitter
+from ..values import Dynamic, Val, known_of, type_of
+from .registry import Handler, handles
+
+
+@handles(print)
+def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    values = [
+        e.materialize(v) if type_of(v) is not None else e.constant(v.describe(), T.STRING) for v in positional
+    ]
+    keywords = {k: e.depend(v) for k, v in named.items() if k in ("sep", "end") and known_of(v) is not None}
+    e.emit("prim::Print", values, [], keywords or None)
+    return e.none()
+
+
+@handles(warnings.warn)
+def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    message = positional[0]
+    if not isinstance(type_of(message), T.StringType):
+        message = (
+            e.static(message.describe())
+            if type_of(message) is None
+            else Dynamic(e.call("aten::str", [message]))
+        )
+    stacklevel = named.get("stacklevel", e.static(2))
+    e.call_operator("aten::warn", [message], {"stacklevel": stacklevel}, "warn")
+    return e.none()
+
+
+def _manager(cls: type) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        return contexts.Manager(cls, positional)
+
+    return handler
+
+
+for _cls in (
+    torch.no_grad,
+    torch.enable_grad,
+    torch.inference_mode,
+    torch.autograd.profiler.record_function,
+    torch.autocast,
+    torch.cuda.amp.autocast,
+    torch.amp.autocast,
+):
+    handles(_cls)(_manager(_cls))

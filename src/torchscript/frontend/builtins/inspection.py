@@ -1,0 +1,335 @@
+"""Questions about values: `isinstance`, `hasattr`, `getattr`, `type`, `super`, and the casts of typing and torch.jit."""
+
+from __future__ import annotations
+
+import ast
+import builtins as python_builtins
+import collections.abc
+import sys
+import typing
+from typing import Any
+
+import torch
+
+from ... import types as T
+from .. import attributes, conditions, declarations
+from ..emitter import Emitter
+from ..values import Closure, Dynamic, Mapping, Module, Partial, Sequence, Static, Val, known_of, type_of
+from .registry import Handler, handles, marked, marked_syntax, syntax
+
+
+@marked_syntax("annotate")
+def _annotate(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    """`annotate(T, value)`."""
+    from .. import expressions
+
+    type = declarations.evaluate_annotation(e, node.args[0], node)
+    value = expressions.emit(e, node.args[1], type)
+    return Dynamic(e.coerce(value, type, node, "the annotated value"))
+
+
+@syntax(typing.cast)
+def _cast(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    from .. import expressions
+
+    try:
+        type = declarations.evaluate_annotation(e, node.args[0], node)
+    except Exception:
+        return expressions.emit(e, node.args[1])
+    value = expressions.emit(e, node.args[1], type)
+    own = type_of(value)
+    if own is None or own == type or own.is_subtype_of(type):
+        return value
+    return Dynamic(e.emit("prim::unchecked_cast", [e.materialize(value)], [type]).output)
+
+
+@syntax(isinstance)
+def _isinstance_value(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    condition = conditions.emit(e, node)
+    return e.static(condition.static) if condition.value is None else Dynamic(condition.value)
+
+
+@syntax(super)
+def _super(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    from .. import expressions
+    from ..attributes import Super
+
+    if node.args:
+        cls = expressions.emit(e, node.args[0])
+        owner = expressions.emit(e, node.args[1])
+        return Super(owner, e.depend(cls))
+    if e.self_module is None or e.owner_class is None:
+        raise e.unsupported("super() can only be used in methods of modules.", node)
+    return Super(e.self_module, e.owner_class)
+
+
+@syntax(hasattr)
+def _hasattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    from .. import expressions
+
+    owner = expressions.emit(e, node.args[0])
+    name = e.depend(expressions.emit(e, node.args[1]))
+    if isinstance(owner, Module):
+        return e.static(hasattr(owner.module, name))
+    type = type_of(owner)
+    if isinstance(type, T.ClassType):
+        return e.static(name in type.attributes or hasattr(type.python_class, name))
+    if isinstance(type, T.NamedTupleType):
+        return e.static(name in type.field_names)
+    if isinstance(type, T.TensorType):
+        return e.static(hasattr(torch.Tensor, name))
+    known = known_of(owner)
+    return e.static(hasattr(known.object if known is not None else owner, name))
+
+
+@syntax(getattr)
+def _getattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    from .. import expressions
+
+    owner = expressions.emit(e, node.args[0])
+    name_val = expressions.emit(e, node.args[1])
+    if known_of(name_val) is None:
+        raise e.needs_unrolling("The attribute's name must be known while compiling.", node.args[1])
+    name = e.depend(name_val)
+    if len(node.args) > 2:
+        present = (
+            (isinstance(owner, Module) and hasattr(owner.module, name))
+            or (isinstance(owner, Static) and hasattr(owner.object, name))
+            or (isinstance(type_of(owner), T.TensorType) and hasattr(torch.Tensor, name))
+        )
+        if not present:
+            return expressions.emit(e, node.args[2])
+    return attributes.attribute_of(e, owner, name, node)
+
+
+def isinstance_test(
+    e: Emitter, val: Val, wanted: ast.expr, path: str | None, function: Any
+) -> conditions.Condition:
+    """`isinstance(val, wanted)`: decided by the static type, or at run time for Optional, Union and Any."""
+    from .. import expressions
+
+    if isinstance(wanted, ast.Tuple) and function is isinstance:
+        texts = wanted.elts
+    else:
+        texts = [wanted]
+    known = known_of(val)
+    objects: list[Any] = []
+    for text in texts:
+        try:
+            inner = expressions.emit(e, text)
+        except Exception:
+            inner = None
+        known_class = known_of(inner) if inner is not None else None
+        if known_class is not None and isinstance(known_class.object, tuple):
+            objects.extend(known_class.object)
+        elif known_class is not None:
+            objects.append(known_class.object)
+        elif isinstance(inner, Sequence):
+            objects.extend(e.depend(i) for i in inner.items)
+        else:
+            objects.append(text)
+    if isinstance(val, Module):
+        classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
+        return conditions.Condition(static=isinstance(val.module, classes))
+    if (known is not None and not isinstance(known.object, torch.Tensor)) or (
+        isinstance(val, Static) and val.type is None
+    ):
+        assert known is not None
+        classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
+        if len(classes) == len(objects):
+            return conditions.Condition(static=isinstance(e.depend(val), classes))
+    type = type_of(val)
+    if type is None:
+        if isinstance(val, Sequence | Mapping):
+            container = dict if isinstance(val, Mapping) else list if val.is_list else tuple
+            return conditions.Condition(
+                static=any(isinstance(o, python_builtins.type) and issubclass(container, o) for o in objects)
+            )
+        return conditions.Condition(static=False)
+    wanted_types: list[T.Type] = []
+    for obj in objects:
+        if not isinstance(obj, ast.expr) and _is_container(obj):
+            wanted_types.extend(_containers(type, obj))
+            continue
+        try:
+            found = (
+                declarations.evaluate_annotation(e, obj, e.node)
+                if isinstance(obj, ast.expr)
+                else e.program.resolver.type_of_annotation(obj)
+            )
+            wanted_types.append(found)
+        except Exception:
+            continue
+    return _type_test(e, val, type, wanted_types, path)
+
+
+def _is_container(obj: Any) -> bool:
+    try:
+        return obj in _CONTAINERS
+    except TypeError:
+        return False
+
+
+_CONTAINERS: dict[Any, tuple[type[T.Type], ...]] = {
+    list: (T.ListType,),
+    torch.Size: (T.ListType,),
+    tuple: (T.TupleType,),
+    dict: (T.DictType,),
+    collections.abc.Mapping: (T.DictType,),
+    collections.abc.Sequence: (T.ListType, T.TupleType, T.StringType),
+    collections.abc.Iterable: (T.ListType, T.TupleType, T.StringType, T.DictType, T.TensorType),
+    collections.abc.Sized: (T.ListType, T.TupleType, T.StringType, T.DictType, T.TensorType),
+    collections.abc.Callable: (),
+    **{
+        getattr(typing, n): (c,)
+        for n, c in (("List", T.ListType), ("Tuple", T.TupleType), ("Dict", T.DictType))
+    },
+}
+
+
+def _containers(type: T.Type, obj: Any) -> list[T.Type]:
+    """The members of a type that are lists (tuples, dicts), whatever they hold."""
+    members = (
+        type.members
+        if isinstance(type, T.UnionType)
+        else ((type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,))
+    )
+    return [m for m in members if isinstance(m, _CONTAINERS[obj])]
+
+
+def _type_test(
+    e: Emitter, val: Val, type: T.Type, wanted: list[T.Type], path: str | None
+) -> conditions.Condition:
+    if isinstance(type, T.AnyType):
+        members: tuple[T.Type, ...] = ()
+    elif isinstance(type, T.UnionType):
+        members = type.members
+    elif isinstance(type, T.OptionalType):
+        members = (
+            *(type.element.members if isinstance(type.element, T.UnionType) else (type.element,)),
+            T.NONE,
+        )
+    else:
+        return conditions.Condition(static=any(_is_instance(type, w) for w in wanted))
+    inside = [m for m in members if any(_is_instance(m, w) for w in wanted)]
+    outside = [m for m in members if m not in inside]
+    if members and not inside:
+        return conditions.Condition(static=False)
+    if members and not outside:
+        return conditions.Condition(static=True)
+    chosen = inside if members else wanted
+    value = e.materialize(val)
+    out = e.emit("prim::isinstance", [value], [T.BOOL], {"types": list(chosen)}).output
+    refined: dict[str, T.Type] = {path: T.union(*chosen)} if path is not None and chosen else {}
+    other: dict[str, T.Type] = {path: T.union(*outside)} if path is not None and outside else {}
+    return conditions.Condition(None, out, refined, other)
+
+
+def _is_instance(own: T.Type, wanted: T.Type) -> bool:
+    if isinstance(own, T.BoolType) and isinstance(wanted, T.IntType):
+        return True
+    if isinstance(own, T.DtypeType | T.LayoutType | T.MemoryFormatType) and isinstance(wanted, T.IntType):
+        return False
+    return own.is_subtype_of(wanted)
+
+
+@handles(torch._assert)
+def _torch_assert(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`torch._assert(condition, message)` is `assert condition, message`."""
+    from ..control import emit_if
+    from ..outcomes import Outcome
+    from ..statements import raise_error
+
+    message = positional[1] if len(positional) > 1 else named.get("message", e.static(""))
+    condition = conditions.of_value(e, positional[0])
+    if condition.static is True:
+        return e.none()
+    value = condition.value if condition.value is not None else e.constant(False, T.BOOL)
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_if(e, value, Outcome, lambda: raise_error(e, AssertionError, message))
+    e.pending_rest = saved
+    return e.none()
+
+
+@handles(torch.is_tensor)
+def _is_tensor(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    type = type_of(positional[0])
+    if isinstance(type, T.OptionalType | T.UnionType | T.AnyType):
+        condition = _type_test(e, positional[0], type, [T.TENSOR], None)
+        return e.static(condition.static) if condition.value is None else Dynamic(condition.value)
+    return e.static(isinstance(type, T.TensorType))
+
+
+@marked("is_scripting", "_is_scripting")
+def _is_scripting(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return e.static(True)
+
+
+@marked("is_tracing", "_is_tracing", "_get_tracing_state")
+def _is_tracing(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return e.static(False)
+
+
+def _constant_call(value: Any) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        return e.static(value)
+
+    return handler
+
+
+for _function in (
+    torch.overrides.has_torch_function,
+    torch.overrides.has_torch_function_unary,
+    torch.overrides.has_torch_function_variadic,
+    torch.compiler.is_compiling, torch.compiler.is_exporting, torch.compiler.is_dynamo_compiling,
+):  # fmt: skip
+    handles(_function)(_constant_call(False))
+
+
+for _name in ("is_compiling",):
+    # not torch._dynamo as an attribute: reading it would import it, which takes two seconds
+    for _owner in (getattr(torch, "_utils", None), sys.modules.get("torch._dynamo")):
+        if _owner is not None and hasattr(_owner, _name):
+            handles(getattr(_owner, _name))(_constant_call(False))
+
+
+@marked("unchecked_cast", "_unwrap_optional")
+def _unwrap(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return unwrap_optional(e, positional[0])
+
+
+def unwrap_optional(e: Emitter, val: Val) -> Val:
+    """The value of an Optional; raises at run time where it is None."""
+    type = type_of(val)
+    if not isinstance(type, T.OptionalType):
+        return val
+    from ..control import emit_if
+    from ..outcomes import Outcome
+    from ..statements import raise_error
+
+    value = e.materialize(val)
+    present = e.call("aten::__isnot__", [Dynamic(value), e.none()])
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_if(e, present, Outcome, lambda: raise_error(e, AssertionError, e.static("Unwrapping null optional")))
+    e.pending_rest = saved
+    return Dynamic(e.emit("prim::unchecked_cast", [value], [type.element]).output)
+
+
+@handles(type)
+def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if len(positional) == 1 and isinstance(positional[0], Module):
+        return Static(type(positional[0].module), None)
+    known = known_of(positional[0]) if len(positional) == 1 else None
+    if known is not None:
+        return Static(type(e.depend(positional[0])), None)
+    if isinstance(type_of(positional[0]), T.TensorType):
+        return Static(torch.Tensor, None)
+    raise e.unsupported("'type(…)' cannot be compiled here.", None, "Use isinstance.")
+
+
+@handles(callable)
+def _callable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    val = positional[0]
+    if isinstance(val, Static):
+        return e.static(callable(val.object))
+    return e.static(isinstance(val, Closure | Partial | Module) or type_of(val) is None)

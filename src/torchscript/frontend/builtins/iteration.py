@@ -1,0 +1,60 @@
+"""What loops run over: `range`, `enumerate`, `zip`, `reversed`, `map`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import types as T
+from ..emitter import Emitter
+from ..values import Dynamic, Iterable, Sequence, Val
+from .registry import Handler, handles
+
+
+def _iterable(kind: str) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        named.pop("strict", None)
+        return Iterable(kind, [*positional, *named.values()])
+
+    return handler
+
+
+for _obj, _kind in ((enumerate, "enumerate"), (zip, "zip"), (reversed, "reversed")):
+    handles(_obj)(_iterable(_kind))
+
+
+@handles(range)
+def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return Iterable("range", positional)
+
+
+@handles(map)
+def _map(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    from .. import calls, loops
+    from ..outcomes import Outcome
+    from ..run_time_loops import emit_loop
+
+    groups = [loops.static_items(e, v) if loops.prefers_unrolling(e, v) else None for v in positional[1:]]
+    if all(g is not None for g in groups):
+        return Sequence(
+            [
+                calls.call(e, positional[0], list(args), {})
+                for args in zip(*(g for g in groups if g is not None))
+            ],
+            is_list=True,
+        )
+    source = positional[1] if len(positional) == 2 else Iterable("zip", positional[1:])
+    plan = loops.plan_of(e, source, e.node)
+    result = e.emit("prim::ListConstruct", [], [T.ListType(T.PendingType(T.TENSOR))]).output
+
+    def body(i: Any) -> Outcome:
+        item = plan.item(e, i)
+        args = item.items if len(positional) > 2 and isinstance(item, Sequence) else [item]
+        e.call_operator(
+            "aten::append", [Dynamic(result), calls.call(e, positional[0], args, {})], {}, "append"
+        )
+        return Outcome()
+
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_loop(e, plan.length, [], None, body)
+    e.pending_rest = saved
+    return Dynamic(result)

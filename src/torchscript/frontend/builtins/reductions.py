@@ -1,0 +1,172 @@
+"""`any`, `all`, `sum`, `min`, `max`."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ... import types as T
+from .. import arithmetic, conditions, short_circuit
+from ..emitter import Emitter
+from ..values import Dynamic, Iterable, Val, is_scalar_constant, known_of, type_of
+from . import containers
+from .registry import Handler, handles
+
+
+def _fold_reduction(e: Emitter, name: str, function: Any, items: list[Val]) -> Val | None:
+    known = [known_of(i) for i in items]
+    if any(k is None or not is_scalar_constant(k.object) for k in known):
+        return None
+    try:
+        return e.static(function([e.depend(i) for i in items]))
+    except Exception:
+        return None
+
+
+def _any_all(is_any: bool) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        from .. import loops
+
+        val = positional[0]
+        if isinstance(type_of(val), T.TensorType):
+            return e.call_operator("aten::any" if is_any else "aten::all", [val], {})
+        items = loops.static_items(e, val)
+        if items is None:
+            element = type_of(val)
+            if isinstance(element, T.ListType) and not isinstance(
+                element.element, T.BoolType | T.IntType | T.FloatType
+            ):
+                val = _truths(e, val)
+            return e.call_operator(
+                "aten::any" if is_any else "aten::all", [val], {}, "any" if is_any else "all"
+            )
+
+        def rest(index: int) -> Val:
+            if index == len(items):
+                return e.static(not is_any)
+            condition = conditions.of_value(e, items[index])
+            if condition.static is not None:
+                return e.static(is_any) if condition.static is is_any else rest(index + 1)
+            assert condition.value is not None
+            if index == len(items) - 1:
+                return Dynamic(condition.value)
+            return short_circuit.only_if(
+                e, condition.value, not is_any, lambda: rest(index + 1), Dynamic(condition.value)
+            )
+
+        return rest(0)
+
+    return handler
+
+
+def _truths(e: Emitter, val: Val) -> Val:
+    from .. import loops
+    from ..outcomes import Outcome
+    from ..run_time_loops import emit_loop
+
+    plan = loops.plan_of(e, val, e.node)
+    result = e.emit("prim::ListConstruct", [], [T.ListType(T.BOOL)]).output
+
+    def body(i: Any) -> Outcome:
+        truth = conditions.truth_of(e, e.materialize(plan.item(e, i)))
+        e.call_operator("aten::append", [Dynamic(result), Dynamic(truth)], {})
+        return Outcome()
+
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_loop(e, plan.length, [], None, body)
+    e.pending_rest = saved
+    return Dynamic(result)
+
+
+handles(any)(_any_all(True))
+
+
+handles(all)(_any_all(False))
+
+
+@handles(sum)
+def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    from .. import loops
+
+    val = positional[0]
+    if isinstance(type_of(val), T.TensorType):
+        return e.call_operator("aten::sum", [val, e.static(0)], {}, "sum")
+    items = loops.static_items(e, val)
+    if items is not None:
+        start = positional[1] if len(positional) > 1 else named.get("start")
+        if not items:
+            return start if start is not None else e.static(0)
+        result = items[0] if start is None else arithmetic.binary(e, ast.Add, start, items[0])
+        for item in items[1:]:
+            result = arithmetic.binary(e, ast.Add, result, item)
+        return result
+    type = type_of(val)
+    if isinstance(type, T.ListType) and isinstance(type.element, T.TensorType):
+        return _sum_tensors(e, val)
+    if isinstance(val, Iterable):
+        val = containers.collect(e, val)
+    return e.call_operator("aten::sum", [val], {}, "sum")
+
+
+def _sum_tensors(e: Emitter, val: Val) -> Val:
+    """`sum` of a run-time list of tensors, from the first to the last."""
+    from .. import loops
+    from ..emitter import Scope
+    from ..outcomes import Outcome
+    from ..run_time_loops import emit_loop
+
+    value = e.materialize(val)
+    first = e.call("aten::__getitem__", [Dynamic(value), e.static(0)])
+    scope, e.scope = e.scope, Scope(e.scope)
+    total = "sum of tensors"
+    e.scope.set(total, Dynamic(first))
+    rest = e.call("aten::slice", [Dynamic(value), e.static(1), e.none(), e.static(1)])
+    plan = loops.plan_of(e, Dynamic(rest), e.node)
+
+    def body(i: Any) -> Outcome:
+        current = e.scope.get(total)
+        assert current is not None
+        e.scope.set(total, arithmetic.binary(e, ast.Add, current, plan.item(e, i)))
+        return Outcome()
+
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_loop(e, plan.length, [total], None, body)
+    e.pending_rest = saved
+    result = e.scope.get(total)
+    e.scope = scope
+    assert isinstance(result, Dynamic)
+    result.value.name = None
+    return result
+
+
+def _min_max(name: str, function: Any) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        from .. import loops
+
+        if len(positional) == 1:
+            type = type_of(positional[0])
+            if isinstance(type, T.TensorType):
+                return e.call_operator(f"aten::{name}", positional, {}, name)
+            items = loops.static_items(e, positional[0])
+            if items is None:
+                return e.call_operator(f"prim::{name}", positional, {}, name)
+        else:
+            items = positional
+        folded = _fold_reduction(e, name, function, items)
+        if folded is not None:
+            return folded
+        result = items[0]
+        for item in items[1:]:
+            tensors = isinstance(type_of(result), T.TensorType) or isinstance(type_of(item), T.TensorType)
+            result = e.call_operator(
+                f"aten::{name}" if tensors else f"prim::{name}", [result, item], {}, name
+            )
+        return result
+
+    return handler
+
+
+handles(min)(_min_max("min", min))
+
+
+handles(max)(_min_max("max", max))

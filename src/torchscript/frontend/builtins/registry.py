@@ -1,0 +1,87 @@
+"""What the compiler does with calls of particular Python objects: the tables, and how they are filled."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from ... import types as T
+from ..emitter import Emitter
+from ..values import Val
+
+Handler = Callable[[Emitter, list[Val], dict[str, Val], "T.Type | None"], Val]
+SyntacticHandler = Callable[[Emitter, ast.Call, "T.Type | None"], Val]
+
+_SPECIAL: dict[int, tuple[Any, Handler]] = {}
+_SYNTACTIC: dict[int, tuple[Any, SyntacticHandler]] = {}
+_BY_MARK: dict[str, Handler] = {}
+_SYNTACTIC_BY_MARK: dict[str, SyntacticHandler] = {}
+METHOD_HANDLERS: dict[tuple[str, str], Callable[[Emitter, Val, list[Val], dict[str, Val]], Val]] = {}
+"""By kind of type and name: `("list", "sort")`."""
+
+_COMPILER_MODULES = ("torch.jit", "torch._jit_internal", "torch.jit._script", "torch.jit._async", "torch._C")
+
+
+def handles(*objects: Any) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        for obj in objects:
+            _SPECIAL[id(obj)] = (obj, handler)
+        return handler
+
+    return register
+
+
+def special(obj: Any) -> Handler | None:
+    """The handler of a call of `obj`, where the compiler has one."""
+    entry = _SPECIAL.get(id(obj))
+    if entry is not None and entry[0] is obj:
+        return entry[1]
+    return _BY_MARK.get(_mark_of(obj) or "")
+
+
+def _mark_of(obj: Any) -> str | None:
+    """What a function of torch.jit, or of ours, is to the compiler."""
+    name = getattr(obj, "_torchscript_builtin", None)
+    if name is None and getattr(obj, "__module__", None) in _COMPILER_MODULES:
+        name = getattr(obj, "__name__", None)
+    return name if isinstance(name, str) else None
+
+
+def syntactic(obj: Any) -> SyntacticHandler | None:
+    """The handler of a call of `obj` that needs the call's syntax tree."""
+    entry = _SYNTACTIC.get(id(obj))
+    if entry is not None and entry[0] is obj:
+        return entry[1]
+    return _SYNTACTIC_BY_MARK.get(_mark_of(obj) or "")
+
+
+def is_isinstance(obj: Any) -> bool:
+    return obj is isinstance or _mark_of(obj) == "isinstance"
+
+
+def syntax(*objects: Any) -> Callable[[Any], Any]:
+    def register(handler: Any) -> Any:
+        for obj in objects:
+            _SYNTACTIC[id(obj)] = (obj, handler)
+        return handler
+
+    return register
+
+
+def marked(*names: str) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        for name in names:
+            _BY_MARK[name] = handler
+        return handler
+
+    return register
+
+
+def marked_syntax(*names: str) -> Callable[[SyntacticHandler], SyntacticHandler]:
+    def register(handler: SyntacticHandler) -> SyntacticHandler:
+        for name in names:
+            _SYNTACTIC_BY_MARK[name] = handler
+        return handler
+
+    return register

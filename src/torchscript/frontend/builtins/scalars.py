@@ -1,0 +1,153 @@
+"""Numbers and strings: `int`, `float`, `str`, `abs`, `round`, `pow`, and the functions of `operator`."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from typing import Any
+
+from ... import types as T
+from .. import arithmetic, conditions, methods
+from ..emitter import Emitter
+from ..values import Dynamic, Val, is_scalar_constant, known_of, type_of
+from .registry import Handler, handles
+
+
+def _caster(python: Any, name: str) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        if not positional:
+            return e.static(python())
+        val = positional[0]
+        known = known_of(val)
+        if known is not None and is_scalar_constant(known.object) and len(positional) == 1:
+            try:
+                result = python(known.object)
+            except Exception:
+                result = None
+            if result is not None and (not isinstance(result, int) or -(2**63) <= result < 2**63):
+                if not known.dependencies or type_of(val) is None:
+                    return e.static(result, known.dependencies)
+        if python is bool:
+            condition = conditions.of_value(e, val)
+            return e.static(condition.static) if condition.value is None else Dynamic(condition.value)
+        type = type_of(val)
+        if (python is str and isinstance(type, T.StringType)) or (
+            python is int and isinstance(type, T.IntType) and type == T.INT
+        ):
+            return val
+        if python is float and isinstance(type, T.FloatType):
+            return val
+        if isinstance(type, T.ClassType):
+            return methods.call_class_method(e, val, f"__{python.__name__}__", [], {})
+        result_val = e.call_operator(name, positional, named, python.__name__)
+        if known is not None and isinstance(result_val, Dynamic):
+            from ..arithmetic import fold
+
+            return Dynamic(result_val.value, fold(e, python, val))
+        return result_val
+
+    return handler
+
+
+for _python, _op in (
+    (int, "aten::Int"),
+    (float, "aten::Float"),
+    (bool, "aten::Bool"),
+    (complex, "aten::Complex"),
+    (str, "aten::str"),
+):
+    handles(_python)(_caster(_python, _op))
+
+
+@handles(repr)
+def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    known = known_of(positional[0])
+    if known is not None:
+        return e.static(repr(e.depend(positional[0])))
+    return e.call_operator("aten::str", positional, {}, "repr")
+
+
+@handles(abs)
+def _abs(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return _folding(
+        e, abs, "aten::abs" if isinstance(type_of(positional[0]), T.TensorType) else "prim::abs", positional
+    )
+
+
+@handles(round)
+def _round(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if len(positional) == 1 and isinstance(type_of(positional[0]), T.IntType):
+        return positional[0]
+    known = _known_result(e, round, positional)
+    if known is not None:
+        return known
+    rounded = e.call_operator("aten::round", positional, {}, "round")
+    if len(positional) == 1 and isinstance(type_of(rounded), T.FloatType):
+        return e.call_operator("aten::Int", [rounded], {}, "round")
+    return rounded
+
+
+def _known_result(e: Emitter, function: Any, positional: list[Val]) -> Val | None:
+    from ..arithmetic import fold
+
+    known = fold(e, function, *positional)
+    if known is None or known.dependencies:
+        return None
+    return e.static(known.object)
+
+
+def _folding(e: Emitter, function: Any, name: str, positional: list[Val]) -> Val:
+    from ..arithmetic import fold
+
+    known = fold(e, function, *positional)
+    if known is not None and not known.dependencies:
+        return e.static(known.object)
+    result = e.call_operator(name, positional, {}, function.__name__)
+    return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result
+
+
+@handles(divmod)
+def _divmod(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return e.call_operator("aten::divmod", positional, {}, "divmod")
+
+
+@handles(pow)
+def _pow(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+
+    return arithmetic.binary(e, ast.Pow, positional[0], positional[1])
+
+
+for _py, _name in (
+    (ord, "aten::ord"),
+    (chr, "aten::chr"),
+    (hex, "aten::hex"),
+    (oct, "aten::oct"),
+    (bin, "aten::bin"),
+):
+
+    def _scalar(function: Any, name: str) -> Handler:
+        def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+            return _folding(e, function, name, positional)
+
+        return handler
+
+    handles(_py)(_scalar(_py, _name))
+
+
+_OPERATOR_FUNCTIONS: dict[Any, type[ast.operator]] = {
+    operator.add: ast.Add, operator.sub: ast.Sub, operator.mul: ast.Mult, operator.truediv: ast.Div,
+    operator.floordiv: ast.FloorDiv, operator.mod: ast.Mod, operator.pow: ast.Pow, operator.matmul: ast.MatMult,
+    operator.and_: ast.BitAnd, operator.or_: ast.BitOr, operator.xor: ast.BitXor,
+}  # fmt: skip
+
+
+def _operator_function(op: type[ast.operator]) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+
+        return arithmetic.binary(e, op, positional[0], positional[1])
+
+    return handler
+
+
+for _py, _ast_op in _OPERATOR_FUNCTIONS.items():
+    handles(_py)(_operator_function(_ast_op))

@@ -1,0 +1,194 @@
+"""Functions and methods of tensors that are more than one operator: `torch.tensor`, `x.to`, `torch.FloatTensor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ... import types as T
+from ...operators.resolve import operator_name_of
+from ..emitter import Emitter
+from ..values import Dynamic, Sequence, Val, known_of, type_of
+from . import containers
+from .registry import METHOD_HANDLERS, Handler, handles
+
+
+def with_requires_grad(e: Emitter, result: Val, flag: Val) -> Val:
+    """A new tensor with `requires_grad=flag`."""
+    known = known_of(flag)
+    if known is not None and not e.depend(flag):
+        return result
+    return e.call_operator("aten::requires_grad_", [result, flag], {}, "requires_grad")
+
+
+TensorHandler = Callable[[Emitter, Val, list[Val], dict[str, Val]], "Val | None"]
+
+
+def _to(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`x.to(device)` or `x.to(dtype)` with a string, and None where a dtype or device is optional."""
+    if positional and isinstance(type_of(positional[0]), T.StringType):
+        known = known_of(positional[0])
+        device = (
+            e.static(torch.device(e.depend(positional[0])))
+            if known is not None
+            else Dynamic(e.call("aten::device", [positional[0]]))
+        )
+        return e.call_operator("aten::to", [owner, device, *positional[1:]], named, "to")
+    return None
+
+
+def _type_method(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`x.type(dtype)`; `x.type(torch.FloatTensor)` and strings by the dtype that they name."""
+    if not positional:
+        return None
+    known = known_of(positional[0])
+    if known is not None and not isinstance(known.object, torch.dtype):
+        obj = e.depend(positional[0])
+        name = (
+            obj
+            if isinstance(obj, str)
+            else f"{getattr(obj, '__module__', '')}.{getattr(obj, '__name__', '')}"
+        )
+        dtype = _TENSOR_TYPES.get(name.rpartition(".")[2])
+        if dtype is None:
+            raise e.error(f"'{name}' is not a type of tensor.")
+        return e.call_operator("aten::to", [owner, e.static(dtype)], {}, "type")
+    return e.call_operator("aten::to", [owner, *positional], named, "type")
+
+
+_TENSOR_TYPES = {
+    "FloatTensor": torch.float32, "DoubleTensor": torch.float64, "HalfTensor": torch.float16, "LongTensor": torch.int64,
+    "IntTensor": torch.int32, "ShortTensor": torch.int16, "CharTensor": torch.int8, "ByteTensor": torch.uint8,
+    "BoolTensor": torch.bool, "BFloat16Tensor": torch.bfloat16, "Tensor": torch.float32,
+}  # fmt: skip
+
+
+def _cuda(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    return e.call_operator("aten::to", [owner, e.static(torch.device("cuda"))], {}, "cuda")
+
+
+def _where(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`x.where(condition, other)` is `torch.where(condition, x, other)`."""
+    condition = positional[0] if positional else named["condition"]
+    other = positional[1] if len(positional) > 1 else named["other"]
+    return e.call_operator("aten::where", [condition, owner, other], {}, "where")
+
+
+TENSOR_HANDLERS: dict[str, TensorHandler] = {
+    "where": _where,
+    "to": _to,
+    "type": _type_method,
+    "cuda": _cuda,
+}
+
+
+METHOD_HANDLERS["list", "sort"] = containers.list_sort
+
+
+def _torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`torch.tensor(data)`: of scalars, (nested) lists and tuples; of a tensor, a copy of it."""
+    if not positional:
+        return None
+    data = positional[0]
+    if isinstance(type_of(data), T.TensorType):
+        copied: Val = Dynamic(e.call("aten::clone", [Dynamic(e.call("aten::detach", [data]))]))
+        if "dtype" in named or "device" in named:
+            keep = {k: v for k, v in named.items() if k in ("dtype", "device")}
+            return e.call_operator("aten::to", [copied], keep, "tensor")
+        return copied
+    if isinstance(data, Sequence):
+        return e.call_operator("aten::tensor", [as_list(e, data), *positional[1:]], named, "tensor")
+    return None
+
+
+def as_list(e: Emitter, val: Val) -> Val:
+    """A tuple or list with known parts as a list; parts that are 0-dimensional tensors as numbers."""
+    if not isinstance(val, Sequence):
+        return val
+    items = [as_list(e, i) for i in val.items]
+    if any(isinstance(type_of(i), T.TensorType) for i in items):
+        items = [
+            Dynamic(e.call("aten::FloatImplicit", [i])) if isinstance(type_of(i), T.TensorType) else i
+            for i in items
+        ]
+    return Dynamic(e.build_list(items))
+
+
+def _stack_einsum(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`torch.einsum(equation, a, b)`: the operands as a list."""
+    if len(positional) >= 2 and isinstance(type_of(positional[1]), T.TensorType):
+        return e.call_operator(
+            "aten::einsum", [positional[0], Dynamic(e.build_list(positional[1:]))], {}, "einsum"
+        )
+    return None
+
+
+def _varargs_tensors(name: str) -> Callable[[Emitter, list[Val], dict[str, Val]], Val | None]:
+    """Functions that take tensors one by one or as a list."""
+
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
+        if positional and isinstance(type_of(positional[0]), T.TensorType):
+            return e.call_operator(name, [Dynamic(e.build_list(positional))], named, name.partition("::")[2])
+        return None
+
+    return handler
+
+
+TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | None]] = {
+    "aten::tensor": _torch_tensor,
+    "aten::as_tensor": lambda e, p, n: (
+        e.call_operator("aten::as_tensor", [as_list(e, p[0]), *p[1:]], n, "as_tensor")
+        if p and isinstance(p[0], Sequence)
+        else None
+    ),
+    "aten::einsum": _stack_einsum,
+    **{
+        name: _varargs_tensors(name)
+        for name in ("aten::meshgrid", "aten::broadcast_tensors", "aten::block_diag", "aten::cartesian_prod")
+    },
+}
+
+
+for _legacy_name in (
+    "FloatTensor",
+    "LongTensor",
+    "IntTensor",
+    "DoubleTensor",
+    "Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "HalfTensor",
+):
+
+    def _legacy(dtype: torch.dtype) -> Handler:
+        def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+            """`torch.FloatTensor(2, 3)` or of data."""
+            if positional and all(isinstance(type_of(p), T.IntType) for p in positional):
+                return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
+            if not positional:
+                return e.call_operator("aten::empty", [e.static(0)], {"dtype": e.static(dtype)}, "empty")
+            if isinstance(type_of(positional[0]), T.TensorType):
+                return e.call_operator("aten::to", [positional[0], e.static(dtype)], {}, "to")
+            if (
+                isinstance(type_of(positional[0]), T.ListType)
+                and operator_name_of(torch.empty)
+                and is_size(positional[0])
+            ):
+                return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
+            return e.call_operator(
+                "aten::tensor", [as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor"
+            )
+
+        return handler
+
+    handles(getattr(torch, _legacy_name))(_legacy(_TENSOR_TYPES[_legacy_name]))
+
+
+def is_size(val: Val) -> bool:
+    return isinstance(val, Dynamic) and val.value.node is not None and val.value.node.kind == "aten::size"
+
+
+@handles(torch.nn.Parameter)
+def _parameter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    raise e.unsupported("A parameter cannot be created in compiled code.", None, "Create it in __init__.")

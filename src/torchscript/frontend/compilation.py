@@ -1,0 +1,205 @@
+"""One function to one graph, or to nodes in its caller's."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from .. import types as T
+from ..ir.graph import Function, Graph, Value
+from ..schema import Argument, Schema
+from ..schema.model import NO_DEFAULT
+from . import binding, declarations, marks
+from .annotations import qualified_name
+from .emitter import Emitter, Scope
+from .pending import settled
+from .sources import FunctionSource
+from .values import Attribute, Dynamic, Module, Sequence, Static, Val, known_of, type_of
+
+if TYPE_CHECKING:
+    from .program import Program
+
+MAX_INLINE_DEPTH = 60
+
+
+def compile_function(
+    program: Program,
+    function: Any,
+    source: FunctionSource,
+    modes: dict[str, Any],
+    bound: dict[str, binding.Bound],
+    owner: Module | None,
+    display: str,
+    defaults: dict[str, Any] | None = None,
+    managers: list[type] | None = None,
+) -> Function:
+    """Compile one variant of a function or method into a graph of its own, which runs under the `managers`."""
+    from . import contexts
+
+    tree = source.tree
+    spec = owner.spec if owner is not None else None
+    if spec is not None:
+        name = spec.method_name(display)
+        qualified = f"{spec.cls.qualified_name}.{name}"
+    else:
+        qualified = program.unique_name(qualified_name(function))
+    graph = Graph(display)
+    e = Emitter(program, source, graph)
+    e.owner_class = marks.defining_class(function, type(owner.module) if owner is not None else None)
+    declared = declarations.declared_types(program, source)
+    e.return_type = declared.get("return")
+    if isinstance(e.return_type, T.AnyType):
+        e.return_type = None
+    arguments: list[Argument] = []
+    if spec is not None:
+        value = graph.block.add_parameter(spec.cls, "self")
+        arguments.append(Argument("self", spec.cls))
+        assert owner is not None
+        e.self_module = Module(spec.module, spec, spec, (), value)
+    first = True
+    for parameter, mode in modes.items():
+        if spec is not None and first and mode[0] == "module":
+            first = False
+            assert e.self_module is not None
+            e.scope.set(parameter, e.self_module)
+            continue
+        first = False
+        if mode[0] == "module":
+            val = bound[parameter].val
+            assert isinstance(val, Module)
+            value = graph.block.add_parameter(val.spec.cls, parameter)
+            arguments.append(Argument(parameter, val.spec.cls))
+            e.scope.set(parameter, Module(val.module, val.spec, val.root, val.path, value))
+        elif mode[0] == "typed":
+            value = graph.block.add_parameter(mode[1], parameter)
+            default = defaults.get(parameter, NO_DEFAULT) if defaults is not None else NO_DEFAULT
+            arguments.append(Argument(parameter, mode[1], default))
+            loose = isinstance(mode[1], T.OptionalType) and declared.get(parameter) != mode[1]
+            if loose or (tree, parameter) in program.implicit:
+                e.guessed.add(id(value))
+            e.scope.set(parameter, Dynamic(value))
+        else:
+            e.scope.set(parameter, _compiled_in(program, bound[parameter].val))
+    entered = [contexts.enter_gradient_mode(e, m) for m in managers or ()]
+    result = run_body(e, tree)
+    output = emit_result(e, result, declared)
+    for manager in reversed(entered):
+        contexts.exit_gradient_mode(e, manager)
+    graph.block.add_output(output)
+    finish(graph)
+    schema = Schema(qualified, "", tuple(arguments), (Argument("", graph.outputs[0].type),))
+    compiled = Function(qualified, graph, schema, python_function=function, source=source.span(tree))
+    if spec is not None:
+        spec.cls.methods[compiled.name] = compiled
+    return compiled
+
+
+def _compiled_in(program: Program, val: Val) -> Val:
+    """An argument whose value is part of the compiled function, without the caller's SSA values."""
+    known = known_of(val)
+    if known is None or not isinstance(val, Attribute | Dynamic | Sequence):
+        return val
+    return program.static(known.object)
+
+
+def emit_result(e: Emitter, result: Val, declared: dict[str, T.Type]) -> Value:
+    tree = e.source.tree
+    e.node = tree
+    if e.return_type is not None:
+        where = next((n for n in ast.walk(tree) if isinstance(n, ast.Return)), tree)
+        if isinstance(result, Static) and result.object is None and not T.NONE.is_subtype_of(e.return_type):
+            if not any(isinstance(n, ast.Return) for n in ast.walk(tree)):
+                return e.emit("prim::Uninitialized", [], [e.return_type]).output  # it only raises
+        return e.coerce(result, e.return_type, where, "the returned value")
+    if isinstance(result, Sequence) and not result.is_list and result.named is None:
+        result = Sequence(result.items)
+    return e.materialize(result, next((n for n in ast.walk(tree) if isinstance(n, ast.Return)), tree))
+
+
+def run_body(e: Emitter, tree: ast.FunctionDef | ast.Lambda) -> Val:
+    """Compile a function's body; the value it returns."""
+    from . import expressions, statements
+    from .control import emit_if, run_steps
+    from .outcomes import Outcome
+
+    if isinstance(tree, ast.Lambda):
+        return expressions.emit(e, tree.body)
+    outcome: Outcome = run_steps(e, [lambda: statements.run_body(e, tree.body)])
+    if outcome.returns is True:
+        assert outcome.value is not None
+        return outcome.value
+    if outcome.returns is False:
+        return e.none()
+    flag, value = outcome.returns, outcome.value
+    assert value is not None
+    e.pending_rest = ()
+    joined = emit_if(
+        e,
+        flag,
+        lambda: Outcome(returns=True, value=value, where=outcome.where),
+        lambda: Outcome(returns=True, value=e.none(), where=outcome.where),
+    )
+    assert joined.value is not None
+    return joined.value
+
+
+def inline(
+    e: Emitter,
+    source: FunctionSource,
+    names: dict[str, Val],
+    owner: Module | None = None,
+    function: Any = None,
+    scope: Scope | None = None,
+) -> Val:
+    """Compile a function's body in place of its call."""
+    if e.depth >= MAX_INLINE_DEPTH:
+        raise e.unsupported("Calls are nested too deeply; a recursive function cannot be compiled.")
+    inner = Emitter(e.program, source, e.graph, Scope(scope))
+    inner.block = e.block
+    inner.depth = e.depth + 1
+    inner.no_python_calls = e.no_python_calls
+    inner.guessed = e.guessed
+    inner.self_module = owner if owner is not None else e.self_module
+    inner.owner_class = (
+        marks.defining_class(function, type(owner.module)) if owner is not None else e.owner_class
+    )
+    if source.source.filename != e.source.source.filename or e.call_site is not None:
+        inner.call_site = e.here
+    declared = declarations.declared_types(e.program, source)
+    inner.return_type = declared.get("return") if not isinstance(declared.get("return"), T.AnyType) else None
+    for name, val in names.items():
+        annotated = declared.get(name)
+        if (
+            annotated is not None
+            and type_of(val) is not None
+            and not isinstance(annotated, T.AnyType | T.ClassType)
+        ):
+            if known_of(val) is None and not isinstance(val, Sequence):
+                val = Dynamic(e.coerce(val, annotated, None, f"the argument '{name}'"))
+        inner.scope.set(name, val)
+    result = run_body(inner, source.tree)
+    if inner.return_type is not None and type_of(result) is not None and known_of(result) is None:
+        result = Dynamic(inner.coerce(result, inner.return_type, source.tree, "the returned value"))
+    e.block = inner.block
+    return result
+
+
+def finish(graph: Graph) -> None:
+    """Settle open list types and drop what nobody reads."""
+    from ..passes import eliminate_dead_code, hoist_attributes, pool_constants
+
+    def settle(value: Value) -> None:
+        if value.type.contained or isinstance(value.type, T.PendingType):
+            value.type = settled(value.type)
+
+    for parameter in graph.block.parameters:
+        settle(parameter)
+    for node in graph.all_nodes():
+        for value in node.outputs:
+            settle(value)
+        for block in node.blocks:
+            for parameter in block.parameters:
+                settle(parameter)
+    eliminate_dead_code(graph)
+    hoist_attributes(graph)
+    pool_constants(graph)

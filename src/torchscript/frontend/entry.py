@@ -1,0 +1,98 @@
+"""Compile what the user hands over: a function or method by what its own annotations and defaults say."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .. import types as T
+from ..ir.graph import Function
+from . import binding, compilation, declarations, function_calls, marks
+from .sources import function_source
+from .typing_of import plain
+from .values import Mapping, Module, Sequence
+
+if TYPE_CHECKING:
+    from .program import Program
+
+
+def compile_entry(
+    program: Program,
+    function: Callable[..., Any],
+    owner: Module | None = None,
+    examples: dict[str, T.Type] | None = None,
+    *,
+    is_static: bool = False,
+) -> Function:
+    """Compile a function (or a method of `owner`, static or not) by what its own annotations and defaults say."""
+    from . import contexts
+
+    function = marks.unwrap(function)
+    managers: list[type] = []
+    while (decorated := contexts.gradient_decorator(function)) is not None:
+        managers.append(decorated.manager)
+        function = marks.unwrap(decorated.function)
+    source = function_source(function)
+    declared = declarations.declared_types(program, source)
+    for signature_of in marks.overloads_of(function)[:1]:  # the first is the one that is meant by default
+        declared = {**declared, **declarations.declared_types(program, function_source(signature_of))}
+    tree = source.tree
+    display = getattr(tree, "name", "lambda")
+    defaults: dict[str, Any] = {}
+    signature = inspect.signature(function)
+    modes: dict[str, Any] = {}
+    bound: dict[str, binding.Bound] = {}
+    if owner is not None and is_static:
+        name = "self" if "self" not in signature.parameters else "self_"
+        modes[name] = ("module", owner.spec, None, ())
+        bound[name] = binding.Bound(owner, False)
+    for index, parameter in enumerate(signature.parameters.values()):
+        name = parameter.name
+        if index == 0 and owner is not None and not is_static:
+            modes[name] = ("module", owner.spec, None, ())
+            bound[name] = binding.Bound(owner, False)
+            continue
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            bound[name] = binding.Bound(Sequence([]), True)
+            modes[name] = ("static", ())
+            continue
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            bound[name] = binding.Bound(Mapping({}), True)
+            modes[name] = ("static", ())
+            continue
+        type = declared.get(name)
+        default = plain(parameter.default)
+        has_default = parameter.default is not inspect.Parameter.empty
+        if examples is not None and name in examples and type is None:
+            type = examples[name]
+        if type is None and has_default:
+            own = program.type_of_object(default)
+            if isinstance(own, T.NoneType):
+                type = T.OptionalType(T.TENSOR)
+            elif own is not None:
+                type = own
+            else:
+                bound[name] = binding.Bound(program.static(default), True)
+                modes[name] = ("static", function_calls.Identity(default))
+                continue
+        if type is None or (isinstance(type, T.AnyType) and name not in declared):
+            type = T.TENSOR
+        modes[name] = ("typed", type)
+        if has_default:
+            if isinstance(type, T.FloatType) and isinstance(default, int) and not isinstance(default, bool):
+                default = float(default)
+            defaults[name] = default
+    key = (function, owner.spec if owner is not None else None, tuple(modes.items()), *managers)
+    known = program.functions.get(key)
+    if known is not None:
+        return known
+    program.in_progress.add(key)
+    try:
+        compiled = compilation.compile_function(
+            program, function, source, modes, bound, owner, display, defaults, managers
+        )
+    finally:
+        program.in_progress.discard(key)
+    program.functions[key] = compiled
+    return compiled

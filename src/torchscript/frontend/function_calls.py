@@ -1,0 +1,320 @@
+"""Calls of Python functions: compiled once per types of the arguments, or in place."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .. import types as T
+from ..errors import CompileError
+from ..ir.graph import Function, Value
+from . import binding, compilation, declarations, marks, presence, python_calls
+from .annotations import broadcast_size
+from .emitter import Emitter, OutsideLanguageError
+from .pending import settled
+from .sources import FunctionSource, NoSourceError, function_source
+from .values import (
+    Attribute,
+    Closure,
+    Dynamic,
+    Iterable,
+    Mapping,
+    Method,
+    Module,
+    Partial,
+    Sequence,
+    Special,
+    Static,
+    Val,
+    known_of,
+    type_of,
+)
+
+if TYPE_CHECKING:
+    from .program import Program
+
+
+def call_function(
+    e: Emitter,
+    function: Any,
+    positional: list[Val],
+    named: dict[str, Val],
+    *,
+    owner: Module | None = None,
+    name: str | None = None,
+) -> Val:
+    """Call a Python function, or a method of a module (`owner`), compiled for these arguments."""
+    mark = marks.modifier_of(function)
+    display = name or str(getattr(function, "__name__", "function"))
+    if mark == "unused":
+        return python_calls.unused_call(e, function, display)
+    if mark == "ignore" or mark == "drop":
+        return python_calls.python_call(
+            e, function, positional, named, owner, display, f"it is marked @{mark}"
+        )
+    if function in e.program.outside:
+        return python_calls.python_call(
+            e, function, positional, named, owner, display, e.program.outside[function].message
+        )
+    from . import contexts
+
+    function = marks.unwrap(function)
+    decorated = contexts.gradient_decorator(function)
+    if decorated is not None:
+        manager = contexts.enter_gradient_mode(e, decorated.manager)
+        result = call_function(e, decorated.function, positional, named, owner=owner, name=name)
+        contexts.exit_gradient_mode(e, manager)
+        return result
+    try:
+        source = function_source(function)
+    except NoSourceError as error:
+        if not e.program.allow_python_calls:
+            raise
+        e.program.outside[function] = error
+        return python_calls.python_call(e, function, positional, named, owner, display, error.message)
+    except OutsideLanguageError as error:
+        e.program.outside[function] = error
+        return python_calls.python_call(e, function, positional, named, owner, display, error.message)
+    defaults = (function.__defaults__ or (), function.__kwdefaults__ or {})
+    arguments = [owner, *positional] if owner is not None else positional
+    bound = binding.bind(e, source, defaults, arguments, named, display)
+    try:
+        return _call_bound(e, function, source, bound, owner, display)
+    except OutsideLanguageError as error:
+        if not e.program.allow_python_calls or e.no_python_calls:
+            raise
+        e.program.outside[function] = error
+        return python_calls.python_call(e, function, positional, named, owner, display, error.message, error)
+    except CompileError as error:
+        error.called_from(display, e.where())
+        raise
+
+
+def _call_bound(
+    e: Emitter,
+    function: Any,
+    source: FunctionSource,
+    bound: dict[str, binding.Bound],
+    owner: Module | None,
+    display: str,
+) -> Val:
+    declared = {**declarations.declared_types(e.program, source), **_overload(e.program, function, bound)}
+    if _must_inline(e, source, bound, declared):
+        return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)
+    static_first = function in e.program.prefers_static
+    attempts = [True] if static_first else [False, True]
+    first_error: CompileError | None = None
+    previous: dict[str, Any] | None = None
+    for all_static in attempts:
+        modes = _modes(e, bound, declared, owner, all_static, function)
+        if all_static and first_error is not None and modes == previous:
+            break
+        previous = modes
+        try:
+            compiled, dynamic = _variant(e, function, source, bound, modes, owner, display)
+        except OutsideLanguageError:
+            raise
+        except CompileError as error:
+            if first_error is None:
+                first_error = error
+            continue
+        if all_static:
+            e.program.prefers_static.add(function)
+        return emit_compiled_call(e, compiled, dynamic, owner)
+    assert first_error is not None
+    raise first_error
+
+
+def _overload(program: Program, function: Any, bound: dict[str, binding.Bound]) -> dict[str, T.Type]:
+    """The parameters' types by the first signature that a library declared and that takes these arguments."""
+    for signature in marks.overloads_of(function):
+        try:
+            declared = declarations.declared_types(program, function_source(signature))
+        except CompileError:
+            continue
+        wanted = {name: type for name, type in declared.items() if name in bound}
+        given = {name: type_of(bound[name].val) for name in wanted}
+        if all(type is None or fits(type, wanted[name]) for name, type in given.items()):
+            return wanted
+    return {}
+
+
+def _must_inline(
+    e: Emitter, source: FunctionSource, bound: dict[str, binding.Bound], declared: dict[str, T.Type]
+) -> bool:
+    if any(isinstance(v, torch.nn.Module) for v in source.names.values()):
+        return True  # what it closes over is found through the caller's e.program
+    args = source.tree.args
+    for name, (val, is_default) in bound.items():
+        if (args.vararg is not None and name == args.vararg.arg) or (
+            args.kwarg is not None and name == args.kwarg.arg
+        ):
+            if not is_default:
+                return True
+            continue
+        if isinstance(val, Closure | Method | Partial | Special | Iterable | Mapping):
+            return True
+        if isinstance(val, Sequence) and type_of(val) is None:
+            return True
+        if isinstance(val, Module) and val.value is None and val.parent is None:
+            return True
+        if isinstance(val, Static | Attribute) and val.type is None and not isinstance(val, Static):
+            return True
+    return False
+
+
+def _modes(
+    e: Emitter,
+    bound: dict[str, binding.Bound],
+    declared: dict[str, T.Type],
+    owner: Module | None,
+    all_static: bool,
+    function: Any,
+) -> dict[str, Any]:
+    """For each parameter: a static type (passed at run time), or the known object (compiled in)."""
+    modes: dict[str, Any] = {}
+    for name, (val, is_default) in bound.items():
+        annotated = declared.get(name)
+        if isinstance(val, Module):
+            modes[name] = ("module", val.spec, val.root if val.value is None else None, val.path)
+            continue
+        type = type_of(val)
+        known = known_of(val)
+        if isinstance(val, Mapping):
+            modes[name] = ("static", Mapping({}))
+            continue
+        if isinstance(val, Sequence) and is_default and not val.items:
+            modes[name] = ("static", ())
+            continue
+        if type is None:
+            modes[name] = ("static", Identity(known.object if known is not None else val))
+            continue
+        if known is not None and not isinstance(known.object, torch.Tensor):
+            constant_only = isinstance(
+                type, T.StringType | T.BoolType | T.NoneType | T.DtypeType | T.LayoutType
+            )
+            if all_static or (annotated is None and (constant_only or is_default)):
+                try:
+                    hash(known.object)
+                    modes[name] = ("static", known.object, builtins.type(known.object))
+                    continue
+                except TypeError:
+                    pass
+        if annotated is not None and not isinstance(annotated, T.AnyType):
+            if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
+                annotated = T.optional(annotated)  # eager mode does not read annotations
+            if not fits(type, annotated) and marks.is_overloaded(function):
+                annotated = settled(type)
+            modes[name] = ("typed", annotated)
+        else:
+            modes[name] = ("typed", settled(type))
+    return modes
+
+
+def _variant(
+    e: Emitter,
+    function: Any,
+    source: FunctionSource,
+    bound: dict[str, binding.Bound],
+    modes: dict[str, Any],
+    owner: Module | None,
+    display: str,
+) -> tuple[Function, list[Value]]:
+    """The function compiled for these modes, and the values to pass."""
+    arguments: list[Value] = []
+    for name, mode in modes.items():
+        val = bound[name].val
+        if mode[0] == "module":
+            if owner is None or val is not owner:
+                arguments.append(e.module_value(val))  # type: ignore[arg-type]
+        elif mode[0] == "typed":
+            val = _broadcast(e, source, name, val, mode[1])
+            arguments.append(e.coerce(val, mode[1], None, f"the argument '{name}' of '{display}'"))
+        elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
+            e.depend(val)
+    key = (function, owner.spec if owner is not None else None, tuple(modes.items()))
+    found = e.program.functions.get(key)
+    if found is None:
+        if key in e.program.in_progress:
+            raise e.unsupported(
+                f"'{display}' calls itself; a recursive function cannot be compiled.",
+                None,
+                "Write it as a loop.",
+            )
+        e.program.in_progress.add(key)
+        try:
+            found = compilation.compile_function(e.program, function, source, modes, bound, owner, display)
+        finally:
+            e.program.in_progress.discard(key)
+        e.program.functions[key] = found
+    return found, arguments
+
+
+def _broadcast(e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
+    """One number where `BroadcastingListN` asks for N of it."""
+    own = type_of(val)
+    if (
+        not isinstance(type, T.ListType)
+        or not isinstance(own, T.IntType | T.FloatType)
+        or isinstance(source.tree, ast.Lambda)
+    ):
+        return val
+    for argument in source.tree.args.args:
+        if argument.arg == name:
+            size = broadcast_size(argument.annotation or argument.type_comment)
+            if size is not None:
+                return Dynamic(e.build_list([val] * size, element=type.element))
+    return val
+
+
+def emit_compiled_call(e: Emitter, function: Function, arguments: list[Value], owner: Module | None) -> Val:
+    result = function.schema.return_type
+    if owner is not None:
+        place = e.module_value(owner)
+        node = e.emit("prim::CallMethod", [place, *arguments], [result], {"name": function.name})
+    else:
+        reference = e.emit(
+            "prim::Constant", [], [T.FUNCTION], {"name": function.name, "function": function}
+        ).output
+        node = e.emit("prim::CallFunction", [reference, *arguments], [result], {"function": function})
+    return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
+
+
+def fits(own: T.Type, wanted: T.Type) -> bool:
+    """Whether a value of one type can be passed where another is annotated, by conversion if need be."""
+    own = settled(own)
+    if own.is_subtype_of(wanted):
+        return True
+    if isinstance(wanted, T.OptionalType):
+        return fits(own, wanted.element)
+    if isinstance(wanted, T.FloatType):
+        return isinstance(own, T.IntType)
+    if isinstance(wanted, T.ListType):
+        if isinstance(own, T.ListType):
+            return (
+                fits(own.element, wanted.element) and not isinstance(own.element, T.IntType)
+            ) or own == wanted
+        return isinstance(own, T.TupleType) and all(fits(t, wanted.element) for t in own.elements)
+    if isinstance(wanted, T.TupleType) and isinstance(own, T.TupleType):
+        return len(own.elements) == len(wanted.elements) and all(
+            fits(a, b) for a, b in zip(own.elements, wanted.elements, strict=True)
+        )
+    return False
+
+
+class Identity:
+    """A Python object as a key, by identity."""
+
+    __slots__ = ("object",)
+
+    def __init__(self, obj: Any) -> None:
+        self.object = obj
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and other.object is self.object
+
+    def __hash__(self) -> int:
+        return id(self.object)

@@ -1,0 +1,248 @@
+"""Where two paths meet: the variables, exit flags and returned values of both, as outputs of one `prim::If`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .. import types as T
+from ..ir.graph import Node, Value
+from .outcomes import Branch, Flag
+from .pending import resolve_pending
+from .values import Dynamic, Module, Sequence, Static, Unusable, Val, same, type_of
+
+if TYPE_CHECKING:
+    from .emitter import Emitter
+
+
+def yield_in(e: Emitter, branch: Branch, body: Callable[[], Value]) -> Value:
+    """Emit something at the end of a branch."""
+    block, e.block = e.block, branch.block
+    try:
+        return body()
+    finally:
+        e.block = block
+
+
+def _output(
+    e: Emitter, node: Node, a: Branch, b: Branch, va: Value, vb: Value, type: T.Type, name: str | None
+) -> Value:
+    a.block.add_output(va)
+    b.block.add_output(vb)
+    return node.add_output(type, name)
+
+
+def join_flag(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Flag:
+    fa: Flag = getattr(a.outcome, name)
+    fb: Flag = getattr(b.outcome, name)
+    if a.outcome.dead and isinstance(fb, bool):
+        return fb
+    if b.outcome.dead and isinstance(fa, bool):
+        return fa
+    if isinstance(fa, bool) and fa is fb:
+        return fa
+
+    def value(branch: Branch, flag: Flag) -> Value:
+        if isinstance(flag, Value):
+            return flag
+        return yield_in(e, branch, lambda: e.block.constant(flag, T.BOOL, e.here))
+
+    return _output(e, node, a, b, value(a, fa), value(b, fb), T.BOOL, None)
+
+
+def uninitialized(e: Emitter, branch: Branch, type: T.Type) -> Value:
+    return yield_in(e, branch, lambda: e.emit("prim::Uninitialized", [], [type]).output)
+
+
+def join_returned(e: Emitter, node: Node, a: Branch, b: Branch) -> Val:
+    va, vb = a.outcome.value, b.outcome.value
+    if va is not None and vb is not None:
+        known = _same_known(va, vb)
+        if known is not None:
+            return known
+        where = a.outcome.where or b.outcome.where
+        return _merge(e, node, a, b, va, vb, "returned", where, declared=e.return_type)
+    given = va if va is not None else vb
+    assert given is not None
+    return _one_sided(e, node, a, b, given, va is not None)
+
+
+def _one_sided(e: Emitter, node: Node, a: Branch, b: Branch, given: Val, in_a: bool) -> Val:
+    """A value that only one side has, as an output that the other side leaves uninitialized."""
+    if isinstance(given, Static | Module) and not isinstance(given, Dynamic):
+        return given
+    if isinstance(given, Sequence):
+        items = [_one_sided(e, node, a, b, item, in_a) for item in given.items]
+        return Sequence(items, given.is_list, given.named, given.field_names)
+    if type_of(given) is None:
+        return given
+    has, lacks = (a, b) if in_a else (b, a)
+    value = yield_in(e, has, lambda: e.materialize(given))
+    other = uninitialized(e, lacks, value.type)
+    return Dynamic(
+        _output(e, node, a, b, *((value, other) if in_a else (other, value)), value.type, value.name)
+    )
+
+
+def _same_known(x: Val, y: Val) -> Val | None:
+    if x is y:
+        return x
+    if isinstance(x, Dynamic) and isinstance(y, Dynamic) and x.value is y.value:
+        return x if x.known is not None and y.known is not None else Dynamic(x.value)
+    if isinstance(x, Static) and isinstance(y, Static) and x.type == y.type and same(x.object, y.object):
+        return x
+    if isinstance(x, Module) and isinstance(y, Module) and x.module is y.module:
+        return x
+    if isinstance(x, Sequence) and isinstance(y, Sequence) and len(x.items) == len(y.items):
+        if x.is_list == y.is_list and x.named == y.named:
+            parts = [_same_known(i, j) for i, j in zip(x.items, y.items, strict=True)]
+            if all(p is not None for p in parts):
+                return x
+    return None
+
+
+def join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Val:
+    va, vb = a.scope.get(name), b.scope.get(name)
+    fallen_a, fallen_b = (
+        not a.outcome.dead and a.outcome.returns is not True,
+        (not b.outcome.dead and b.outcome.returns is not True),
+    )
+    if va is not None and vb is not None:
+        known = _same_known(va, vb)
+        if known is not None:
+            return known
+    if not fallen_a or not fallen_b:
+        living, missing = (va, va is None) if fallen_a else (vb, vb is None)
+        if missing or living is None:
+            return _undefined(e, name, node)
+        if isinstance(living, Unusable):
+            return living
+        return _one_sided(e, node, a, b, living, fallen_a)
+    if "." in name:  # what is known about an attribute holds only while both sides know it
+        return Unusable("", None)
+    if va is None or vb is None:
+        return _undefined(e, name, node, in_then=va is not None)
+    if isinstance(va, Unusable) or isinstance(vb, Unusable):
+        return va if isinstance(va, Unusable) else vb
+    try:
+        return _merge(e, node, a, b, va, vb, name, None, name)
+    except _CannotMerge as problem:
+        return Unusable(problem.reason, e.where())
+
+
+class _CannotMerge(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _undefined(e: Emitter, name: str, node: Node, in_then: bool | None = None) -> Unusable:
+    if in_then is None:
+        return Unusable(f"The name '{name}' is not defined here.", e.where())
+    line = node.source.line if node.source is not None else 0
+    side = "when the condition is true" if in_then else "when the condition is false"
+    return Unusable(
+        f"undefined value: {name} is not defined on every path to here: the 'if' at line {line} defines it only {side}.\n"
+        f"Give '{name}' a value before the 'if', or on its other side too.",
+        e.where(),
+    )
+
+
+def _merge(
+    e: Emitter,
+    node: Node,
+    a: Branch,
+    b: Branch,
+    va: Val,
+    vb: Val,
+    what: str,
+    where: ast.AST | None,
+    name: str | None = None,
+    declared: T.Type | None = None,
+) -> Val:
+    """One value from two paths: an output of the If, part by part for tuples. `declared` is the type asked for."""
+    if isinstance(va, Sequence) and isinstance(vb, Sequence) and not va.is_list and not vb.is_list:
+        if len(va.items) == len(vb.items) and va.named == vb.named:
+            items = []
+            parts: tuple[T.Type | None, ...] = (None,) * len(va.items)
+            if isinstance(declared, T.TupleType) and len(declared.elements) == len(va.items):
+                parts = declared.elements
+            for x, y, part in zip(va.items, vb.items, parts, strict=True):
+                known = _same_known(x, y)
+                merged = (
+                    known if known is not None else _merge(e, node, a, b, x, y, what, where, declared=part)
+                )
+                items.append(merged)
+            return Sequence(items, False, va.named, va.field_names)
+    ta, tb = type_of(va), type_of(vb)
+    if ta is None or tb is None or isinstance(va, Module) or isinstance(vb, Module):
+        _fail(
+            e,
+            what,
+            where,
+            f"is {va.describe()} on one path and {vb.describe()} on the other, and only one of them can be compiled in",
+        )
+    left = yield_in(e, a, lambda: e.materialize(va))
+    right = yield_in(e, b, lambda: e.materialize(vb))
+    common = merge_types(left.type, right.type)
+    if declared is not None:
+        common = declared
+    if common is None:
+        _fail(
+            e,
+            what,
+            where,
+            f"is set to type {left.type.annotation()} in the true branch and type "
+            f"{right.type.annotation()} in the false branch; a variable has one type",
+        )
+    assert common is not None
+    ca = yield_convert(e, a, left, common)
+    cb = yield_convert(e, b, right, common)
+    if ca is None or cb is None:
+        bad = left.type if ca is None else right.type
+        _fail(e, what, where, f"has the type {bad.annotation()}, but {common.annotation()} is asked for")
+    assert ca is not None and cb is not None
+    return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
+
+
+def yield_convert(e: Emitter, branch: Branch, value: Value, type: T.Type) -> Value | None:
+    block, e.block = e.block, branch.block
+    try:
+        return e.convert(value, type)
+    finally:
+        e.block = block
+
+
+def _fail(e: Emitter, what: str, where: ast.AST | None, reason: str) -> None:
+    if what == "returned":
+        raise e.error(f"Type mismatch: the returned value {reason}.", where)
+    raise _CannotMerge(f"Type mismatch: {what} {reason}.")
+
+
+def merge_types(x: T.Type, y: T.Type) -> T.Type | None:
+    """The type of a variable after two paths; open list types settle each other."""
+    common = T.unify(x, y)
+    if common is not None:
+        return common
+    if resolve_pending(x, y):
+        return y
+    if resolve_pending(y, x):
+        return x
+    for sizes, numbers in ((x, y), (y, x)):  # a tuple of numbers on one path, a list of them on the other
+        if isinstance(sizes, T.ListType) and type(numbers) is T.TupleType and numbers.elements:
+            if isinstance(sizes.element, T.IntType | T.FloatType) and set(numbers.elements) == {
+                sizes.element
+            }:
+                return sizes
+    if isinstance(x, T.OptionalType) and resolve_pending(y, x.element):
+        return x
+    if isinstance(y, T.OptionalType) and resolve_pending(x, y.element):
+        return y
+    if isinstance(x, T.TupleType) and isinstance(y, T.TupleType) and len(x.elements) == len(y.elements):
+        if isinstance(x, T.NamedTupleType) or isinstance(y, T.NamedTupleType):
+            return None
+        parts = [merge_types(i, j) for i, j in zip(x.elements, y.elements, strict=True)]
+        if all(p is not None for p in parts):
+            return T.TupleType(tuple(p for p in parts if p is not None))
+    return None

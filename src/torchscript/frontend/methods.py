@@ -1,0 +1,163 @@
+"""Methods of run-time values: tensors, strings, lists, dicts, instances of script classes."""
+
+from __future__ import annotations
+
+import types as python_types
+from typing import Any
+
+import torch
+
+from .. import types as T
+from ..operators.dispatcher import schemas_of
+from ..operators.resolve import TENSOR_CASTS, tensor_method
+from ..schema import match_overloads
+from . import calls, formatting, function_calls
+from .builtins import registry, tensors
+from .emitter import Emitter
+from .values import (
+    Attribute,
+    Dynamic,
+    Mapping,
+    Sequence,
+    Static,
+    Val,
+    is_scalar_constant,
+    known_of,
+    type_of,
+)
+
+
+def call_class_method(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+    """A method of an instance of a script class."""
+    type = type_of(owner)
+    assert isinstance(type, T.ClassType)
+    function = e.program.class_method(type, name)
+    if function is None:
+        raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no method '{name}'.")
+    matched = match_overloads(
+        [function.schema], [owner, *positional], named, where=e.where(), display_name=name
+    )
+    arguments = [e._bound(b) for b in matched.bindings]
+    result = function.schema.return_type
+    node = e.emit("prim::CallMethod", arguments, [result], {"name": function.name})
+    return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
+
+
+def call_builtin_method(
+    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
+) -> Val:
+    """A method of a tensor, string, list, dict, tuple, future."""
+    type = type_of(owner)
+    folded = _fold_method(e, owner, name, positional, named)
+    if folded is not None:
+        return folded
+    if isinstance(owner, Mapping):
+        return _mapping_method(e, owner, name, positional)
+    if isinstance(type, T.OptionalType):
+        raise e.error(
+            f"'.{name}' cannot be called on a value that may be None ({type.annotation()}).",
+            None,
+            "Check it first with 'if … is not None' or 'assert … is not None'.",
+        )
+    if isinstance(type, T.ClassType):
+        return call_class_method(e, owner, name, positional, named)
+    if isinstance(type, T.InterfaceType):
+        schema = type.methods[name]
+        matched = match_overloads([schema], [owner, *positional], named, where=e.where(), display_name=name)
+        arguments = [e._bound(b) for b in matched.bindings]
+        node = e.emit("prim::CallMethod", arguments, [schema.return_type], {"name": name})
+        return Dynamic(node.output)
+    if isinstance(type, T.TensorType):
+        return _tensor_call(e, owner, name, positional, named)
+    if isinstance(type, T.StringType) and name == "format":
+        template = known_of(owner)
+        if template is not None:
+            return formatting.format_values(e, e.depend(owner), positional, named)
+    if isinstance(owner, Sequence):
+        owner = Dynamic(e.build_list(owner.items)) if not owner.is_list or calls.uniform(owner) else owner
+    special = registry.METHOD_HANDLERS.get((_kind(type), name))
+    if special is not None:
+        return special(e, owner, positional, named)
+    return e.call_operator(f"aten::{name}", [owner, *positional], named, name)
+
+
+def _kind(type: T.Type | None) -> str:
+    kinds: list[tuple[Any, str]] = [
+        (T.ListType, "list"),
+        (T.DictType, "dict"),
+        (T.StringType, "str"),
+        (T.TupleType, "tuple"),
+        (T.FutureType, "future"),
+    ]
+    return next((k for c, k in kinds if isinstance(type, c)), "")
+
+
+def _fold_method(
+    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
+) -> Val | None:
+    """A method of a known string, number, tuple or plain object, evaluated now."""
+    known = known_of(owner)
+    if known is None or isinstance(known.object, torch.Tensor):
+        return None
+    obj = known.object
+    is_container = isinstance(obj, dict | list | set | frozenset) and (
+        isinstance(owner, Static | Attribute) and owner.type is None
+    )
+    if not (is_scalar_constant(obj) or is_container):
+        return None
+    if is_container and name in ("items", "values", "keys") and isinstance(obj, dict):
+        e.depend(owner)
+        pairs = {"items": list(obj.items()), "keys": list(obj), "values": list(obj.values())}[name]
+        return Sequence([e.static(p, known.dependencies) for p in pairs], is_list=True)
+    arguments = [known_of(v) for v in [*positional, *named.values()]]
+    if any(a is None for a in arguments):
+        return None
+    method = getattr(obj, name, None)
+    if method is None or (is_container and name not in ("get", "index", "count", "copy")):
+        return None
+    values = [e.depend(v) for v in positional]
+    keywords = {k: e.depend(v) for k, v in named.items()}
+    try:
+        return e.static(method(*values, **keywords), known.dependencies)
+    except Exception:
+        return None
+
+
+def _mapping_method(e: Emitter, owner: Mapping, name: str, positional: list[Val]) -> Val:
+    if name == "items":
+        return Sequence([Sequence([e.static(k), v]) for k, v in owner.items.items()], is_list=True)
+    if name == "keys":
+        return Sequence([e.static(k) for k in owner.items], is_list=True)
+    if name == "values":
+        return Sequence(list(owner.items.values()), is_list=True)
+    if name in ("get", "pop") and positional:
+        key = e.depend(positional[0])
+        default = positional[1] if len(positional) > 1 else e.none()
+        return owner.items.pop(key, default) if name == "pop" else owner.items.get(key, default)
+    raise e.error(f"'{name}' of a dict whose values are not data cannot be compiled.")
+
+
+def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
+    """A method of a tensor."""
+    handler = tensors.TENSOR_HANDLERS.get(name)
+    if handler is not None:
+        found = handler(e, owner, positional, named)
+        if found is not None:
+            return found
+    if name in TENSOR_CASTS and all(k in ("memory_format",) for k in named):
+        return e.call_operator("aten::to", [owner, e.static(TENSOR_CASTS[name])], named, name)
+    operator = tensor_method(name)
+    if operator is None:
+        method = getattr(torch.Tensor, name, None)
+        if isinstance(method, python_types.FunctionType):
+            return function_calls.call_function(e, method, [owner, *positional], named)
+        import difflib
+
+        close = difflib.get_close_matches(name, dir(torch.Tensor), 1)
+        notes = (f"Did you mean '{close[0]}'?",) if close else ()
+        raise e.error(f"A Tensor has no method or attribute '{name}'.", None, *notes)
+    flag = calls.gradient_flag(schemas_of(operator), named)
+    positional = calls.tensor_lists(e, positional)
+    calls.require_data(e, name, [*positional, *named.values()])
+    result = e.call_operator(operator, [owner, *positional], named, name)
+    return result if flag is None else tensors.with_requires_grad(e, result, flag)

@@ -1,0 +1,131 @@
+"""Expressions that evaluate one side only: `a and b`, `a or b`, `x if c else y`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from .. import types as T
+from ..ir.graph import Value
+from . import conditions, expressions
+from .control import emit_if, join, run_branch
+from .emitter import Emitter, Scope
+from .expressions import expression
+from .outcomes import Branch, Outcome
+from .values import Dynamic, Val, type_of
+
+
+def only_if(e: Emitter, condition: Value, is_and: bool, other: Callable[[], Val], first: Val) -> Val:
+    """`first and other()` as a value: `other` is evaluated only where the condition says so."""
+
+    def evaluate() -> Outcome:
+        return Outcome(returns=True, value=other())
+
+    def skip() -> Outcome:
+        return Outcome(returns=True, value=first)
+
+    rest, taken, declared = e.pending_rest, e.rest_taken, e.return_type
+    e.pending_rest, e.return_type = (), None
+    try:
+        outcome = emit_if(e, condition, evaluate if is_and else skip, skip if is_and else evaluate)
+    finally:
+        e.pending_rest, e.rest_taken, e.return_type = rest, taken, declared
+    assert outcome.value is not None
+    return outcome.value
+
+
+@expression(ast.BoolOp)
+def _bool_op(e: Emitter, node: ast.BoolOp, hint: T.Type | None) -> Val:
+    """`a or b` as a value: one of the operands, as in Python."""
+    is_and = isinstance(node.op, ast.And)
+
+    def rest(index: int) -> Val:
+        operand = node.values[index]
+        if index == len(node.values) - 1:
+            return expressions.emit(e, operand)
+        condition = conditions.emit(e, operand)
+        if condition.static is not None:
+            if condition.static is is_and:
+                condition.apply(e, is_and)
+                return rest(index + 1)
+            return (
+                expressions.emit(e, operand)
+                if not isinstance(operand, ast.Compare)
+                else e.static(condition.static)
+            )
+        assert condition.value is not None
+        first: Val = Dynamic(condition.value)
+        if not isinstance(operand, ast.Compare | ast.BoolOp) and not (
+            isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)
+        ):
+            original = again(e, operand)
+            if original is not None:
+                first = original
+        e.node = node
+
+        def other() -> Val:
+            condition.apply(e, is_and)
+            return rest(index + 1)
+
+        if isinstance(type_of(first), T.OptionalType) and not is_and:
+            element = type_of(first)
+            assert isinstance(element, T.OptionalType)
+            value = e.materialize(first)
+            then, otherwise = _sides(e, condition.value)
+
+            def present() -> Outcome:
+                return Outcome(
+                    returns=True,
+                    value=Dynamic(e.emit("prim::unchecked_cast", [value], [element.element]).output),
+                )
+
+            run_branch(e, then, present)
+            run_branch(e, otherwise, lambda: Outcome(returns=True, value=other()))
+            declared, e.return_type = e.return_type, None
+            joined = join(e, then.block.owner, then, otherwise)  # type: ignore[arg-type]
+            e.return_type = declared
+            assert joined.value is not None
+            return joined.value
+        return only_if(e, condition.value, is_and, other, first)
+
+    return rest(0)
+
+
+def _sides(e: Emitter, condition: Value) -> tuple[Branch, Branch]:
+    node = e.emit("prim::If", [condition])
+    return Branch(node.add_block(), Scope(e.scope)), Branch(node.add_block(), Scope(e.scope))
+
+
+def again(e: Emitter, operand: ast.expr) -> Val | None:
+    """The value of an operand whose truth was already emitted, if it can be read again without effect."""
+    if isinstance(operand, ast.Name | ast.Attribute | ast.Constant):
+        return expressions.emit(e, operand)
+    if isinstance(operand, ast.NamedExpr):
+        return expressions.emit(e, operand.target)
+    return None
+
+
+@expression(ast.IfExp)
+def _ternary(e: Emitter, node: ast.IfExp, hint: T.Type | None) -> Val:
+    condition = conditions.emit(e, node.test)
+    if condition.static is not None:
+        condition.apply(e, condition.static)
+        return expressions.emit(e, node.body if condition.static else node.orelse, hint)
+    assert condition.value is not None
+    e.node = node
+
+    def side(body: ast.expr, truth: bool) -> Callable[[], Outcome]:
+        def run() -> Outcome:
+            condition.apply(e, truth)
+            return Outcome(returns=True, value=expressions.emit(e, body, hint), where=node)
+
+        return run
+
+    rest, taken, declared = e.pending_rest, e.rest_taken, e.return_type
+    e.pending_rest, e.return_type = (), hint
+    try:
+        outcome = emit_if(e, condition.value, side(node.body, True), side(node.orelse, False))
+    finally:
+        e.pending_rest, e.rest_taken, e.return_type = rest, taken, declared
+    assert outcome.value is not None
+    return outcome.value
