@@ -40,6 +40,9 @@ def _node(node, inputs, env):
             again, *carried = _block(body, env)
             trip += 1
         return carried
+    if kind == "prim::FusionGroup":
+        (body,) = node.blocks
+        return _block(body, dict(zip(body.parameters, inputs, strict=True)))
     if kind == "prim::CallFunction":
         return [run(node.attributes["function"].graph, *inputs[1:])]
     if kind == "prim::CallMethod":

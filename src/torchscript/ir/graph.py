@@ -10,6 +10,11 @@ Control flow, as the specification's section "Interpreting Graphs" has it:
     %out… = prim::If(%condition)             block0() -> (then…)   block1() -> (else…)
     %out… = prim::Loop(%trips, %first, %carried…)
         block0(%i : int, %carried…) -> (%again, %carried…)
+
+and a group of operators that run as one kernel, whose block reads nothing but its parameters:
+
+    %out… = prim::FusionGroup[kind="pointwise"](%in…)
+        block0(%in…) -> (%out…)
 """
 
 from __future__ import annotations
@@ -98,6 +103,11 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.kind} with {len(self.inputs)} inputs>"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the node's blocks read nothing that is defined outside them."""
+        return self.kind == "prim::FusionGroup"
 
     @property
     def output(self) -> Value:

@@ -5,6 +5,7 @@ What holds of every graph, and what a pass may therefore rely on:
 - A value is defined once, and used after its definition, in its block or in a block inside that.
 - `Value.users` and `Node.inputs` say the same; nodes and blocks know where they stand.
 - `prim::If` and `prim::Loop` have the parameters, outputs and types that control flow asks for.
+- The block of a `prim::FusionGroup` reads its parameters alone, and changes nothing.
 - The inputs and outputs of an operator's node fit its schema; those of basic `prim::` nodes fit each other.
 """
 
@@ -62,10 +63,14 @@ class _Verifier:
         if node.block is not block:
             _fail(node, "the node stands in one block and names another as its own")
         self.inputs(node)
+        outside = self.visible
+        if node.is_closed:
+            self.visible = set()
         for inner in node.blocks:
             if inner.owner is not node:
                 _fail(node, "a block of this node belongs to another node")
             self.block(inner)
+        self.visible = outside
         for index, value in enumerate(node.outputs):
             if value.node is not node or value.block is not None or value.offset != index:
                 _fail(node, f"output {index} belongs elsewhere")
@@ -294,6 +299,26 @@ def _fork(node: Node) -> None:
     _expect(node, isinstance(node.output.type, T.FutureType), "its output is a Future")
 
 
+def _fusion_group(node: Node) -> None:
+    _expect(node, node.attributes.get("kind") in ("pointwise", "row"), 'its kind is "pointwise" or "row"')
+    _expect(node, len(node.blocks) == 1, "it needs one block")
+    (body,) = node.blocks
+    _expect(node, len(body.parameters) == len(node.inputs), "its block takes what the node takes")
+    _expect(node, len(body.outputs) == len(node.outputs), "its block yields what the node yields")
+    for parameter, value in zip(body.parameters, node.inputs, strict=True):
+        _expect_fit(node, value, parameter.type, "an input")
+        if not isinstance(parameter.type, T.TensorType | T.IntType | T.FloatType | T.BoolType):
+            _fail(node, f"it takes tensors, ints, floats and bools, and no '{parameter.type}'")
+    for output, value in zip(node.outputs, body.outputs, strict=True):
+        _expect_fit(node, value, output.type, "what its block yields")
+    for inner in body.nodes:
+        pure = inner.kind in ("prim::Constant", "prim::ListConstruct") or (
+            inner.schema is not None and not inner.schema.is_mutable
+        )
+        if inner.blocks or not pure:
+            _fail(inner, "a fusion group holds operators that change nothing, and constants")
+
+
 def _call_function(node: Node) -> None:
     _expect(node, len(node.inputs) >= 1, "its first input is a function")
     _expect(node, isinstance(node.inputs[0].type, T.FunctionType), "its first input is a function")
@@ -313,4 +338,5 @@ _CHECKS: dict[str, Callable[[Node], None]] = {
     "prim::CallMethod": _named_attribute(None, 1),
     "prim::CallFunction": _call_function,
     "prim::fork": _fork,
+    "prim::FusionGroup": _fusion_group,
 }

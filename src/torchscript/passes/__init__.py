@@ -14,11 +14,13 @@ from .common_subexpression import eliminate_common_subexpressions
 from .constant_pooling import pool_constants
 from .constant_propagation import propagate_constants
 from .dead_code import eliminate_dead_code
+from .fusion import fuse_operators
 from .inline import inline_calls
 from .list_tuple_forwarding import forward_elements
 from .loop_unrolling import unroll_loops
 from .peephole import apply_peepholes
 from .tuple_lowering import lower_tuples
+from .unfuse import unfuse_operators, unfused
 
 PASSES: dict[str, Callable[[Graph], bool]] = {
     "inline": inline_calls,
@@ -31,6 +33,8 @@ PASSES: dict[str, Callable[[Graph], bool]] = {
     "unroll": unroll_loops,
     "pool": pool_constants,
     "dce": eliminate_dead_code,
+    "fuse": fuse_operators,
+    "unfuse": unfuse_operators,
 }
 """Passes by the names that the command line knows."""
 
@@ -57,11 +61,14 @@ __all__ = [
     "eliminate_common_subexpressions",
     "eliminate_dead_code",
     "forward_elements",
+    "fuse_operators",
     "hoist_attributes",
     "inline_calls",
     "lower_tuples",
     "optimize",
     "pool_constants",
     "propagate_constants",
+    "unfuse_operators",
+    "unfused",
     "unroll_loops",
 ]

@@ -95,6 +95,12 @@ class AliasSets:
                 self._join(output, node.inputs[index + 2])
                 self._join(output, body.parameters[index + 1])
                 self._join(output, body.outputs[index + 1])
+        elif node.kind == "prim::FusionGroup":
+            (body,) = node.blocks
+            for parameter, value in zip(body.parameters, node.inputs, strict=True):
+                self._join(parameter, value)
+            for output, value in zip(node.outputs, body.outputs, strict=True):
+                self._join(output, value)
         elif node.kind in _PASSES_THROUGH:
             for output in node.outputs:
                 self._join_all(node.inputs, output)

@@ -54,8 +54,12 @@ class _Merger:
                 self.known[key] = node
                 mine.append(key)
             nodes.append(node)
+            outside = self.known
+            if node.is_closed:
+                self.known = {}
             for inner in node.blocks:
                 changed |= self.block(inner)
+            self.known = outside
         block.nodes = nodes
         for key in mine:
             del self.known[key]

@@ -33,7 +33,7 @@ def _collect(block: Block, pool: dict[object, Value], pooled: list[Node]) -> boo
         key = constant_key(node) if node.kind == "prim::Constant" else None
         if key is None:
             kept.append(node)
-            for inner in node.blocks:
+            for inner in node.blocks if not node.is_closed else ():
                 changed |= _collect(inner, pool, pooled)
             continue
         known = pool.get(key)

@@ -14,13 +14,15 @@ from __future__ import annotations
 from ..ir.graph import Block, Graph, Node, Value
 from .effects import has_side_effects
 
+_TRIMMED = frozenset({"prim::If", "prim::Loop", "prim::FusionGroup"})
+
 
 def eliminate_dead_code(graph: Graph) -> bool:
     """Remove dead code; True if there was any."""
     live = _Live(graph)
     changed = False
     for node in list(graph.all_nodes()):
-        if node in live.nodes and node.kind in ("prim::If", "prim::Loop"):
+        if node in live.nodes and node.kind in _TRIMMED:
             changed |= _trim(node, live)
     return _sweep(graph.block, live) or changed
 
@@ -48,7 +50,7 @@ class _Live:
     def _follow(self, value: Value) -> None:
         if value.node is not None:
             self._need_node(value.node)
-            if value.node.kind == "prim::If":
+            if value.node.kind in ("prim::If", "prim::FusionGroup"):
                 for block in value.node.blocks:
                     self._need([block.outputs[value.offset]])
             elif value.node.kind == "prim::Loop":
@@ -56,7 +58,9 @@ class _Live:
         elif value.block is not None and value.block.owner is not None:
             owner = value.block.owner
             self._need_node(owner)
-            if owner.kind == "prim::Loop" and value.offset > 0:
+            if owner.kind == "prim::FusionGroup":
+                self._need([owner.inputs[value.offset]])
+            elif owner.kind == "prim::Loop" and value.offset > 0:
                 self._need_carried(owner, value.offset - 1)
 
     def _need_carried(self, loop: Node, index: int) -> None:
@@ -73,7 +77,7 @@ class _Live:
                 self._need([*current.inputs[:2], current.blocks[0].outputs[0]])
             elif current.kind == "prim::If":
                 self._need(current.inputs)
-            else:
+            elif current.kind != "prim::FusionGroup":
                 self._need(current.inputs)
                 for block in current.blocks:
                     self._need(block.outputs)
@@ -81,7 +85,13 @@ class _Live:
 
 
 def _trim(node: Node, live: _Live) -> bool:
-    """Take the outputs that nobody uses from a conditional or a loop."""
+    """Take the outputs that nobody uses from a conditional, a loop or a group, and a group's inputs likewise."""
+    if node.kind == "prim::FusionGroup":
+        (body,) = node.blocks
+        taken = [i for i, value in enumerate(body.parameters) if value in live.values]
+        node.set_inputs([node.inputs[i] for i in taken])
+        body.parameters = [body.parameters[i] for i in taken]
+        _renumber(body.parameters)
     kept = [i for i, value in enumerate(node.outputs) if value in live.values]
     if len(kept) == len(node.outputs):
         return False

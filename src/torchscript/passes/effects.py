@@ -18,7 +18,7 @@ _COMPUTES_ONLY = frozenset(
     for name in (
         "Constant", "If", "Loop", "GetAttr", "CreateObject", "ListConstruct", "ListUnpack", "TupleConstruct",
         "TupleUnpack", "TupleIndex", "TupleSlice", "DictConstruct", "unchecked_cast", "isinstance",
-        "Uninitialized", "EnumName", "EnumValue", "NumToTensor",
+        "Uninitialized", "EnumName", "EnumValue", "NumToTensor", "FusionGroup",
     )
 )  # fmt: skip
 

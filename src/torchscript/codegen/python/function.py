@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
@@ -10,6 +11,7 @@ from typing import Any
 
 from ...errors import BackendError
 from ...ir.graph import Function
+from ...passes.unfuse import unfused
 from ...schema import NO_DEFAULT
 from .constants import decoded
 from .expressions import Expressions
@@ -54,6 +56,7 @@ class _Generated:
     """The syntax tree of a function, and the globals that it reads."""
 
     def __init__(self, function: Function, linker: Linker) -> None:
+        function = _without_groups(function)
         facts = Facts(function.graph)
         folding = Folding(facts)
         plan = Planner(function, facts, folding).plan()
@@ -76,6 +79,16 @@ class _Generated:
         self.module = ast.Module(
             [ast.FunctionDef(self.name, arguments, body, [], None, None, **definition, **at)], type_ignores=[]
         )
+
+
+def _without_groups(function: Function) -> Function:
+    """Python makes no kernels: it runs what a fusion group means."""
+    graph = unfused(function.graph)
+    if graph is function.graph:
+        return function
+    other = copy.copy(function)
+    other.graph = graph
+    return other
 
 
 def _make(function: Function, generated: _Generated, code: CodeType) -> FunctionType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ir.graph import Function
+from ...passes.unfuse import unfused
 from ...schema import Argument, Schema
 from .fragments import Fragment, Lines
 from .literals import ConstantTable, literal
@@ -38,7 +39,7 @@ def write_function(
         lines.add(f"def {name or function.name}({indented.join(arguments)}) -> {result}:")
         lines.indent += 1
 
-    graph = function.graph
+    graph = unfused(function.graph)
     write_body(graph, lines, [a.name for a in schema.arguments], names, constants, header)
     lines.indent -= 1
 
