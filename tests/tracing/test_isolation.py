@@ -2,6 +2,7 @@
 
 import builtins
 import gc
+import random
 import threading
 
 import pytest
@@ -17,6 +18,10 @@ def switches():
         nn.Module.__call__,
         builtins.len,
         torch._functorch.vmap.vmap_impl,
+        torch._C._is_tracing,
+        torch._C._get_tracing_state,
+        torch.autograd.Function.apply.__func__,
+        random.random,
         torch.overrides._get_current_function_mode(),
         jit.is_tracing(),
         gc.get_freeze_count(),

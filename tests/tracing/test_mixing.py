@@ -74,20 +74,90 @@ def test_script_modules_inside_keep_their_control_flow(assert_same):
         assert_same(traced(x), module(x))
 
 
-def test_autograd_functions_are_recorded_as_their_forward(assert_same_run):
-    class Double(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
 
-        @staticmethod
-        def backward(ctx, gradient):
-            return gradient * 2
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2
+
+
+class Reverse(torch.autograd.Function):
+    """Its forward is nothing: what comes out is the input, as another tensor."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -gradient
+
+
+@pytest.mark.parametrize("function", [Double, Reverse])
+def test_autograd_functions_are_recorded_as_their_forward(function, assert_same_run):
+    def f(x):
+        return function.apply(x * 3) + function.apply(x)
+
+    with pytest.warns(
+        jit.TracerWarning, match=f"autograd function {function.__name__} is recorded as its forward"
+    ):
+        traced = jit.trace(f, torch.rand(3))
+    assert_same_run(traced, f, torch.rand(4))
+
+
+@pytest.mark.parametrize("use_reentrant", [True, False])
+@pytest.mark.filterwarnings("error::torchscript.TracerWarning")
+def test_checkpoints_keep_gradients(use_reentrant):
+    def f(x, w):
+        return torch.utils.checkpoint.checkpoint(lambda y: (y * w).sin(), x, use_reentrant=use_reentrant)
+
+    def inputs(size):
+        return torch.rand(size, requires_grad=True), torch.rand(size, requires_grad=True)
+
+    traced = jit.trace(f, inputs(2), check_trace=False)
+
+    theirs = inputs(3)
+    ours = copy.deepcopy(theirs)
+    f(*theirs).sum().backward()
+    traced(*ours).sum().backward()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_libraries_that_ask_are_told_that_this_is_a_trace():
+    answers = []
 
     def f(x):
-        return Double.apply(x) + 1
+        answers.append((torch.jit.is_tracing(), bool(torch._C._get_tracing_state()), is_tracing()))
+        # torch asks as well, and must not take the sizes of a traced run for tensors
+        return torch.nn.functional.interpolate(x, scale_factor=1.5, recompute_scale_factor=True)
 
-    assert_same_run(jit.trace(f, torch.rand(3)), f, torch.rand(4))
+    from torch.jit import is_tracing
+
+    x = torch.rand(1, 1, 4)
+    torch.testing.assert_close(jit.trace(f, x, check_trace=False)(x), f(x))
+
+    assert answers == [(True, True, True), (False, False, False)]
+
+
+def test_functions_that_are_compiled_when_traced(assert_same_run):
+    def power(x, n: int):
+        for _ in range(n):
+            x = x * 2
+        return x
+
+    for mark in (jit.script_if_tracing, torch.jit.script_if_tracing):
+        marked = mark(power)
+
+        def f(x):
+            return marked(x, x.size(0)) + 1
+
+        traced = jit.trace(f, torch.rand(2))
+        assert "prim::Loop" in str(traced.inlined_graph)
+        assert_same_run(traced, f, torch.rand(5))
 
 
 @pytest.mark.parametrize(

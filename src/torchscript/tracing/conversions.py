@@ -308,7 +308,7 @@ def _nonzero(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[
 
 
 def _set_grad_enabled(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    recorder.grad_off = recorder.grad_was_on and not args[0]
+    recorder.grad_off = recorder.grad_was_on and not args[0] and not recorder.keeps_gradients
     return func(*args, **kwargs)
 
 

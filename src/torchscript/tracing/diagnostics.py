@@ -113,6 +113,24 @@ class Diagnostics:
             "build the tensor from tensors (`torch.stack`) instead.",
         )
 
+    def autograd_function(self, name: str) -> None:
+        """An autograd.Function ran."""
+        self.warn(
+            "autograd function",
+            f"The autograd function {name} is recorded as its forward; the trace does not hold its backward. "
+            "Gradients of the trace are those of the operators in forward, and differ where the backward says "
+            "something else.",
+        )
+
+    def random(self, name: str, value: Any) -> None:
+        """Python drew a random number."""
+        self.warn(
+            "random value",
+            f"{name} draws a random value in Python, where it is not recorded: the trace keeps what this run "
+            f"drew ({_short(value)}) as a constant. Draw it with PyTorch (`torch.rand`) to have another one in "
+            "every call.",
+        )
+
     def outside_tensor(self, name: str) -> None:
         """An operation that recording knows nothing about returned tensors."""
         self.warn(

@@ -51,7 +51,7 @@ def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
         if recorder.known(tensor) is None and not recorder.is_attribute(tensor):
             # Autograd returns views under another identity than the dispatcher has seen.
             for made in reversed(mode.made):
-                if _is_same(made, tensor):
+                if is_same(made, tensor):
                     value = recorder.known(made)
                     if value is not None:
                         recorder.bind(tensor, value)
@@ -59,7 +59,8 @@ def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
     return result
 
 
-def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same elements of the same memory."""
     if one is other:
         return True
     if one.dtype != other.dtype or one.layout != other.layout or one.shape != other.shape:

@@ -1,17 +1,17 @@
-"""How a run is observed: PyTorch's mode for calls of its API, a hook around modules, a stand-in for `len`.
+"""How a run is observed: PyTorch's mode for calls of its API, a hook around modules, stand-ins for functions.
 
 PyTorch tells a function mode of every call of its API. Functions of `torch.nn.functional` and methods of
 Tensor that are written in Python are told of too, before they run; what is wanted is what they call. But
 they look for modes again when the handler calls them. So the handler runs their body with those questions
 answered no: the same code, with other globals.
 
-The hook and the stand-in are there while any thread records, and ask `state` whether it is theirs.
+The hook and the stand-ins (`stand_ins.py`) are there while any thread records, and ask `state` whether it is
+theirs.
 """
 
 from __future__ import annotations
 
 import builtins
-import functools
 import gc
 import math
 import threading
@@ -21,15 +21,11 @@ from types import CellType, FunctionType, MethodWrapperType
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch._functorch.apis
-import torch._functorch.eager_transforms
-import torch._functorch.vmap
 from torch import nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map
 
 from .. import types as T
-from . import calls, conversions, fallback, state
+from . import calls, conversions, fallback, stand_ins, state
 from .sizes import TracedFloat, TracedInt, follows, plain, traced
 
 if TYPE_CHECKING:
@@ -222,31 +218,6 @@ def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
     return call_module(recorder, self, _original_call, args, kwargs)
 
 
-def _transformed(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`vmap` and other transforms: what they run is not what the code says, but what the dispatcher sees."""
-
-    @functools.wraps(original)
-    def transform(*args: Any, **kwargs: Any) -> Any:
-        recorder = state.current()
-        if recorder is None or recorder.below:
-            return original(*args, **kwargs)
-        recorder.locate()
-        with state.paused():
-            args, kwargs = tree_map(calls.without_history, (args, kwargs))
-        return fallback.record_below(recorder, lambda: original(*args, **kwargs))
-
-    return transform
-
-
-_TRANSFORMS = [
-    (torch._functorch.vmap, "vmap_impl"),
-    (torch._functorch.apis, "vmap_impl"),
-    (torch._functorch.eager_transforms, "grad_impl"),
-    (torch._functorch.eager_transforms, "grad_and_value_impl"),
-]
-_original_transforms: list[tuple[Any, str, Any]] = []
-
-
 def _len(obj: Any, /) -> int:
     if isinstance(obj, torch.Tensor):
         recorder = state.current()
@@ -289,11 +260,7 @@ def observing() -> Iterator[None]:
             _original_call = nn.Module.__call__
             nn.Module.__call__ = _call_module  # type: ignore[method-assign]
             builtins.len = _len
-            for module, name in _TRANSFORMS:
-                original = getattr(module, name, None)
-                if original is not None:
-                    _original_transforms.append((module, name, original))
-                    setattr(module, name, _transformed(original))
+            stand_ins.install()
         _installed += 1
     try:
         yield
@@ -305,8 +272,7 @@ def observing() -> Iterator[None]:
                     nn.Module.__call__ = _original_call  # type: ignore[method-assign]
                 if builtins.len is _len:
                     builtins.len = _original_len
-                while _original_transforms:
-                    setattr(*_original_transforms.pop())
+                stand_ins.remove()
                 _take_back_old_objects()
 
 

@@ -51,6 +51,9 @@ class Recorder:
         self.force_outplace = force_outplace
         self.grad_was_on = torch.is_grad_enabled()
         self.grad_off = False
+        self.keeps_gradients = (
+            False  # in a Function of torch's own: `no_grad` there is no part of the program
+        )
         self.function_name = ""
         self.below = 0  # how deep in calls that are recorded below the API (`fallback.py`)
         self._values: dict[int, _Entry] = {}

@@ -1,0 +1,191 @@
+"""What stands in the place of functions of PyTorch and Python while any thread records.
+
+Each asks `state` whether the thread that calls it records, and is the original to all others.
+
+torch.vmap, torch.func.grad            recorded as what the dispatcher sees of them
+torch.jit.is_tracing()                 true for the program and its libraries; torch's own code, which would
+                                       take sizes for tensors then, is told no
+a function of script_if_tracing        compiled by us
+torch.autograd.Function.apply          recorded as the forward, with a warning
+random.random(), numpy.random.rand()   a warning that the trace keeps what this run drew
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from torch.utils._pytree import tree_map
+
+from . import calls, fallback, state, structures
+from .locations import is_library
+
+Make = Callable[[Any], Any]
+
+
+# --- Transforms -----------------------------------------------------------------------------------------
+
+
+def _transform(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What `vmap` and other transforms run is not what the code says, but what the dispatcher sees."""
+
+    @functools.wraps(original)
+    def transform(*args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is None or recorder.below:
+            return original(*args, **kwargs)
+        recorder.locate()
+        with state.paused():
+            args, kwargs = tree_map(calls.without_history, (args, kwargs))
+        return fallback.record_below(recorder, lambda: original(*args, **kwargs))
+
+    return transform
+
+
+# --- Questions that libraries ask -----------------------------------------------------------------------
+
+
+def _asks_for_itself(frame: FrameType | None) -> bool:
+    """Whether the code that asks is torch's own."""
+    return frame is not None and is_library(frame.f_code)
+
+
+def _is_tracing(original: Callable[[], bool]) -> Callable[[], bool]:
+    """`torch._C._is_tracing`, which `is_tracing` of torch.jit asks."""
+
+    def is_tracing() -> bool:
+        if state.current() is None:
+            return original()
+        asked = sys._getframe(1)
+        if asked.f_code.co_name == "is_tracing" and asked.f_back is not None:
+            asks = asked.f_back
+            if asks.f_code.co_filename == asked.f_code.co_filename and asks.f_code.co_name == "wrapper":
+                return True  # a function of script_if_tracing
+            return not _asks_for_itself(asks)
+        return not _asks_for_itself(asked)
+
+    return is_tracing
+
+
+def _tracing_state(original: Callable[[], Any]) -> Callable[[], Any]:
+    def get_tracing_state() -> Any:
+        if state.current() is None or _asks_for_itself(sys._getframe(1)):
+            return original()
+        return True
+
+    return get_tracing_state
+
+
+def _script(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What a function of torch.jit's script_if_tracing is compiled with."""
+
+    @functools.wraps(original)
+    def script(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        if state.current() is None or not callable(obj):
+            return original(obj, *args, **kwargs)
+        from ..runtime.api import script as compile
+
+        with state.paused():
+            return compile(obj)
+
+    return script
+
+
+# --- Autograd functions ---------------------------------------------------------------------------------
+
+
+def _apply(original: Any) -> Any:
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        run = original.__get__(None, cls)
+        recorder = state.current()
+        if recorder is None or recorder.below:
+            return run(*args, **kwargs)
+        recorder.locate()
+        is_torchs = cls.__module__.partition(".")[0] == "torch"
+        if not is_torchs:
+            recorder.diagnostics.autograd_function(cls.__qualname__)
+        args = tuple(map(calls.without_history, args))
+        before, recorder.keeps_gradients = recorder.keeps_gradients, is_torchs
+        try:
+            result = run(*args, **kwargs)
+        finally:
+            recorder.keeps_gradients = before
+        for tensor in structures.tensors_in(result):
+            if recorder.known(tensor) is None:
+                # An input that forward returned comes back as another tensor.
+                for given in structures.tensors_in(args):
+                    if fallback.is_same(given, tensor):
+                        recorder.bind(tensor, recorder.value_of(given))
+                        break
+        return result
+
+    return classmethod(apply)
+
+
+# --- Random numbers of Python ---------------------------------------------------------------------------
+
+_RANDOM = (
+    "betavariate", "choice", "choices", "expovariate", "gammavariate", "gauss", "getrandbits", "lognormvariate",
+    "normalvariate", "paretovariate", "randbytes", "randint", "random", "randrange", "sample", "shuffle",
+    "triangular", "uniform", "vonmisesvariate", "weibullvariate",
+)  # fmt: skip
+_NUMPY_RANDOM = (
+    "beta", "binomial", "choice", "exponential", "gamma", "geometric", "multinomial", "normal", "permutation",
+    "poisson", "rand", "randint", "randn", "random", "random_sample", "ranf", "sample", "shuffle",
+    "standard_normal", "uniform",
+)  # fmt: skip
+
+
+def _draws(module: str) -> Make:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            recorder = state.current()
+            if recorder is not None and not _asks_for_itself(sys._getframe(1)):
+                recorder.diagnostics.random(f"{module}.{original.__name__}", result)
+            return result
+
+        return draw
+
+    return make
+
+
+# --- All of them ----------------------------------------------------------------------------------------
+
+_TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
+    ("torch._functorch.vmap", "", ("vmap_impl",), _transform),
+    ("torch._functorch.apis", "", ("vmap_impl",), _transform),
+    ("torch._functorch.eager_transforms", "", ("grad_impl", "grad_and_value_impl"), _transform),
+    ("torch._C", "", ("_is_tracing",), _is_tracing),
+    ("torch._C", "", ("_get_tracing_state",), _tracing_state),
+    ("torch.jit._trace", "", ("script",), _script),
+    ("torch.autograd.function", "Function", ("apply",), _apply),
+    ("random", "", _RANDOM, _draws("random")),
+    ("numpy.random", "", _NUMPY_RANDOM, _draws("numpy.random")),
+)
+"""Modules that may be loaded, a class in them, names there, and what makes the stand-in of the original."""
+
+_originals: list[tuple[Any, str, Any]] = []
+
+
+def install() -> None:
+    """Put every stand-in in its place. The caller sees to it that this happens once."""
+    for module, cls, names, make in _TABLE:
+        owner: Any = sys.modules.get(module)
+        if owner is not None and cls:
+            owner = getattr(owner, cls, None)
+        for name in names:
+            original = vars(owner).get(name) if owner is not None else None
+            if original is not None:
+                _originals.append((owner, name, original))
+                setattr(owner, name, make(original))
+
+
+def remove() -> None:
+    """Put every original back."""
+    while _originals:
+        setattr(*_originals.pop())
