@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MethodType
 from typing import Any
 
 from torch import nn
 
 from ..errors import TracingError
+from .branches import Branches, settled
+from .check import Inputs
 from .check import check_trace as check
 from .recording import Recording, record, record_methods
 
@@ -50,12 +52,18 @@ def trace(
     _compilation_unit: Any = None,
     example_kwarg_inputs: Any = None,
     _store_inputs: bool = True,
+    *,
+    branches: str = "warn",
 ) -> Any:
     """Record a function or module as it runs on example inputs.
 
     Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With
     `check_trace`, the recording is repeated on the example inputs, or on every entry of `check_inputs`, and
     compared.
+
+    A trace holds one path through the program. `branches` says what is done where a tensor or its size decides the path
+    (a condition, the length of a loop): "warn", "error", or "script", which compiles the function that
+    takes the decision, so that the trace calls it with its control flow, and says what it compiled.
 
     Raises TracingError for code that cannot be recorded, TracingCheckError where a repeated recording
     differs. Warns with TracerWarning of what makes a trace right for its example only.
@@ -94,15 +102,35 @@ def trace(
             check_tolerance,
             strict,
             _force_outplace,
+            Branches(branches),
         )
+    checked = None
+    if check_trace:
+        checked = [(args, kwargs)] if check_inputs is None else [_as_call(i) for i in check_inputs]
+    options = {"strict": strict, "force_outplace": _force_outplace, "branches": Branches(branches)}
+    return settled(
+        options["branches"],  # type: ignore[arg-type]
+        None,
+        (args, kwargs),
+        lambda: _trace_function(func, args, kwargs, checked, check_tolerance, options),
+    )
+
+
+def _trace_function(
+    func: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    check_inputs: Sequence[Inputs] | None,
+    tolerance: float,
+    options: dict[str, Any],
+) -> Any:
     from ..runtime.function import ScriptFunction
 
-    recording = record(func, args, kwargs, strict=strict, force_outplace=_force_outplace)
+    recording = record(func, args, kwargs, **options)
     assert recording.function is not None
     traced = ScriptFunction(recording.function)
-    if check_trace:
-        inputs = [(args, kwargs)] if check_inputs is None else [_as_call(i) for i in check_inputs]
-        check(func, traced, recording, inputs, check_tolerance, strict=strict, force_outplace=_force_outplace)
+    if check_inputs is not None:
+        check(func, traced, recording, check_inputs, tolerance, **options)
     return traced
 
 
@@ -119,10 +147,12 @@ def trace_module(
     _compilation_unit: Any = None,
     example_inputs_is_kwarg: bool = False,
     _store_inputs: bool = True,
+    *,
+    branches: str = "warn",
 ) -> Any:
     """Record several methods of a module: `inputs` holds the example inputs of each by its name.
 
-    `check_inputs` is a list of such dicts.
+    `check_inputs` is a list of such dicts; all else is as for `trace`.
     """
     if _is_off():
         return mod
@@ -136,7 +166,7 @@ def trace_module(
     def call(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return ((), dict(given)) if example_inputs_is_kwarg else (_as_args(given), {})
 
-    checks: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] | None = None
+    checks: dict[str, list[Inputs]] | None = None
     if check_inputs is not None:
         checks = {name: [] for name in inputs}
         for entry in check_inputs:
@@ -150,26 +180,41 @@ def trace_module(
         check_tolerance,
         strict,
         _force_outplace,
+        Branches(branches),
     )
 
 
 def _trace_methods(
     module: nn.Module,
-    inputs: dict[str, tuple[tuple[Any, ...], dict[str, Any]]],
+    inputs: dict[str, Inputs],
     check_trace: bool,
-    check_inputs: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] | None,
+    check_inputs: dict[str, list[Inputs]] | None,
     tolerance: float,
     strict: bool,
     force_outplace: bool,
+    branches: Branches,
 ) -> Any:
     if _has_backward_hooks(module):
         raise TracingError(
             "Modules that have backward hooks assigned can't be traced: a trace would lose the hooks. "
             "Remove them, trace, and register them on the traced module."
         )
-    recording = record_methods(module, inputs, strict=strict, force_outplace=force_outplace)
-    traced = make_traced_module(module, recording)
-    if check_trace:
+    options: dict[str, Any] = {"strict": strict, "force_outplace": force_outplace, "branches": branches}
+
+    def run() -> Any:
+        if type(module) in branches.decisions and list(inputs) != ["forward"]:
+            branches.refuse(type(module), "several methods of the module are traced")
+        elif type(module) in branches.decisions:
+            compiled = branches.scripted(module)
+            if compiled is not None:
+                return compiled
+        recording = record_methods(module, inputs, **options)
+        traced = make_traced_module(module, recording)
+        if check_trace:
+            compare(traced, recording)
+        return traced
+
+    def compare(traced: Any, recording: Recording) -> None:
         for name, example in inputs.items():
             given = [example] if check_inputs is None else check_inputs.get(name, [])
             check(
@@ -178,12 +223,12 @@ def _trace_methods(
                 recording,
                 given,
                 tolerance,
-                strict=strict,
-                force_outplace=force_outplace,
                 method=name,
                 examples=inputs,
+                **options,
             )
-    return traced
+
+    return settled(branches, module, [*inputs.values()], run)
 
 
 def make_traced_module(module: nn.Module, recording: Recording) -> Any:

@@ -24,7 +24,7 @@ from ..operators.dispatcher import dispatcher_schemas_of, schemas_of
 from ..schema import Argument, Conversion, Schema, match_overloads
 from . import structures
 from .recorder import Recorder, info_type
-from .sizes import TracedFloat, TracedInt, TracedNumber, TracedSize, follows, plain
+from .sizes import TracedFloat, TracedInt, TracedNumber, follows, plain
 
 _PYTHON_DTYPES: dict[Any, torch.dtype] = {
     float: torch.float64,
@@ -104,21 +104,6 @@ def normal(obj: Any) -> Any:
         return [normal(e) for e in obj]
     if cls is range:
         return list(obj)
-    return obj
-
-
-def without_history(obj: Any) -> Any:
-    """The same arguments with plain numbers and sizes, to run the call with."""
-    if isinstance(obj, TracedNumber):
-        return plain(obj)
-    cls = type(obj)
-    if cls is TracedSize:
-        return torch.Size([plain(size) for size in obj])
-    if cls is tuple or cls is list:
-        if any(isinstance(e, TracedNumber) or type(e) in (TracedSize, tuple, list) for e in obj):
-            return cls([without_history(e) for e in obj])
-    elif cls is slice:
-        return slice(without_history(obj.start), without_history(obj.stop), without_history(obj.step))
     return obj
 
 

@@ -22,6 +22,7 @@ from ..errors import TracingCheckError
 from ..ir import Function, Graph, Node
 from ..ir.printer import print_node
 from . import structures
+from .branches import Branches
 from .diagnostics import Diagnostics
 from .finishing import is_random
 from .recording import Recording, record, record_methods
@@ -39,6 +40,7 @@ def check_trace(
     *,
     strict: bool = True,
     force_outplace: bool = False,
+    branches: Branches | None = None,
     method: str = "forward",
     examples: Mapping[str, Inputs] | None = None,
 ) -> None:
@@ -48,7 +50,9 @@ def check_trace(
     and `examples` are the inputs of all that were recorded. Raises TracingCheckError where graphs differ or
     a run fails, and warns where results differ.
     """
-    options = {"strict": strict, "silent": True, "force_outplace": force_outplace}
+    options: dict[str, Any] = {
+        "strict": strict, "silent": True, "force_outplace": force_outplace, "branches": branches,
+    }  # fmt: skip
     diagnostics = Diagnostics()
     if isinstance(func, nn.Module):
         run: Callable[..., Any] = func if method == "forward" else getattr(func, method)

@@ -18,10 +18,10 @@ import torch
 from .. import types as T
 from ..operators.resolve import TENSOR_CASTS
 from . import state, structures
-from .calls import normal, operator_schemas, record_call, without_history
+from .calls import normal, operator_schemas, record_call
 from .indexing import record_getitem, record_setitem
 from .recorder import Recorder, info_type
-from .sizes import TracedNumber, TracedSize, plain, traced
+from .sizes import TracedNumber, TracedSize, plain, traced, without_history
 
 Handler = Callable[[Recorder, Any, tuple[Any, ...], dict[str, Any]], Any]
 

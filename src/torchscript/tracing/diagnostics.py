@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import warnings
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import TracerWarning
-from .locations import line_of, user_frame
+from ..errors import TracerWarning, TracingError
+from ..source import SourceRange
+from .branches import Branches, Decision
+from .locations import line_of, line_range, user_frame
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
 
 _KEEPS = (
     "Python values are not recorded: the trace keeps the value of this run ({value}) as a constant, "
@@ -22,8 +27,10 @@ _SCRIPT = "To keep a decision that depends on data, compile the function that ta
 class Diagnostics:
     """The warnings of one recording."""
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, recorder: Recorder | None = None, *, silent: bool = False) -> None:
+        self.recorder = recorder
         self.silent = silent
+        self.error: TracingError | None = None
         self._given: set[tuple[str, str, int]] = set()
 
     def warn(self, topic: str, message: str, frame: FrameType | None = None) -> None:
@@ -44,14 +51,41 @@ class Diagnostics:
             message += f" Here: `{text}`"
         warnings.warn_explicit(message, TracerWarning, filename, line)
 
+    def decision(
+        self, topic: str, what: str, message: str, frame: FrameType | None, line: int | None = None
+    ) -> None:
+        """Data decided what Python did next: warn, raise, or have the function compiled (`branches.py`)."""
+        if self.silent or frame is None or self.recorder is None:
+            return
+        filename, line = frame.f_code.co_filename, line or frame.f_lineno
+        branches: Branches = self.recorder.branches
+        if branches.mode == "error":
+            where: SourceRange = line_range(filename, line)
+            # Kept as well, for code that catches whatever happens.
+            self.error = TracingError(
+                f"{what[0].upper()}{what[1:]}, which decides what Python does next, and a trace holds one path "
+                'through the program (branches="error"). Compile the function that takes the decision with `script`, '
+                f'or trace with branches="script".\n{where.show()}'
+            )
+            raise self.error
+        if branches.mode == "script":
+            reason = branches.decide(self.recorder, Decision(what, filename, line), frame)
+            if reason is not None:
+                message += f" It is recorded all the same, because it cannot be compiled: {reason}"
+        self.warn_at(topic, message, filename, line)
+
     def converted(self, target: str, value: Any) -> None:
         """A tensor became a Python value that the recording does not follow."""
-        advice = _SCRIPT if target == "Python boolean" else "Keep it a tensor where the result depends on it."
-        self.warn(
-            "converted",
+        is_decision = target == "Python boolean"
+        advice = _SCRIPT if is_decision else "Keep it a tensor where the result depends on it."
+        message = (
             f"Converting a tensor to a {target} might cause the trace to be incorrect. "
-            f"{_KEEPS.format(value=_short(value))} {advice}",
+            f"{_KEEPS.format(value=_short(value))} {advice}"
         )
+        if is_decision:
+            self.decision("converted", "a tensor becomes a Python boolean", message, user_frame())
+        else:
+            self.warn("converted", message)
 
     def decided(self, what: str, value: Any) -> None:
         """A size decided something in Python."""
@@ -62,8 +96,9 @@ class Diagnostics:
                 "raise"
             ):
                 return  # it can only refuse its input
-        self.warn(
+        self.decision(
             "decided",
+            "a size of a tensor is compared",
             f"{what} decides what Python does next, which might cause the trace to be incorrect. "
             f"The trace keeps what was done for this run ({_short(value)}), whatever the sizes of later "
             f"inputs. "
@@ -73,22 +108,25 @@ class Diagnostics:
 
     def iterated(self, length: int) -> None:
         """A loop went over the elements of a tensor."""
-        self.warn(
+        self.decision(
             "iterated",
+            "a loop goes over the elements of a tensor",
             "Iterating over a tensor might cause the trace to be incorrect. "
             f"The trace holds the {length} iterations of this run, and takes only tensors of that length. "
             "Compile the loop with `script` to keep it a loop.",
+            user_frame(),
         )
 
-    def unrolled(self, filename: str, line: int) -> None:
+    def unrolled(self, frame: FrameType, line: int) -> None:
         """A loop went over a range that depends on a size."""
-        self.warn_at(
+        self.decision(
             "unrolled",
+            "a loop runs as often as a size of a tensor says",
             "This loop runs as often as a size of an input says, which might cause the trace to be "
             "incorrect. "
             "The trace holds the iterations of this run, unrolled, whatever the sizes of later inputs. "
             "Compile the loop with `script` to keep it a loop.",
-            filename,
+            frame,
             line,
         )
 

@@ -18,9 +18,9 @@ import torch
 from .. import types as T
 from ..ir import Value
 from . import state
-from .calls import value_for, without_history
+from .calls import value_for
 from .recorder import Recorder, info_type
-from .sizes import TracedNumber, plain
+from .sizes import TracedNumber, plain, without_history
 
 _END = 9223372036854775807
 

@@ -26,7 +26,7 @@ from torch.overrides import TorchFunctionMode
 
 from .. import types as T
 from . import calls, conversions, fallback, stand_ins, state
-from .sizes import TracedFloat, TracedInt, follows, plain, traced
+from .sizes import TracedFloat, TracedInt, follows, plain, traced, without_history
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -162,8 +162,8 @@ class RecordingMode(TorchFunctionMode):
             return self._record_below(func, args, kwargs)
         if torch._C._is_any_autocast_enabled():
             return self._record_below(func, args, kwargs)
-        plain_args = [calls.without_history(a) for a in args]
-        plain_kwargs = {k: calls.without_history(v) for k, v in kwargs.items()} if kwargs else kwargs
+        plain_args = [without_history(a) for a in args]
+        plain_kwargs = {k: without_history(v) for k, v in kwargs.items()} if kwargs else kwargs
         try:
             return calls.record_call(
                 self.recorder, name, schemas, args, kwargs, lambda: func(*plain_args, **plain_kwargs)
@@ -172,8 +172,8 @@ class RecordingMode(TorchFunctionMode):
             return self._record_below(func, args, kwargs)
 
     def _record_below(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        args = tuple(calls.without_history(a) for a in args)
-        kwargs = {k: calls.without_history(v) for k, v in kwargs.items()}
+        args = tuple(without_history(a) for a in args)
+        kwargs = {k: without_history(v) for k, v in kwargs.items()}
         self.recorder.locate()
         return fallback.record_below(self.recorder, lambda: func(*args, **kwargs))
 

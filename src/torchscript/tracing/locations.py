@@ -96,6 +96,13 @@ def line_of(filename: str, line: int) -> str:
     return linecache.getline(filename, line).strip()
 
 
+def line_range(filename: str, line: int) -> SourceRange:
+    """The span of a whole line."""
+    source = _source_of(filename)
+    text = source.line(line)
+    return SourceRange(source, line, len(text) - len(text.lstrip()), line, len(text.rstrip()))
+
+
 @dataclass(frozen=True, slots=True)
 class Loop:
     """A `for … in range(…)` of a source file: its lines, and the arguments of `range`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from ..ir import Function, Node, SourceRange, Value
 from ..operators.dispatcher import schema_of, schemas_of
 from ..schema import Schema, match
 from . import state
+from .branches import Branches
 from .diagnostics import Diagnostics
 from .locations import in_torch, loops_around, range_of, target_at, user_frame
 from .modules import ModuleTree
@@ -44,10 +46,19 @@ class _Typed(NamedTuple):
 class Recorder:
     """One recording in progress; its parts (`calls`, `interception`, …) write through `emit` and `bind`."""
 
-    def __init__(self, root: nn.Module | None, *, silent: bool = False, force_outplace: bool = False) -> None:
+    def __init__(
+        self,
+        root: nn.Module | None,
+        *,
+        silent: bool = False,
+        force_outplace: bool = False,
+        branches: Branches | None = None,
+    ) -> None:
         self.tree = ModuleTree(root)
         self.scopes = Scopes(self.tree)
-        self.diagnostics = Diagnostics(silent=silent)
+        self.diagnostics = Diagnostics(self, silent=silent)
+        self.branches = branches or Branches()
+        self.outermost_code: CodeType | None = None  # of the function that starts the run
         self.force_outplace = force_outplace
         self.grad_was_on = torch.is_grad_enabled()
         self.grad_off = False
@@ -110,13 +121,13 @@ class Recorder:
                 for node in ast.walk(argument):
                     match node:
                         case ast.Name(id=name) if isinstance(names.get(name), TracedNumber):
-                            self.diagnostics.unrolled(frame.f_code.co_filename, loop.header)
+                            self.diagnostics.unrolled(frame, loop.header)
                         case ast.Attribute(value=ast.Name(id=name), attr="size" | "shape" | "numel"):
                             if isinstance(names.get(name), torch.Tensor):
-                                self.diagnostics.unrolled(frame.f_code.co_filename, loop.header)
+                                self.diagnostics.unrolled(frame, loop.header)
                         case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]):
                             if isinstance(names.get(name), torch.Tensor):
-                                self.diagnostics.unrolled(frame.f_code.co_filename, loop.header)
+                                self.diagnostics.unrolled(frame, loop.header)
 
     def name_result(self, value: Value) -> None:
         """Give a value the name of the variable that the user's line assigns; the line's last operation keeps

@@ -15,6 +15,7 @@ from ..errors import TracingError
 from ..ir import Function
 from ..types import ClassType
 from . import state, structures
+from .branches import Branches
 from .finishing import finish
 from .interception import RecordingMode, call_original, observing
 from .modules import qualified_name
@@ -63,6 +64,7 @@ def record(
     strict: bool = True,
     silent: bool = False,
     force_outplace: bool = False,
+    branches: Branches | None = None,
 ) -> Recording:
     """Run `func` on example inputs and record it.
 
@@ -72,15 +74,16 @@ def record(
       return (%0)
     <BLANKLINE>
     """
+    options: dict[str, Any] = {
+        "strict": strict, "silent": silent, "force_outplace": force_outplace, "branches": branches,
+    }  # fmt: skip
     if isinstance(func, nn.Module):
         calls: dict[str, Any] = {"forward": (args, kwargs or {})}
-        return record_methods(func, calls, strict=strict, silent=silent, force_outplace=force_outplace)
+        return record_methods(func, calls, **options)
     if isinstance(func, MethodType) and isinstance(func.__self__, nn.Module):
         calls = {func.__name__: (args, kwargs or {})}
-        return record_methods(
-            func.__self__, calls, strict=strict, silent=silent, force_outplace=force_outplace
-        )
-    recorder = Recorder(None, silent=silent, force_outplace=force_outplace)
+        return record_methods(func.__self__, calls, **options)
+    recorder = Recorder(None, silent=silent, force_outplace=force_outplace, branches=branches)
     recorder.function_name = qualified_name(func)
     outputs = {"forward": _run(recorder, "forward", func, func, args, kwargs or {}, strict)}
     (function,) = finish(recorder).values()
@@ -95,9 +98,10 @@ def record_methods(
     strict: bool = True,
     silent: bool = False,
     force_outplace: bool = False,
+    branches: Branches | None = None,
 ) -> Recording:
     """Run methods of a module, one after the other, and record each."""
-    recorder = Recorder(module, silent=silent, force_outplace=force_outplace)
+    recorder = Recorder(module, silent=silent, force_outplace=force_outplace, branches=branches)
     outputs = {}
     for name, (args, kwargs) in inputs.items():
         if name == "forward":
@@ -130,6 +134,9 @@ def _run(
     scopes = recorder.scopes
     recorder.source = None
     scope = scopes.open(recorder.tree.root, (), name)
+    recorder.outermost_code = _run.__code__
+    if recorder.branches.mode == "script":
+        scope.example = args, kwargs
     root = recorder.tree.root
     if root is not None:
         scope.self_value = scope.block.add_parameter(recorder.tree.class_at(()), "self")
@@ -138,11 +145,14 @@ def _run(
             args, kwargs = _inputs(recorder, signature, args, kwargs)
         with observing(), RecordingMode(recorder):
             result = run(*args, **kwargs)
+        if recorder.diagnostics.error is not None:
+            raise recorder.diagnostics.error
         if root is not None:
             for module in {id(m): m for m in recorder.tree.modules.values()}.values():
                 recorder.write_changed_attributes(module)
         with state.paused():
             _output(recorder, result, strict)
+    scope.example = None
     scopes.close()
     return result
 

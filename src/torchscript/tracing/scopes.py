@@ -26,7 +26,8 @@ class Scope:
     """The graph of one call.
 
     `module` is None for a function. `arguments` are the values in the caller's graph that the parameters
-    stand for, `self` first. `call` is the caller's node, from the moment the call has returned.
+    stand for, `self` first. `call` is the caller's node, from the moment the call has returned. `example` are the
+    arguments in Python, kept only where they may be needed to compile the module.
     """
 
     def __init__(self, parent: Scope | None, module: nn.Module | None, path: Path, name: str) -> None:
@@ -38,6 +39,7 @@ class Scope:
         self.self_value: Value | None = None
         self.arguments: list[Value] = []
         self.call: Node | None = None
+        self.example: tuple[tuple[Any, ...], dict[str, Any]] | None = None
         self.failed = False
         self.returns_value = False
         self.modules: dict[Path, Value] = {}

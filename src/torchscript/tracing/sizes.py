@@ -272,3 +272,18 @@ class TracedSize(tuple[int, ...]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return torch.Size, (tuple(plain(size) for size in self),)
+
+
+def without_history(obj: Any) -> Any:
+    """The same arguments with plain numbers and sizes, to run the call with."""
+    if isinstance(obj, TracedNumber):
+        return plain(obj)
+    cls = type(obj)
+    if cls is TracedSize:
+        return torch.Size([plain(size) for size in obj])
+    if cls is tuple or cls is list:
+        if any(isinstance(e, TracedNumber) or type(e) in (TracedSize, tuple, list) for e in obj):
+            return cls([without_history(e) for e in obj])
+    elif cls is slice:
+        return slice(without_history(obj.start), without_history(obj.stop), without_history(obj.step))
+    return obj

@@ -20,8 +20,9 @@ from typing import Any
 
 from torch.utils._pytree import tree_map
 
-from . import calls, fallback, state, structures
+from . import fallback, state, structures
 from .locations import is_library
+from .sizes import without_history
 
 Make = Callable[[Any], Any]
 
@@ -39,7 +40,7 @@ def _transform(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(*args, **kwargs)
         recorder.locate()
         with state.paused():
-            args, kwargs = tree_map(calls.without_history, (args, kwargs))
+            args, kwargs = tree_map(without_history, (args, kwargs))
         return fallback.record_below(recorder, lambda: original(*args, **kwargs))
 
     return transform
@@ -107,7 +108,7 @@ def _apply(original: Any) -> Any:
         is_torchs = cls.__module__.partition(".")[0] == "torch"
         if not is_torchs:
             recorder.diagnostics.autograd_function(cls.__qualname__)
-        args = tuple(map(calls.without_history, args))
+        args = tuple(map(without_history, args))
         before, recorder.keeps_gradients = recorder.keeps_gradients, is_torchs
         try:
             result = run(*args, **kwargs)

@@ -18,10 +18,10 @@ from .. import types as T
 from ..errors import TracingError
 from ..ir import Function, Value
 from . import state, structures
-from .calls import value_for, without_history
+from .calls import value_for
 from .recorder import Recorder, info_type
 from .scopes import Scope
-from .sizes import TracedNumber
+from .sizes import TracedNumber, without_history
 
 if TYPE_CHECKING:
     from .recorder import _Entry
@@ -45,6 +45,8 @@ def call_module(
     assert owner is not None
     scope = recorder.scopes.open(module, path, "forward")
     scope.self_value = scope.add_parameter(owner, owner.type, "self")
+    if recorder.branches.mode == "script":
+        scope.example = args, kwargs
     before = _bind_arguments(recorder, scope, module, args, kwargs)
     try:
         result = original(module, *args, **kwargs)
@@ -52,12 +54,14 @@ def call_module(
         returned = _result(recorder, result)
     except BaseException:
         scope.failed = True
+        scope.example = None
         recorder.scopes.close()
         _restore(recorder, before)
         raise
     if returned is not None:
         scope.block.add_output(returned)
         scope.returns_value = True
+    scope.example = None
     recorder.scopes.close()
     recorder.locate()
     types = [returned.type] if returned is not None else []
