@@ -84,5 +84,9 @@ class BackendError(Error):
     """A graph that a back end cannot turn into code."""
 
 
+class CompileWarning(UserWarning):
+    """Something that compiles, and that its author will want to know about."""
+
+
 class TracerWarning(Warning):
     """The trace may not represent the Python code."""

@@ -59,6 +59,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return BuiltinMethod(owner, name)
     if isinstance(owner, Static) and type is None:
         return _object_attribute(e, owner, name, node)
+    if isinstance(type, T.NoneType) and not hasattr(None, name):
+        raise e.certain(AttributeError, f"'NoneType' object has no attribute '{name}'.", node)
     if isinstance(owner, Attribute) and type is None and owner.known is not None:
         e.depend(owner)
         return _object_attribute(e, Static(owner.known.object, None, owner.known.dependencies), name, node)
@@ -217,7 +219,9 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
         try:
             dynamic = getattr(module, name)
         except Exception:
-            raise e.error(f"The module '{cls.__qualname__}' has no attribute '{name}'.", node) from None
+            raise e.certain(
+                AttributeError, f"The module '{cls.__qualname__}' has no attribute '{name}'.", node
+            ) from None
         return (
             Static(dynamic, e.program.type_of_object(dynamic))
             if not isinstance(dynamic, torch.nn.Module)

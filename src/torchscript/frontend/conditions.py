@@ -196,9 +196,8 @@ def _bool_op(e: Emitter, values: list[ast.expr], is_and: bool) -> Condition:
     for name, val in runs.scope.names.items():  # a walrus inside
         if e.scope.get(name) is None and isinstance(val, Static):
             e.scope.set(name, val)
-    if rest.static is not None and rest.static is is_and:
-        # `a and True`: the answer is a's
-        pass
+    if rest.static is not None and rest.static is is_and and not rest.when_true and not rest.when_false:
+        return Condition(None, node.add_output(T.BOOL), first.when_true, first.when_false)  # `a and True`
     if rest.static is not None and rest.static is not is_and:
         return Condition(static=not is_and)
     return _combined(None, node.add_output(T.BOOL), first, rest, is_and)

@@ -21,22 +21,45 @@ from typing import TYPE_CHECKING
 
 from ..ir.graph import Block, Node, Value
 from . import merging
-from .emitter import Scope
+from .emitter import NeedsSplitError, Scope
 from .outcomes import EXITS, Branch, Outcome, Step
-from .values import Dynamic
+from .values import Dynamic, Unusable, Val
 
 if TYPE_CHECKING:
     from .emitter import Emitter
+    from .splitting import Frame, Split
 
 
 def run_steps(e: Emitter, steps: Seq[Step]) -> Outcome:
     """Run steps until one leaves; guard those that follow a step which may have left."""
+    from .splitting import Frame
+
+    outer, e.frame = e.frame, Frame(e.conditional)
+    try:
+        return _run_steps(e, steps, e.frame)
+    finally:
+        e.frame = outer
+
+
+def _run_steps(e: Emitter, steps: Seq[Step], frame: Frame) -> Outcome:
     for index, step in enumerate(steps):
         rest = steps[index + 1 :]
         pending = e.pending_rest
         e.pending_rest = rest
         e.rest_taken = False
-        outcome = step()
+        frame.index = index
+        problem: NeedsSplitError | None = None
+        try:
+            outcome = step()
+        except NeedsSplitError as found:
+            if found.split.frame is not frame:
+                raise
+            problem = found
+        if problem is not None:
+            from .splitting import compile_both
+
+            e.pending_rest, e.rest_taken = pending, False
+            return compile_both(e, problem, steps[problem.split.index + 1 :])
         taken = e.rest_taken
         e.pending_rest = pending
         e.rest_taken = False
@@ -94,14 +117,22 @@ def emit_if(
     condition: Value,
     then: Callable[[], Outcome],
     otherwise: Callable[[], Outcome],
+    split: Callable[[], Split] | None = None,
 ) -> Outcome:
-    """An `if` statement with a condition that is known only at run time."""
+    """An `if` statement with a condition that is known only at run time.
+
+    `split` makes what is needed to compile it again with what follows in both branches (splitting.py).
+    """
     node = e.emit("prim::If", [condition])
     here = e.node
     a, b = Branch(node.add_block(), Scope(e.scope)), Branch(node.add_block(), Scope(e.scope))
     rest, rest_taken = e.pending_rest, e.rest_taken
-    run_branch(e, a, then)
-    run_branch(e, b, otherwise)
+    e.conditional += 1
+    try:
+        run_branch(e, a, then)
+        run_branch(e, b, otherwise)
+    finally:
+        e.conditional -= 1
     e.pending_rest, e.rest_taken = rest, rest_taken
     leaves_a, leaves_b = _leaves(a.outcome), _leaves(b.outcome)
     if rest and ((leaves_a and b.outcome.falls) or (leaves_b and a.outcome.falls)):
@@ -109,14 +140,15 @@ def emit_if(
         run_branch(e, b if leaves_a else a, lambda: run_steps(e, steps))
         e.rest_taken = True
     e.node = here
-    return join(e, node, a, b)
+    both_fall = a.outcome.falls and b.outcome.falls
+    return join(e, node, a, b, split if both_fall else None)
 
 
 def _leaves(outcome: Outcome) -> bool:
     return outcome.terminal and not outcome.dead
 
 
-def join(e: Emitter, node: Node, a: Branch, b: Branch) -> Outcome:
+def join(e: Emitter, node: Node, a: Branch, b: Branch, split: Callable[[], Split] | None = None) -> Outcome:
     """Make the outputs of an If: variables that differ, exit flags, the returned value. Enters the joined scope."""
     result = Outcome(dead=a.outcome.dead and b.outcome.dead)
     if result.dead:
@@ -128,9 +160,21 @@ def join(e: Emitter, node: Node, a: Branch, b: Branch) -> Outcome:
         result.where = a.outcome.where or b.outcome.where
     if result.returns is not True:
         names = dict.fromkeys((*a.scope.names, *b.scope.names))
-        for name in names:
-            e.scope.set(name, merging.join_variable(e, node, a, b, name))
+        joined = {name: merging.join_variable(e, node, a, b, name) for name in names}
+        if split is not None and any(_can_split(v) for v in joined.values()):
+            remedy = split()
+            joined = {k: _splitting(v, remedy) if _can_split(v) else v for k, v in joined.items()}
+        e.scope.names.update(joined)
     return result
+
+
+def _can_split(val: Val) -> bool:
+    return isinstance(val, Unusable) and bool(val.reason) and not val.is_data
+
+
+def _splitting(val: Val, split: Split) -> Val:
+    assert isinstance(val, Unusable)
+    return Unusable(val.reason, val.where, val.by_loop, split=split, is_undefined=val.is_undefined)
 
 
 def discard(block: Block, mark: int) -> None:

@@ -32,6 +32,7 @@ from .values import (
 
 if TYPE_CHECKING:
     from .program import Program
+    from .splitting import Frame, Split
 
 
 class Scope:
@@ -58,6 +59,27 @@ class Scope:
 
 class NeedsUnrolling(NotSupportedError):
     """Something must be known while compiling that a loop makes variable; a loop with known bounds then unrolls."""
+
+
+class CertainError(CompileError):
+    """What stands here can only raise in Python too: `exception` is what it raises.
+
+    In code that a run-time condition guards it is compiled as that `raise`; elsewhere the program is refused.
+    """
+
+    def __init__(
+        self, exception: type[Exception], message: str, where: SourceRange | None, notes: tuple[str, ...]
+    ) -> None:
+        super().__init__(message, where, notes=notes)
+        self.exception = exception
+
+
+class NeedsSplitError(CompileError):
+    """A variable is read that two paths left as different things; the rest can be compiled for each (splitting.py)."""
+
+    def __init__(self, message: str, where: SourceRange | None, split: Split) -> None:
+        super().__init__(message, where)
+        self.split = split
 
 
 class OutsideLanguageError(NotSupportedError):
@@ -90,6 +112,11 @@ class Emitter:
         self.declared: dict[str, T.Type] = {}  # annotated local variables
         self.pending_rest: Any = ()  # the steps after the current one (control.run_steps)
         self.rest_taken = False
+        self.yielded: Val | None = None  # in a generator: the list of its values
+        self.yield_block: Block | None = None
+        self.conditional = 0  # how many branches of run-time conditions are around what is compiled
+        self.frame: Frame | None = None  # the list of statements that is compiled (splitting.py)
+        self.splits = 0
 
     # -- positions and errors ------------------------------------------------------------------------------
 
@@ -104,6 +131,21 @@ class Emitter:
 
     def error(self, message: str, node: ast.AST | None = None, *notes: str) -> CompileError:
         return CompileError(message, self.where(node), notes=notes)
+
+    def certain(
+        self, exception: type[Exception], message: str, node: ast.AST | None = None, *notes: str
+    ) -> CertainError:
+        """The error of something that raises `exception` whenever it runs."""
+        return CertainError(exception, message, self.where(node), notes)
+
+    def unusable(self, val: Unusable, node: ast.AST | None = None) -> CompileError:
+        """The error of reading a variable that has no one value here."""
+        if val.by_loop:
+            return self.needs_unrolling(val.reason, node)
+        split = val.split
+        if split is not None and (not val.is_undefined or self.conditional > split.conditional):
+            return NeedsSplitError(val.reason, self.where(node), split)
+        return self.error(val.reason, node)
 
     def unsupported(self, message: str, node: ast.AST | None = None, *notes: str) -> NotSupportedError:
         return NotSupportedError(message, self.where(node), notes=notes)
@@ -410,14 +452,20 @@ class Emitter:
             raise self.unsupported(f"There is no operator '{display or name}'.")
         try:
             matched = match_overloads(schemas, positional, named, where=self.where(), display_name=display)
-        except CompileError:
+        except CompileError as error:
             from . import presence
 
             sure = presence.all_present(self, positional)
             if all(a is b for a, b in zip(sure, positional, strict=True)):
-                raise
+                raise self.certain_if_none(error, positional) from None
             matched = match_overloads(schemas, sure, named, where=self.where(), display_name=display)
         return self.emit_matched(matched)
+
+    def certain_if_none(self, error: CompileError, arguments: list[Val]) -> CompileError:
+        """The error of a call that no overload takes; one of None raises in Python too."""
+        if any(isinstance(type_of(a), T.NoneType) for a in arguments):
+            return CertainError(TypeError, error.message, error.where, error.notes)
+        return error
 
     def emit_matched(self, matched: Matched) -> Val:
         schema = matched.schema

@@ -83,7 +83,7 @@ def _name(e: Emitter, node: ast.Name, hint: T.Type | None) -> Val:
     found = e.scope.get(node.id)
     if found is not None:
         if isinstance(found, Unusable):
-            raise e.needs_unrolling(found.reason, node) if found.by_loop else e.error(found.reason, node)
+            raise e.unusable(found, node)
         return found
     return e.program.global_name(e, node.id, node)
 

@@ -128,7 +128,13 @@ def join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Va
     try:
         return _merge(e, node, a, b, va, vb, name, None, name)
     except _CannotMerge as problem:
-        return Unusable(problem.reason, e.where())
+        return Unusable(problem.reason, e.where(), is_data=_only_data(va, vb))
+
+
+def _only_data(*values: Val) -> bool:
+    """Whether all values are data in which there is no Tensor."""
+    types = [type_of(v) for v in values]
+    return all(t is not None and not any(isinstance(p, T.TensorType) for p in t.walk()) for t in types)
 
 
 class _CannotMerge(Exception):
@@ -139,13 +145,14 @@ class _CannotMerge(Exception):
 
 def _undefined(e: Emitter, name: str, node: Node, in_then: bool | None = None) -> Unusable:
     if in_then is None:
-        return Unusable(f"The name '{name}' is not defined here.", e.where())
+        return Unusable(f"The name '{name}' is not defined here.", e.where(), is_undefined=True)
     line = node.source.line if node.source is not None else 0
     side = "when the condition is true" if in_then else "when the condition is false"
     return Unusable(
         f"undefined value: {name} is not defined on every path to here: the 'if' at line {line} defines it only {side}.\n"
         f"Give '{name}' a value before the 'if', or on its other side too.",
         e.where(),
+        is_undefined=True,
     )
 
 

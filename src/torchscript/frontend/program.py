@@ -37,6 +37,7 @@ class Program:
         self.class_types: dict[type, T.Type] = {}
         self.outside: dict[Any, CompileError] = {}  # functions that stay Python calls, and why
         self.prefers_static: set[Any] = set()
+        self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named
         self.resolver = TypeResolver(self.class_type)
         self.specs = SpecTable(self)
@@ -93,7 +94,7 @@ class Program:
         known.extend(k for k in e.source.globals if not k.startswith("__"))
         close = difflib.get_close_matches(name, known, 1)
         notes = (f"Did you mean '{close[0]}'?",) if close else ()
-        raise e.error(f"The name '{name}' is not defined.", node, *notes)
+        raise e.certain(NameError, f"The name '{name}' is not defined.", node, *notes)
 
     def spec_of(self, module: torch.nn.Module) -> ModuleSpec:
         return self.specs.spec_of(module)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable
+from collections.abc import Sequence as Seq
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
-from ..errors import NotSupportedError
+from ..errors import CompileWarning, NotSupportedError
 from ..ir.graph import Value
 from . import attributes, augmented, comparisons, conditions, declarations, expressions, loops, subscripts
-from .control import assigned_names, emit_if, run_steps
-from .emitter import Emitter, Scope
-from .outcomes import Outcome
+from .control import assigned_names, discard, emit_if, run_steps
+from .emitter import CertainError, Emitter, Scope
+from .outcomes import Outcome, Step
+from .splitting import Split
 from .values import (
     Attribute,
     BuiltinMethod,
@@ -55,7 +58,30 @@ def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
     if handler is None:
         name, advice = UNSUPPORTED.get(type(node), (type(node).__name__, ()))
         raise e.unsupported(f"{name} cannot be compiled.", node, *advice)
-    return handler(e, node)
+    if not e.conditional:
+        return handler(e, node)
+    block, mark, scope = e.block, len(e.block.nodes), e.scope
+    pending, taken, declared = e.pending_rest, e.rest_taken, e.return_type
+    try:
+        return handler(e, node)
+    except CertainError as error:
+        problem = error
+    e.block, e.scope = block, scope
+    e.pending_rest, e.rest_taken, e.return_type = pending, taken, declared
+    discard(block, mark)
+    return _raises(e, node, problem)
+
+
+def _raises(e: Emitter, node: ast.stmt, problem: CertainError) -> Outcome:
+    """A statement that a run-time condition guards, and that can only raise."""
+    name = problem.exception.__name__
+    place = problem.where.show() if problem.where is not None else ""
+    if place not in e.program.raising:
+        e.program.raising.add(place)
+        text = f"This raises {name} whenever it is reached: {problem.message}\n{place}"
+        warnings.warn(text, CompileWarning, stacklevel=2)
+    e.node = node
+    return raise_error(e, problem.exception, e.static(problem.message.partition("\n")[0]))
 
 
 UNSUPPORTED: dict[type[ast.stmt], tuple[str, tuple[str, ...]]] = {
@@ -75,10 +101,6 @@ UNSUPPORTED: dict[type[ast.stmt], tuple[str, tuple[str, ...]]] = {
 def _expression(e: Emitter, node: ast.Expr) -> Outcome:
     if isinstance(node.value, ast.Constant):  # a docstring, or `...`
         return Outcome()
-    if isinstance(node.value, ast.Yield | ast.YieldFrom):
-        raise e.unsupported(
-            "A generator ('yield') cannot be compiled.", node, "Collect the values in a list and return it."
-        )
     expressions.emit(e, node.value)
     return Outcome()
 
@@ -248,7 +270,29 @@ def _if(e: Emitter, node: ast.If) -> Outcome:
         condition.apply(e, truth)
         return run_body(e, body)
 
-    return emit_if(e, condition.value, lambda: side(node.body, True), lambda: side(node.orelse, False))
+    frame, block, scope, value = e.frame, e.block, e.scope, condition.value
+    mark = len(block.nodes)
+
+    def split() -> Split:
+        def again(body: list[ast.stmt], truth: bool, rest: Seq[Step]) -> Outcome:
+            condition.apply(e, truth)
+            return run_steps(e, [*(partial(_conditionally, e, s) for s in body), *rest])
+
+        assert frame is not None
+        return Split(
+            frame, frame.index, block, scope, dict(scope.names), mark, node, value,
+            partial(again, node.body, True), partial(again, node.orelse, False),
+        )  # fmt: skip
+
+    return emit_if(e, value, lambda: side(node.body, True), lambda: side(node.orelse, False), split)
+
+
+def _conditionally(e: Emitter, node: ast.stmt) -> Outcome:
+    e.conditional += 1
+    try:
+        return emit_statement(e, node)
+    finally:
+        e.conditional -= 1
 
 
 @statement(ast.While)

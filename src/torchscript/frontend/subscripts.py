@@ -25,6 +25,8 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
     type = type_of(owner)
     if isinstance(type, T.TensorType):
         return Dynamic(tensor_indexing.read(e, e.materialize(owner), index))
+    if isinstance(type, T.NoneType):
+        raise e.certain(TypeError, "None cannot be subscripted.", node)
     if isinstance(type, T.OptionalType):
         raise e.error(
             f"A value that may be None ({type.annotation()}) cannot be subscripted.",
@@ -50,8 +52,10 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         try:
             return owner.items[e.depend(key)]
         except KeyError:
-            raise e.error(
-                f"There is no key {known.object!r}; there are {', '.join(map(repr, owner.items))}.", node
+            raise e.certain(
+                KeyError,
+                f"There is no key {known.object!r}; there are {', '.join(map(repr, owner.items))}.",
+                node,
             ) from None
     if isinstance(owner, Module):
         return _module_item(e, owner, key, node)
@@ -68,8 +72,8 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         try:
             return items[known.object]
         except IndexError:
-            raise e.error(
-                f"The index {known.object} is out of range: there are {len(items)} values.", node
+            raise e.certain(
+                IndexError, f"The index {known.object} is out of range: there are {len(items)} values.", node
             ) from None
     if isinstance(type, T.TupleType):
         return _dynamic_item(e, owner, loops.static_items(e, owner) or [], key, node)

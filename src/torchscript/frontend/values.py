@@ -22,6 +22,7 @@ from ..source import SourceRange
 if TYPE_CHECKING:
     from .modules import ModuleSpec
     from .sources import FunctionSource
+    from .splitting import Split
 
 
 class Dependency(typing.NamedTuple):
@@ -276,14 +277,31 @@ class Iterable(Val):
 
 
 class Unusable(Val):
-    """A variable that cannot be read here, and why. `by_loop`: because it is in a loop that is not unrolled."""
+    """A variable that cannot be read here, and why.
 
-    __slots__ = ("by_loop", "reason", "where")
+    `by_loop`: because it is in a loop that is not unrolled. `split`: because the two sides of that `if` left it
+    as different things; `is_undefined` if one side did not define it at all, `is_data` if both are data that no
+    variable can hold in turn (an int and a str).
+    """
 
-    def __init__(self, reason: str, where: SourceRange | None, by_loop: bool = False) -> None:
+    __slots__ = ("by_loop", "is_data", "is_undefined", "reason", "split", "where")
+
+    def __init__(
+        self,
+        reason: str,
+        where: SourceRange | None,
+        by_loop: bool = False,
+        *,
+        split: Split | None = None,
+        is_undefined: bool = False,
+        is_data: bool = False,
+    ) -> None:
         self.reason = reason
         self.where = where
         self.by_loop = by_loop
+        self.split = split
+        self.is_undefined = is_undefined
+        self.is_data = is_data
 
     def describe(self) -> str:
         return "an undefined value"
