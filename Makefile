@@ -3,13 +3,15 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test fuzz-archive lint bench clean
 
 PYTHON ?= python3
 # Options for pip, for example: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_FLAGS ?=
 # Options for pytest, for example: make test PYTEST_FLAGS="-k trace -x"
 PYTEST_FLAGS ?=
+# Options for the fuzzing of archives, for example: make fuzz-archive FUZZ_FLAGS="--cases 5000 --keep found"
+FUZZ_FLAGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -20,7 +22,7 @@ SHORTEN := awk '/^(Collecting|Processing) / { sub(".*/", "", $$2); print "  " $$
 	/^Installing collected/ { print "  unpacking, this takes a minute ..."; fflush() }'
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv and install everything in it, at the versions of constraints.txt
 
@@ -44,6 +46,9 @@ demo: $(STAMP) ## train, script, trace and save two models, and run them in a C+
 test: $(STAMP) ## run the examples in docstrings, then the whole test suite in parallel
 	@$(PY) -m pytest --doctest-modules src || [ $$? -eq 5 ] # 5: there are none
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal $(PYTEST_FLAGS)
+
+fuzz-archive: $(STAMP) ## load 100 000 damaged archives; FUZZ_FLAGS="--stock" gives them to torch.jit.load
+	@OMP_NUM_THREADS=1 PYTHONPATH=tests $(PY) -W ignore -m archive_fuzz.campaign $(FUZZ_FLAGS)
 
 lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
 	@$(PY) -m ruff check

@@ -34,8 +34,13 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 1
 _MAX_DEFLATE_RATIO = 1032
-_MAX_INFLATED = 1 << 28
-"""Bytes that one archive may inflate to: code is compressed, weights are not."""
+_MAX_INFLATED = 1 << 26
+_MAX_TEXT = 1 << 20
+_MAX_GROWTH = 20
+"""An archive may inflate to this many bytes, and hold this much code, or else to twenty times its size: code is
+compressed, about ten times at most, and weights are not. What is built of code is far larger than its text."""
+
+_CHUNK = 16 << 20
 
 MAPPING_THRESHOLD = 16 << 20
 """A file of at least this many bytes is mapped; a smaller one is read, and survives being overwritten."""
@@ -60,6 +65,20 @@ class Record:
     header_offset: int
 
 
+class _Budget:
+    """Bytes that records may take, each counted once."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.counted: set[str] = set()
+
+    def covers(self, record: Record) -> bool:
+        if record.name not in self.counted:
+            self.counted.add(record.name)
+            self.left -= record.size
+        return self.left >= 0
+
+
 class Container:
     """The records of one archive.
 
@@ -70,7 +89,8 @@ class Container:
         self.name = name
         self.buffer = buffer
         self._mapped = not isinstance(buffer, bytearray)
-        self._inflated = 0
+        self._inflated = _Budget(max(_MAX_INFLATED, _MAX_GROWTH * len(buffer)))
+        self._text = _Budget(max(_MAX_TEXT, _MAX_GROWTH * len(buffer)))
         self.folder, self.records = _read_directory(buffer, name)
 
     def __contains__(self, record: str) -> bool:
@@ -94,10 +114,29 @@ class Container:
         return data
 
     def read_text(self, name: str) -> str:
+        record = self._record(name)
+        if not self._text.covers(record):
+            raise self.error(
+                name, f"makes the code of the archive larger than {len(self.buffer)} bytes can be"
+            )
         try:
             return self.read(name).decode("utf-8")
         except UnicodeDecodeError as error:
             raise self.error(name, f"is not text: {error}") from None
+
+    def check(self, name: str) -> int:
+        """The number of bytes of a record, after its checksum was compared, however large it is."""
+        record = self._record(name)
+        if record.method == _DEFLATED:
+            return len(self.read(name))
+        start = self._data_offset(record)
+        checksum = 0
+        with memoryview(self.buffer) as view:
+            for at in range(start, start + record.size, _CHUNK):
+                checksum = zlib.crc32(view[at : min(at + _CHUNK, start + record.size)], checksum)
+        if checksum != record.checksum:
+            raise self.error(name, "is damaged: its checksum does not match")
+        return record.size
 
     def storage(self, name: str, size: int) -> torch.UntypedStorage:
         """The first `size` bytes of a record as a storage that shares the file's memory."""
@@ -144,9 +183,8 @@ class Container:
         return start
 
     def _inflate(self, record: Record, data: bytes) -> bytes:
-        if record.size > _MAX_DEFLATE_RATIO * (len(data) + 1) or self._inflated + record.size > _MAX_INFLATED:
+        if record.size > _MAX_DEFLATE_RATIO * (len(data) + 1) or not self._inflated.covers(record):
             raise self.error(record.name, f"claims to inflate from {len(data)} to {record.size} bytes")
-        self._inflated += record.size
         decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             data = decompressor.decompress(data, record.size + 1)
@@ -238,7 +276,17 @@ def _read_directory(buffer: bytearray | mmap.mmap, name: str) -> tuple[str, dict
         records[below] = record
     if folder is None:
         raise ArchiveError(f"{name}: is an empty zip file")
+    _check_overlaps(folder, records, offset, name)
     return folder, records
+
+
+def _check_overlaps(folder: str, records: dict[str, Record], end: int, name: str) -> None:
+    """That no byte belongs to two records, nor to one and the directory, which begins at `end`."""
+    header = _LOCAL.size + len(folder.encode()) + 1
+    for record in sorted(records.values(), key=lambda r: r.header_offset, reverse=True):
+        if record.header_offset + header + len(record.name) + record.compressed_size > end:
+            raise ArchiveError(f"{name}: record '{record.name}': overlaps what follows it in the file")
+        end = record.header_offset
 
 
 def _check_entry(record: Record, flags: int, length: int, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from .. import types as T
-from ..errors import ArchiveError
+from ..errors import ArchiveError, CompileError
 from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
 from .unpickler import ClassName, EnumMember, ScriptObject
@@ -67,10 +67,10 @@ class Materializer:
                 raise self._mismatch(value, type)
             return value
         if kind in _IS_PLAIN:
-            if type.__class__ in _CONTAINERS or isinstance(type, T.ClassType | T.EnumType):
-                raise self._mismatch(value, type)
             if isinstance(type, T.OptionalType) and value is not None:
                 return self.value(value, type.element)
+            if not isinstance(type, T.OptionalType | T.UnionType | T.AnyType):
+                raise self._mismatch(value, type)
             return value
         if kind is ScriptObject:
             return self.object(value)
@@ -92,7 +92,9 @@ class Materializer:
         if not isinstance(value, list | dict | tuple):
             return value
         container = _CONTAINERS.get(type.__class__)
-        if (container is not None and not isinstance(value, container)) or isinstance(type, T.ClassType):
+        if container is None and not isinstance(type, T.UnionType | T.AnyType):
+            raise self._mismatch(value, type)
+        if container is not None and not isinstance(value, container):
             raise self._mismatch(value, type)
         known = self.made.get(id(value))
         if known is not None and not isinstance(type, T.NamedTupleType):
@@ -126,13 +128,19 @@ class Materializer:
         return made
 
     def _enum_member(self, member: EnumMember) -> Any:
-        type = self.importer.type_named(member.class_name)
+        try:
+            type = self.importer.type_named(member.class_name)
+        except CompileError as error:
+            raise self.error(str(error)) from None
         if not isinstance(type, T.EnumType) or type.python_class is None:
             raise self.error(f"'{member.class_name}' is no enum")
+        value = member.value
+        if not isinstance(value, int | float | str):
+            raise self.error(f"a {value.__class__.__name__} is no value of the enum '{member.class_name}'")
         try:
-            return type.python_class(member.value)
-        except (ValueError, TypeError):
-            raise self.error(f"{member.value!r} is no value of the enum '{member.class_name}'") from None
+            return type.python_class(value)
+        except ValueError:
+            raise self.error(f"'{str(value)[:60]}' is no value of the enum '{member.class_name}'") from None
 
     # -- objects -------------------------------------------------------------------------------------------
 

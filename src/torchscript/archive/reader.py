@@ -21,7 +21,9 @@ from ..ir.graph import Function
 from .container import Container, open_container
 from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
+from .importer.limits import check_constant
 from .materialize import Materializer
+from .provenance import producer
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
 from .upgraders import CURRENT_VERSION
@@ -88,13 +90,25 @@ class LoadedArchive:
         found = _unpickle(self.container, "traced_inputs", None, shapes_only=True)
         return found if isinstance(found, dict) else {}
 
+    def read_constants(self) -> int:
+        """The number of constants of the code, which are read now if they were not yet."""
+        if self._constants is None:
+            self._constants = []
+            if "constants.pkl" in self.container:
+                found = _unpickle(self.container, "constants", self.map_location)
+                if not isinstance(found, tuple):
+                    raise self.container.error("constants.pkl", "does not hold a tuple")
+                try:
+                    check_constant(found)
+                except CompileError as error:
+                    raise self.container.error("constants.pkl", str(error)) from None
+                self._constants = list(found)
+        return len(self._constants)
+
     def _constant(self, number: int) -> tuple[Any, T.Type]:
         """Value and type of `CONSTANTS.c<number>`."""
-        if self._constants is None:
-            found = _unpickle(self.container, "constants", self.map_location)
-            if not isinstance(found, tuple):
-                raise self.container.error("constants.pkl", "does not hold a tuple")
-            self._constants = list(found)
+        self.read_constants()
+        assert self._constants is not None
         if number >= len(self._constants):
             raise self.container.error("constants.pkl", f"has no constant {number}, which the code uses")
         value = self._constants[number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ _QUANTISATION_SCHEMES = {
     )
 }
 
+_LARGEST_EXPANSION = 1 << 30
+"""Bytes that an expanded view may stand for, whatever the size of its storage."""
+
 
 @dataclass(frozen=True, slots=True)
 class TypedStorage:
@@ -65,6 +69,7 @@ class TensorReader:
         self.shapes_only = shapes_only
         self.storages: dict[str, TypedStorage] = {}
         self.table: list[torch.Tensor] | None = None
+        self._byteorder: str | None = None
 
     def error(self, problem: str) -> ArchiveError:
         return ArchiveError(f"{self.container.name}: a tensor in '{self.folder}.pkl' {problem}")
@@ -105,14 +110,19 @@ class TensorReader:
     def _read(self, key: str, dtype: torch.dtype, count: int) -> torch.UntypedStorage:
         record = f"{self.folder}/{key}"
         storage = self.container.storage(record, count * dtype.itemsize)
-        byteorder = "little"
-        if "byteorder" in self.container:
-            byteorder = self.container.read_text("byteorder").strip()
-            if byteorder not in ("little", "big"):
-                raise self.container.error("byteorder", f"says '{byteorder}', not 'little' or 'big'")
-        if byteorder != sys.byteorder and dtype.itemsize > 1:
+        if self._byteorder is None:
+            self._byteorder = self._read_byteorder()
+        if self._byteorder != sys.byteorder and dtype.itemsize > 1:
             storage.byteswap(dtype)  # type: ignore[no-untyped-call]
         return storage
+
+    def _read_byteorder(self) -> str:
+        if "byteorder" not in self.container:
+            return "little"
+        byteorder = self.container.read_text("byteorder").strip()
+        if byteorder not in ("little", "big"):
+            raise self.container.error("byteorder", f"says '{byteorder[:20]}', not 'little' or 'big'")
+        return byteorder
 
     def _is_meta(self, device: str) -> bool:
         """Whether the storage has sizes only, and its record need not be read."""
@@ -185,18 +195,28 @@ class TensorReader:
         dtype, device = storage.dtype, storage.storage.device
         match quantiser:
             case (torch.per_tensor_affine, float() | int() as scale, int(zero_point)):
+                # without elements, as it gets those of the storage
                 tensor = torch._empty_affine_quantized(
-                    sizes, scale=float(scale), zero_point=zero_point, dtype=dtype, device=device
+                    [0], scale=float(scale), zero_point=zero_point, dtype=dtype, device=device
                 )
             case (scheme, scales, zero_points, int(axis)) if scheme in (
                 torch.per_channel_affine,
                 torch.per_channel_affine_float_qparams,
             ):
                 if isinstance(scales, list):
+                    if not all(isinstance(number, int | float) for number in (*scales, *zero_points)):
+                        raise self.error("is quantised by something that is no number")
                     scales = torch.tensor(scales, dtype=torch.double, device=device)
                     zero_points = torch.tensor(zero_points, dtype=torch.long, device=device)
+                if not 0 <= axis < len(sizes) or not sizes[axis] == scales.numel() == zero_points.numel():
+                    raise self.error("is quantised per channel, and not by a number for each channel")
                 tensor = torch._empty_per_channel_affine_quantized(
-                    sizes, scales=scales, zero_points=zero_points, axis=axis, dtype=dtype, device=device
+                    [size if i == axis else 0 for i, size in enumerate(sizes)],
+                    scales=scales,
+                    zero_points=zero_points,
+                    axis=axis,
+                    dtype=dtype,
+                    device=device,
                 )
             case _:
                 raise self.error("is quantised in an unknown way")
@@ -240,9 +260,11 @@ class TensorReader:
 
     def device(self, name: Any, index: Any = None) -> torch.device:
         try:
-            return torch.device(name) if index is None else torch.device(name, index)
-        except (RuntimeError, TypeError):
-            raise self.error(f"is on an unknown device {name!r}") from None
+            if isinstance(name, str) and (index is None or isinstance(index, int)):
+                return torch.device(name) if index is None else torch.device(name, index)
+        except RuntimeError:
+            pass
+        raise self.error(f"is on an unknown device {str(name)[:40] if isinstance(name, str) else ''}")
 
     # -- checks --------------------------------------------------------------------------------------------
 
@@ -258,6 +280,9 @@ class TensorReader:
         last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides))
         if (last + 1) * storage.dtype.itemsize > storage.storage.nbytes():
             raise self.error(f"of size {list(sizes)} reaches over the end of its storage")
+        bytes_viewed = math.prod(sizes) * storage.dtype.itemsize
+        if bytes_viewed > max(_LARGEST_EXPANSION, 1000 * storage.storage.nbytes()):
+            raise self.error(f"of size {list(sizes)} repeats the few bytes of its storage without measure")
 
     def _require_grad(self, tensor: torch.Tensor) -> None:
         if not (tensor.dtype.is_floating_point or tensor.dtype.is_complex):
@@ -267,7 +292,7 @@ class TensorReader:
     def _with_metadata(self, tensor: torch.Tensor, metadata: Any) -> torch.Tensor:
         """Conjugated and negated views are saved as their memory and a mark."""
         if not isinstance(metadata, dict) or not metadata.keys() <= {"conj", "neg"}:
-            raise self.error(f"carries marks that are not known: {metadata}")
+            raise self.error("carries marks that are not known")
         with torch.no_grad():
             if metadata.get("conj"):
                 tensor = torch._conj(tensor)

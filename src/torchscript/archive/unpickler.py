@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from ..errors import ArchiveError
 from .tensors import TENSOR_NAMES, TensorReader
 
@@ -47,7 +49,20 @@ def _same(value: Any, *_: Any) -> Any:
 
 
 def _ordered_dict(items: Any = ()) -> dict[Any, Any]:
-    return dict(items)
+    made = {}
+    for key, value in items:
+        made[_key(key)] = value
+    return made
+
+
+_KEYS = (str, int, float, complex, torch.Tensor)
+
+
+def _key(value: Any) -> Any:
+    """A key of a dict. A tuple is none in the language; hashing one that holds another twice, and so on, is endless."""
+    if not isinstance(value, _KEYS):
+        raise TypeError(f"a {type(value).__name__} is a key of a dict")
+    return value
 
 
 _NAMES: dict[tuple[str, str], Callable[..., Any]] = {
@@ -165,7 +180,7 @@ class Unpickler:
         if type(target) is not dict:
             raise self.error("sets items of something that is no dict")
         for i in range(0, len(items) - 1, 2):
-            target[items[i]] = items[i + 1]
+            target[_key(items[i])] = items[i + 1]
 
     def append_items(self, items: list[Any]) -> None:
         target = self.stack[-1]

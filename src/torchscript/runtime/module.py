@@ -283,6 +283,9 @@ class TopLevelTracedModule(RecursiveScriptModule):
     """What `trace` returns for modules."""
 
 
+_OWN_METHODS = frozenset(dir(torch.nn.Module)) - {"forward", "__call__", "__init__"}
+
+
 def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: type) -> type:
     """The Python class that runs the methods of a ClassType."""
     found = cls.runtime_class
@@ -290,8 +293,11 @@ def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: 
         return found
     name = base.__name__
     namespace: dict[str, Any] = {"_ts_class": cls, "__module__": base.__module__, "__qualname__": name}
+    from_archive = cls.python_class is None
     for method_name, function in cls.methods.items():
         namespace[f"_ts_{method_name}"] = _Raw(function)
+        if from_archive and method_name in _OWN_METHODS:
+            continue  # an archive does not decide what `state_dict()` does, or `repr`
         namespace[method_name] = Entry(function)
     made = type(base)(name, (base, *extra), namespace)
     cls.runtime_class = made

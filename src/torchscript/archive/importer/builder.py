@@ -103,6 +103,9 @@ class Builder:
         attributes: dict[str, Any] | None = None,
         schema: Schema | None = None,
     ) -> Node:
+        for type in types:
+            if type.contained:
+                self.importer.type_sizes.check(type)
         return self.block.add(kind, inputs, types, attributes, self.here, schema)
 
     def constant(self, value: Any, type: T.Type) -> Value:

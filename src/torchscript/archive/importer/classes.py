@@ -16,14 +16,26 @@ import enum
 import keyword
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ... import types as T
 from ...errors import CompileError
 from .literals import NotALiteral, literal
 
 if TYPE_CHECKING:
+    from ...ir.graph import Function
     from .code import Definition
-    from .importer import Hooks, Importer
+    from .importer import Importer
 
+# Where nn.Module keeps what it has; archives do declare the first two.
+_RESERVED = frozenset(torch.nn.Module().__dict__) - {"training", "_is_full_backward_hook"}
+_CALLED_BY_PYTHON = {
+    "__class__", "__class_getitem__", "__del__", "__delattr__", "__delete__", "__dict__", "__get__",
+    "__getattr__", "__getattribute__", "__init_subclass__", "__instancecheck__", "__mro_entries__",
+    "__new__", "__prepare__", "__set__", "__set_name__", "__setattr__", "__slots__",
+    "__subclasscheck__", "__subclasshook__", "__torch_dispatch__", "__torch_function__",
+    "__weakref__",
+}  # fmt: skip
 _LISTS = ("__parameters__", "__buffers__", "__forward_pre_hooks__", "__forward_hooks__")
 
 
@@ -66,9 +78,21 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, hooks: Hooks, importer: I
 def _add_attribute(cls: T.ClassType, name: str, type: T.Type) -> None:
     if name in cls.attributes:
         raise CompileError(f"the attribute '{name}' stands twice in the class")
+    if name in _RESERVED or name.startswith("_ts_") or _is_dunder(name):
+        raise CompileError(f"'{name}' cannot be an attribute")
     is_module = isinstance(type, T.ClassType | T.InterfaceType) and type.is_module
     kind = T.AttributeKind.MODULE if is_module else T.AttributeKind.PLAIN
     cls.attributes[name] = T.ClassAttribute(type, kind)
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def check_method_name(name: str) -> None:
+    """CompileError for a method that Python would call by itself, or that is not the archive's to define."""
+    if name in _CALLED_BY_PYTHON or name.startswith("_ts_"):
+        raise CompileError(f"'{name}' cannot be a method of archived code")
 
 
 def _add_constant(cls: T.ClassType, name: str, type: T.Type, value: ast.expr) -> None:
@@ -137,13 +161,18 @@ def define_enum(name: str, tree: ast.ClassDef, importer: Importer) -> T.EnumType
                     members.append((member, literal(value)))
                 except NotALiteral:
                     raise CompileError(f"the value of the member '{member}' is no literal") from None
+                if not isinstance(members[-1][1], int | float | str):
+                    raise CompileError(f"the value of the member '{member}' is no number and no text")
             case _:
                 raise CompileError(f"'{ast.unparse(statement)}' is not what an enum holds")
     if not members or len({member for member, _ in members}) < len(members):
         raise CompileError("an enum has members of different names")
-    python_class = enum.Enum(  # type: ignore[misc]
-        name.rpartition(".")[2], members, module=_python_module(name)
-    )
+    try:
+        python_class = enum.Enum(  # type: ignore[misc]
+            name.rpartition(".")[2], members, module=_python_module(name)
+        )
+    except (ValueError, TypeError) as error:
+        raise CompileError(f"its members cannot be those of an enum: {error}") from None
     value_type = importer.type_of([value for _, value in members]).contained[0]
     return T.EnumType(name, value_type, tuple(members), python_class)
 

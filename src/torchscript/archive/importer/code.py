@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -142,10 +143,8 @@ def _cut_class(definition: Definition) -> None:
 
 def source_name(records: Records, record: str, text: str) -> str:
     """The file name under which tracebacks show a code record; `linecache` has its text from now on."""
-    base = name = f"{records.name}:{record}"
-    number = 1
-    while name in linecache.cache and "".join(linecache.getlines(name)) != text:
-        number += 1
-        name = f"{base}#{number}"
+    name = f"{records.name}:{record}"
+    if name in linecache.cache and "".join(linecache.getlines(name)) != text:
+        name = f"{name}#{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     return name

@@ -215,11 +215,18 @@ class Expressions(Calls):
             )
         return self.operator(_BINARY[type(node.ops[0])], [left, right], {}, node)
 
+    def condition(self, node: ast.expr) -> Value:
+        """An expression as a bool."""
+        value = self.value(node)
+        if value.type == T.BOOL:
+            return value
+        return self.operator("aten::Bool", [value], {}, node)
+
     def _boolean(self, node: ast.BoolOp, hint: T.Type | None) -> Value:
         is_and = isinstance(node.op, ast.And)
 
         def rest(values: list[ast.expr]) -> Value:
-            first = self.value(values[0])
+            first = self.condition(values[0])
             if len(values) == 1:
                 return first
             decided = lambda: self.constant(not is_and, T.BOOL)
@@ -229,7 +236,7 @@ class Expressions(Calls):
         return rest(node.values)
 
     def _conditional(self, node: ast.IfExp, hint: T.Type | None) -> Value:
-        condition = self.value(node.test)
+        condition = self.condition(node.test)
         return self.branch(
             condition, lambda: self.value(node.body, hint), lambda: self.value(node.orelse, hint)
         )

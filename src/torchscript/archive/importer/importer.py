@@ -20,9 +20,10 @@ from ...errors import ArchiveError, CompileError
 from ...ir.graph import Function
 from ...schema import Schema
 from .annotations import dotted_name, parse_annotation
-from .classes import define_class, define_enum, define_interface, define_named_tuple
+from .classes import check_method_name, define_class, define_enum, define_interface, define_named_tuple
 from .code import CodeFile, Definition, Records, Texts
 from .function import ArchivedFunction, parse_signature
+from .limits import TypeSizes
 
 CODE = "code/"
 CUSTOM_CLASSES = "__torch__.torch.classes."
@@ -57,8 +58,8 @@ class Importer:
         self.files: dict[str, CodeFile | None] = {}
         self.types: dict[str, T.Type] = {}
         self.functions: dict[str, ArchivedFunction] = {}
-        self.hooks: dict[T.ClassType, Hooks] = {}
         self.recipes: dict[Any, Any] = {}
+        self.type_sizes = TypeSizes()
         self.on_class: Callable[[T.ClassType], None] | None = None
         self._unfinished: set[str] = set()
 
@@ -108,7 +109,9 @@ class Importer:
         return found
 
     def annotation(self, node: ast.expr) -> T.Type:
-        return parse_annotation(node, self.type_named)
+        type = parse_annotation(node, self.type_named)
+        self.type_sizes.check(type)
+        return type
 
     # -- defining types --------------------------------------------------------------------------------------
 
@@ -124,6 +127,7 @@ class Importer:
             match base:
                 case "NamedTuple":
                     self.types[name] = define_named_tuple(name, tree, self)
+                    self.type_sizes.check(self.types[name])
                 case "Enum":
                     self.types[name] = define_enum(name, tree, self)
                 case "Interface" | "ModuleInterface":
@@ -134,9 +138,8 @@ class Importer:
                 case None | "Module":
                     cls = T.ClassType(name, base == "Module")
                     self.types[name] = cls
-                    self.hooks[cls] = hooks = Hooks()
-                    define_class(cls, tree, hooks, self)
                     for method in definition.methods.values():
+                        check_method_name(method.name)
                         cls.methods[method.name] = ArchivedFunction(
                             self, f"{name}.{method.name}", method, cls
                         )

@@ -177,7 +177,7 @@ class FunctionBuilder(Expressions):
     # -- branches --------------------------------------------------------------------------------------------
 
     def _if(self, statement: ast.If) -> None:
-        condition = self._condition(statement.test)
+        condition = self.condition(statement.test)
         node = self.emit("prim::If", (condition,))
         outer_block, outer_scope = self.block, self.scope
         scopes: list[Scope] = []
@@ -212,20 +212,14 @@ class FunctionBuilder(Expressions):
             joined = _join(joined, type)
         return T.TENSOR if isinstance(joined, T.TensorType) else joined
 
-    def _condition(self, node: ast.expr) -> Value:
-        value = self.value(node)
-        if value.type == T.BOOL:
-            return value
-        return self.operator("aten::Bool", [value], {}, node)
-
     # -- loops -----------------------------------------------------------------------------------------------
 
     def _while(self, statement: ast.While) -> None:
         if statement.orelse:
             raise self.error("'else' of a loop is not in the language of archives", statement)
         trips = self.constant(FOREVER, T.INT)
-        first = self._condition(statement.test)
-        self._loop(statement, statement.body, trips, first, None, lambda: self._condition(statement.test))
+        first = self.condition(statement.test)
+        self._loop(statement, statement.body, trips, first, None, lambda: self.condition(statement.test))
 
     def _for(self, statement: ast.For) -> None:
         match statement:
@@ -248,7 +242,7 @@ class FunctionBuilder(Expressions):
         again: Callable[[], Value] = lambda: self.constant(True, T.BOOL)
         match body[-1]:
             case ast.If(test=test, body=[ast.Pass()], orelse=[ast.Break()]):
-                body, again = body[:-1], lambda: self._condition(test)
+                body, again = body[:-1], lambda: self.condition(test)
         self._loop(statement, body, count, always, counter, again, element)
 
     def _loop(

@@ -1,0 +1,1 @@
+"""Damaged and hostile archives, made by the thousand: `make fuzz-archive`."""
