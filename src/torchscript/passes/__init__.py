@@ -17,6 +17,7 @@ from .dead_code import eliminate_dead_code
 from .fusion import fuse_operators
 from .inline import inline_calls
 from .list_tuple_forwarding import forward_elements
+from .loop_invariants import hoist_invariants
 from .loop_unrolling import unroll_loops
 from .peephole import apply_peepholes
 from .tuple_lowering import lower_tuples
@@ -30,6 +31,7 @@ PASSES: dict[str, Callable[[Graph], bool]] = {
     "forward": forward_elements,
     "cse": eliminate_common_subexpressions,
     "hoist": hoist_attributes,
+    "licm": hoist_invariants,
     "unroll": unroll_loops,
     "pool": pool_constants,
     "dce": eliminate_dead_code,
@@ -63,6 +65,7 @@ __all__ = [
     "forward_elements",
     "fuse_operators",
     "hoist_attributes",
+    "hoist_invariants",
     "inline_calls",
     "lower_tuples",
     "optimize",

@@ -37,7 +37,7 @@ class AliasSets:
     def __init__(self, graph: Graph) -> None:
         self._parents: dict[Value, Value] = {}
         # kinds of memory written, by set: an append to a list does not write the tensors in it
-        self._writes: list[tuple[Value, frozenset[str]]] = []
+        self._writes: list[tuple[Value, frozenset[str], Node]] = []
         self._outside = Value(T.ANY, None, None, graph.block, -1)
         self.written_attributes: set[str] = set()
         """Names of attributes that the graph sets."""
@@ -46,19 +46,31 @@ class AliasSets:
         for value in graph.inputs:
             self._join(value, self._outside)
         self._block(graph.block)
-        self._written: dict[Value, frozenset[str]] = {}
-        for value, kinds in self._writes:
-            root = self._find(value)
-            self._written[root] = self._written.get(root, frozenset()) | kinds
+        self._written: dict[Value, list[tuple[frozenset[str], Node]]] = {}
+        for value, kinds, node in self._writes:
+            self._written.setdefault(self._find(value), []).append((kinds, node))
         self._escaping = {self._find(v) for v in graph.outputs if is_mutable(v.type)}
         self._escaping.add(self._find(self._outside))
 
     def is_written(self, value: Value) -> bool:
         """Whether the memory of this value, or of what it holds, may be written anywhere in the graph."""
+        return bool(self.writers(value))
+
+    def writers(self, value: Value) -> list[Node]:
+        """The nodes that may write the memory of this value, or of what it holds."""
         if not is_mutable(value.type):
-            return False
-        written = self._written.get(self._find(value), frozenset())
-        return bool(written & _reachable_kinds(value.type))
+            return []
+        written = self._written.get(self._find(value), ())
+        reachable = _reachable_kinds(value.type) if written else frozenset()
+        return [node for kinds, node in written if kinds & reachable]
+
+    def shares(self, value: Value) -> Value:
+        """The same for values that may share memory, or of which one may hold the other."""
+        return self._find(value)
+
+    def is_outside(self, value: Value) -> bool:
+        """Whether the value may be, or be part of, something that the graph was given or that others keep."""
+        return is_mutable(value.type) and self._find(value) is self._find(self._outside)
 
     def escapes(self, value: Value) -> bool:
         """Whether what called the graph can see this value's identity: it is returned, or was given."""
@@ -109,7 +121,7 @@ class AliasSets:
         elif node.kind == "prim::SetAttr":
             self.written_attributes.add(node.attributes["name"])
             self._join_all(node.inputs, self._outside)
-            self._writes.append((self._outside, frozenset({"object"})))
+            self._writes.append((self._outside, frozenset({"object"}), node))
         elif node.schema is not None:
             self._operator(node, node.schema)
         elif is_opaque(node):
@@ -118,7 +130,7 @@ class AliasSets:
             self._join_all(node.outputs, self._outside)
             for block in node.blocks:
                 self._join_all(block.outputs, self._outside)
-            self._writes.append((self._outside, _EVERY_KIND))
+            self._writes.append((self._outside, _EVERY_KIND, node))
 
     def _operator(self, node: Node, schema: Schema) -> None:
         written: list[Value] = []
@@ -129,7 +141,7 @@ class AliasSets:
             if alias.is_write:
                 written.append(value)
                 kinds = _element_kinds(value.type) if alias.of_elements else _own_kinds(value.type)
-                self._writes.append((value, kinds))
+                self._writes.append((value, kinds, node))
         for argument, value in zip(schema.arguments, node.inputs, strict=False):
             if argument.alias is not None and "*" in argument.alias.after:  # list.append(x)
                 self._join_all(written, value)
