@@ -1,0 +1,9 @@
+// The language's own operators: for every `aten::name.overload` of operators/language a function `name_` of C++.
+#pragma once
+
+#include <torchscript/lang/compare.h>
+#include <torchscript/lang/fail.h>
+#include <torchscript/lang/lists.h>
+#include <torchscript/lang/mathematics.h>
+#include <torchscript/lang/numbers.h>
+#include <torchscript/lang/text.h>
