@@ -23,7 +23,6 @@ from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
 from .importer.limits import check_constant
 from .materialize import Materializer
-from .provenance import producer
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
 from .upgraders import CURRENT_VERSION

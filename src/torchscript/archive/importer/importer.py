@@ -60,6 +60,7 @@ class Importer:
         self.functions: dict[str, ArchivedFunction] = {}
         self.recipes: dict[Any, Any] = {}
         self.type_sizes = TypeSizes()
+        self.hooks: dict[T.ClassType, Hooks] = {}
         self.on_class: Callable[[T.ClassType], None] | None = None
         self._unfinished: set[str] = set()
 
@@ -138,6 +139,8 @@ class Importer:
                 case None | "Module":
                     cls = T.ClassType(name, base == "Module")
                     self.types[name] = cls
+                    self.hooks[cls] = hooks = Hooks()
+                    define_class(cls, tree, hooks, self)
                     for method in definition.methods.values():
                         check_method_name(method.name)
                         cls.methods[method.name] = ArchivedFunction(
