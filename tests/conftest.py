@@ -6,6 +6,7 @@ A test never spells out what a compiled function should return: it runs the same
 
 import copy
 import importlib.util
+import io
 import itertools
 import os
 import re
@@ -177,7 +178,7 @@ def assert_refused() -> Callable[..., str]:
     def check(
         function: Callable[..., Any],
         line: str,
-        match: str = "",
+        match: str | None = None,
         kind: type[BaseException] | None = None,
     ) -> str:
         with pytest.raises(kind or jit.CompileError, match=match) as raised:
@@ -257,3 +258,32 @@ def calls_made():
         return count
 
     return count_calls
+
+
+# --- Compiled, and through archives ------------------------------------------------------------------
+
+
+@pytest.fixture
+def assert_everywhere() -> Callable[..., Any]:
+    """`assert_everywhere(function_or_module, *inputs)` compares eager mode with the compiled program, with its
+    archive as this library reads it, and as PyTorch reads it (`stock=False` leaves that out)."""
+    import torchscript as jit
+
+    def check(program: Callable[..., Any], *inputs: Any, stock: bool = True) -> Any:
+        scripted = jit.script(program)
+        archive = io.BytesIO()
+        jit.save(scripted, archive)
+        assert_same_run(scripted, program, *inputs)
+        archive.seek(0)
+        assert_same_run(jit.load(archive), program, *inputs)
+        if stock:
+            archive.seek(0)
+            other = torch.jit.load(archive)  # it copies lists and dicts when it is called
+            assert_same_run(
+                lambda *given: other(*copy.deepcopy(given)),
+                lambda *given: program(*copy.deepcopy(given)),
+                *inputs,
+            )
+        return scripted
+
+    return check

@@ -268,6 +268,19 @@ class DictType(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class SetType(DictType):
+    """A set while compiling: in IR and archives a dict whose keys are the elements, in the order they came."""
+
+    value: Type = field(default_factory=lambda: BOOL)
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return SetType(contained[0])
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return self == other or other == DictType(self.key, self.value) or isinstance(other, AnyType)
+
+
+@dataclass(frozen=True, slots=True)
 class FutureType(Type):
     element: Type
 
@@ -388,6 +401,9 @@ class ClassType(Type):
     static_methods: dict[str, Function] = field(default_factory=dict)
     properties: dict[str, tuple[Function, Function | None]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    forward_pre_hooks: list[Function] = field(default_factory=list)
+    """Methods of a module that run before `forward` when it is called from outside; `forward_hooks` run after it."""
+    forward_hooks: list[Function] = field(default_factory=list)
     bases: tuple[Type, ...] = ()
     python_class: type | None = None
     find_method: Callable[[str], Function | None] | None = None
@@ -541,6 +557,11 @@ def optional(element: Type) -> Type:
     if isinstance(element, UnionType):
         return union(element, NONE)
     return OptionalType(element)
+
+
+def holds_optional(type: Type) -> bool:
+    """Whether an element of the container `type` may be None: `List[Optional[int]]`, not `Optional[int]`."""
+    return not isinstance(type, OptionalType) and any(isinstance(t, OptionalType | UnionType) for t in type.walk())
 
 
 def union(*members: Type) -> Type:

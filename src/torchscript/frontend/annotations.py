@@ -152,6 +152,8 @@ class TypeResolver:
             return T.ListType(of(arguments[0]))
         if origin in (dict, collections.OrderedDict, collections.abc.Mapping, collections.abc.MutableMapping):
             return T.DictType(of(arguments[0]), of(arguments[1]))
+        if origin in (set, frozenset, collections.abc.Set, collections.abc.MutableSet):
+            return T.SetType(of(arguments[0]))
         if origin is tuple:
             if arguments in ((), ((),)):
                 return T.TupleType(())

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import types as T
-from . import conditions, expressions, methods, presence
+from . import arrays, conditions, expressions, methods, presence, sets
 from .emitter import Emitter
-from .expressions import expression
+from .handlers import expression
 from .values import Dynamic, Known, Sequence, Val, is_scalar_constant, known_of, type_of
 
 BINARY: dict[type[ast.operator], tuple[str, str, Callable[[Any, Any], Any]]] = {
@@ -87,7 +87,13 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
     ):
         return e.static(known.object, known.dependencies)
     lt, rt = type_of(left), type_of(right)
-    special = _sequence_operator(e, op, left, right)
+    if lt is None or rt is None:
+        folded = arrays.fold(e, function, [left, right])
+        if folded is not None:
+            return folded
+        left, right = (arrays.as_tensor(e, v) or v for v in (left, right))
+        lt, rt = type_of(left), type_of(right)
+    special = sets.operator(e, op, left, right) or _sequence_operator(e, op, left, right)
     if special is not None:
         return special
     if isinstance(lt, T.ClassType) or isinstance(rt, T.ClassType):
@@ -220,5 +226,10 @@ def _unary(e: Emitter, node: ast.UnaryOp, hint: T.Type | None) -> Val:
     if isinstance(type_of(operand), T.ClassType):
         method = {ast.USub: "__neg__", ast.UAdd: "__pos__", ast.Invert: "__invert__"}[type(node.op)]
         return methods.call_class_method(e, operand, method, [], {})
-    result = e.call_operator(name, [operand], {}, "-" if isinstance(node.op, ast.USub) else "~")
+    if isinstance(node.op, ast.Invert) and isinstance(type_of(operand), T.IntType | T.BoolType):
+        # aten::bitwise_not takes tensors only: ~x is -x - 1
+        number = Dynamic(e.call("aten::Int", [operand])) if type_of(operand) == T.BOOL else operand
+        result: Val = Dynamic(e.call("aten::sub", [Dynamic(e.call("aten::neg", [number])), e.static(1)]))
+    else:
+        result = e.call_operator(name, [operand], {}, "-" if isinstance(node.op, ast.USub) else "~")
     return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result

@@ -10,7 +10,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Function
-from . import autograd_functions, methods, presence, transient
+from . import autograd_functions, methods, module_methods, presence, transient
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -146,6 +146,9 @@ def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None
 def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node: ast.AST | None) -> Val:
     """An attribute, property or method of an instance of a script class."""
     attribute = type.attributes.get(name)
+    if attribute is None and e.initializing is not type:
+        e.program.class_method(type, "__init__")  # which says what the attributes are
+        attribute = type.attributes.get(name)
     if attribute is not None:
         return Dynamic(
             e.emit("prim::GetAttr", [e.materialize(owner)], [attribute.type], {"name": name}).output
@@ -240,10 +243,9 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
     if isinstance(found, classmethod):
         return Partial(e.static(found.__func__), [e.static(cls)], {})
     if callable(found) and not isinstance(found, type) and hasattr(found, "__get__"):
-        if name in _MODULE_METHODS:
-            return Special(
-                name, lambda e, node, positional, named: _MODULE_METHODS[name](e, owner, positional, named)
-            )
+        own = module_methods.METHODS.get(name)
+        if own is not None and found in _NN_METHODS[name]:
+            return Special(name, lambda e, node, positional, named: own(e, owner, positional, named))
         return Method(owner, name, found)
     bound = getattr(module, name)
     return e.static(bound)
@@ -256,47 +258,9 @@ def getattr_static(cls: type, name: str) -> Any:
     raise AttributeError(name)
 
 
-def _children(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
-    return Sequence(
-        [e.program.submodule(e, owner, n) for n, m in owner.module._modules.items() if m is not None],
-        is_list=True,
-    )
-
-
-def _named_children(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
-    pairs: list[Val] = [
-        Sequence([e.static(n), e.program.submodule(e, owner, n)])
-        for n, m in owner.module._modules.items()
-        if m is not None
-    ]
-    return Sequence(pairs, is_list=True)
-
-
-def _parameters(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
-    found: list[Val] = []
-    for path, _ in owner.module.named_parameters():
-        val: Val = owner
-        for part in path.split("."):
-            val = attribute_of(e, val, part, None)
-        found.append(val)
-    return Sequence(found, is_list=True)
-
-
-def _dict_values(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
-    return _children(e, owner, positional, named)
-
-
-def _dict_keys(e: Emitter, owner: Module, positional: list[Val], named: dict[str, Val]) -> Val:
-    return Sequence([e.static(n) for n in owner.module._modules], is_list=True)
-
-
-_MODULE_METHODS: dict[str, Any] = {
-    "children": _children,
-    "named_children": _named_children,
-    "parameters": _parameters,
-    "values": _dict_values,
-    "items": _named_children,
-    "keys": _dict_keys,
+_NN_METHODS = {  # the methods of torch.nn behind these names; a user's own is compiled
+    name: [getattr(cls, name) for cls in (torch.nn.Module, torch.nn.ModuleDict) if hasattr(cls, name)]
+    for name in module_methods.METHODS
 }
 
 
@@ -344,8 +308,11 @@ def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
     """`owner.name = value`."""
     from . import expressions
 
-    owner = expressions.emit(e, target.value)
-    name = target.attr
+    set_attribute(e, expressions.emit(e, target.value), target.attr, value, target, ast.unparse(target))
+
+
+def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST, path: str | None) -> None:
+    """`setattr(owner, name, value)`; `path` is how the program writes it where it is an attribute (`self.x`)."""
     if isinstance(owner, Module):
         cls: T.ClassType = owner.spec.cls
         attribute = cls.attributes.get(name)
@@ -367,6 +334,9 @@ def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
         cls = owner_type
         place = e.materialize(owner)
         attribute = cls.attributes.get(name)
+        if attribute is None and e.initializing is not cls:
+            e.program.class_method(cls, "__init__")
+            attribute = cls.attributes.get(name)
         if attribute is None:
             if e.initializing is not cls:
                 raise e.error(
@@ -376,7 +346,8 @@ def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
             cls.attributes[name] = attribute
     found = e.coerce(value, attribute.type, target, f"the attribute '{name}'")
     e.emit("prim::SetAttr", [place, found], [], {"name": name})
-    path = ast.unparse(target)
+    if path is None:
+        return
     if found.type != attribute.type and not isinstance(attribute.type, T.TensorType):
         e.scope.set(path, Dynamic(found))
     else:

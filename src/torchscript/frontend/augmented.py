@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, methods, tensor_indexing
+from . import arithmetic, methods, sets, tensor_indexing
 from .emitter import Emitter
 from .values import Attribute, Dynamic, Sequence, Static, Val, type_of
 
@@ -58,6 +58,13 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
             items = Dynamic(e.build_list(value.items, element=_settled_element(type)))
         e.call_operator("aten::extend", [current, items], {}, "+=")
         return current
+    if isinstance(type, T.SetType):
+        method = {ast.BitOr: "update", ast.BitAnd: "intersection_update", ast.Sub: "difference_update"}.get(
+            op
+        )
+        if method is not None:
+            sets.METHODS[method](e, [current, value])
+            return current
     if isinstance(type, T.ClassType):
         method = f"__i{arithmetic.METHODS[symbol]}__"
         if e.program.class_method(type, method) is not None:

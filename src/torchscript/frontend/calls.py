@@ -13,11 +13,13 @@ from ..operators.resolve import operator_name_of, operator_schemas_of
 from ..schema import Schema, match_overloads
 from . import (
     arithmetic,
+    arrays,
     attributes,
     autograd_functions,
     binding,
     compilation,
     function_calls,
+    generators,
     marks,
     methods,
     transient,
@@ -165,6 +167,10 @@ def call_object(
     choice = marks.boolean_dispatch_of(obj)
     if choice is not None:
         return _dispatch(e, choice, positional, named, hint)
+    if arrays.is_numpy(obj):
+        computed = arrays.call(e, obj, positional, named)
+        if computed is not None:
+            return computed
     if isinstance(obj, type):
         from . import classes
 
@@ -327,9 +333,8 @@ def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict
     source = _ClosureSource(callee)
     display = getattr(callee.tree, "name", "lambda")
     bound = binding.bind(e, source, (defaults, by_name), positional, named, display)
-    return compilation.inline(
-        e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope
-    )
+    run = generators.collect if generators.is_generator(callee.tree) else compilation.inline
+    return run(e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope)
 
 
 def _ClosureSource(callee: Closure) -> Any:  # makes a FunctionSource

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, conditions, expressions, methods, presence, short_circuit
+from . import arithmetic, conditions, expressions, methods, presence, sets, short_circuit
 from .emitter import Emitter
-from .expressions import expression
+from .handlers import expression
 from .values import Dynamic, Mapping, Module, Sequence, Static, Val, known_of, type_of
 
 
@@ -20,10 +20,19 @@ def _compare(e: Emitter, node: ast.Compare, hint: T.Type | None) -> Val:
                 return e.static(condition.static)
             assert condition.value is not None
             return Dynamic(condition.value)
-        left, right = expressions.emit(e, node.left), expressions.emit(e, node.comparators[0])
+        container = node.comparators[0]
+        of_container = _container if isinstance(node.ops[0], ast.In | ast.NotIn) else expressions.emit
+        left, right = expressions.emit(e, node.left), of_container(e, container)
         e.node = node
         return compare(e, node.ops[0], left, right)
     return _chain(e, expressions.emit(e, node.left), list(zip(node.ops, node.comparators, strict=True)), node)
+
+
+def _container(e: Emitter, node: ast.expr) -> Val:
+    """The right operand of a comparison; `{a, b}` is only looked into, so a tuple will do."""
+    if isinstance(node, ast.Set):
+        node = ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
+    return expressions.emit(e, node)
 
 
 def _chain(e: Emitter, left: Val, rest: list[tuple[ast.cmpop, ast.expr]], node: ast.Compare) -> Val:
@@ -58,6 +67,9 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
         a, b = known_of(left), known_of(right)
         if a is not None and b is not None and isinstance(op, ast.Eq | ast.NotEq):
             return e.static(function(a.object, b.object), (*a.dependencies, *b.dependencies))
+    of_sets = sets.operator(e, type(op), left, right)
+    if of_sets is not None:
+        return of_sets
     if isinstance(op, ast.Eq | ast.NotEq):
         special = _equality(e, left, right, lt, rt, isinstance(op, ast.NotEq))
         if special is not None:
@@ -180,6 +192,9 @@ def _contains(e: Emitter, item: Val, container: Val, negative: bool) -> Val:
     type = type_of(container)
     if isinstance(type, T.ClassType):
         result = methods.call_class_method(e, container, "__contains__", [item], {})
+    elif isinstance(type, T.StringType) and isinstance(type_of(item), T.StringType):
+        place = Dynamic(e.call("aten::find", [container, item]))
+        return Dynamic(e.call("aten::lt" if negative else "aten::ge", [place, e.static(0)]))
     else:
         result = e.call_operator("aten::__contains__", [container, item], {}, "in")
     return Dynamic(e.call("aten::__not__", [result])) if negative else result

@@ -13,6 +13,7 @@ from . import binding, declarations, marks
 from .annotations import qualified_name
 from .emitter import Emitter, Scope
 from .pending import settled
+from .sets import without_sets
 from .sources import FunctionSource
 from .values import Attribute, Dynamic, Module, Sequence, Static, Val, known_of, type_of
 
@@ -78,6 +79,8 @@ def compile_function(
             if loose or (tree, parameter) in program.implicit:
                 e.guessed.add(id(value))
             e.scope.set(parameter, Dynamic(value))
+            if T.holds_optional(mode[1]):
+                e.declared[parameter] = mode[1]
         else:
             e.scope.set(parameter, _compiled_in(program, bound[parameter].val))
     entered = [contexts.enter_gradient_mode(e, m) for m in managers or ()]
@@ -129,6 +132,8 @@ def run_body(e: Emitter, tree: ast.FunctionDef | ast.Lambda) -> Val:
         assert outcome.value is not None
         return outcome.value
     if outcome.returns is False:
+        if outcome.dead and e.return_type is not None:  # it always raises
+            return Dynamic(e.emit("prim::Uninitialized", [], [e.return_type]).output)
         return e.none()
     flag, value = outcome.returns, outcome.value
     assert value is not None
@@ -150,8 +155,9 @@ def inline(
     owner: Module | None = None,
     function: Any = None,
     scope: Scope | None = None,
+    yielded: Val | None = None,
 ) -> Val:
-    """Compile a function's body in place of its call."""
+    """Compile a function's body in place of its call; `yielded` is where a generator's values go."""
     if e.depth >= MAX_INLINE_DEPTH:
         raise e.unsupported("Calls are nested too deeply; a recursive function cannot be compiled.")
     inner = Emitter(e.program, source, e.graph, Scope(scope))
@@ -167,6 +173,8 @@ def inline(
         inner.call_site = e.here
     declared = declarations.declared_types(e.program, source)
     inner.return_type = declared.get("return") if not isinstance(declared.get("return"), T.AnyType) else None
+    if yielded is not None:
+        inner.yielded, inner.yield_block, inner.return_type = yielded, inner.block, None
     for name, val in names.items():
         annotated = declared.get(name)
         if (
@@ -190,7 +198,7 @@ def finish(graph: Graph) -> None:
 
     def settle(value: Value) -> None:
         if value.type.contained or isinstance(value.type, T.PendingType):
-            value.type = settled(value.type)
+            value.type = without_sets(settled(value.type))
 
     for parameter in graph.block.parameters:
         settle(parameter)
@@ -200,6 +208,6 @@ def finish(graph: Graph) -> None:
         for block in node.blocks:
             for parameter in block.parameters:
                 settle(parameter)
-    eliminate_dead_code(graph)
+    eliminate_dead_code(graph, keep_errors=True)
     hoist_attributes(graph)
     pool_constants(graph)

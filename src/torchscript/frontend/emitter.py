@@ -409,10 +409,20 @@ class Emitter:
             wanted = list(goal.elements)
         else:
             return None
-        parts = [self.convert(v, t) for v, t in zip(list(node.inputs), wanted, strict=True)]
+        parts = [
+            self.convert(v, t) or self._as_number(v, t)
+            for v, t in zip(list(node.inputs), wanted, strict=True)
+        ]
         if any(p is None for p in parts):
             return None
         return self.emit(node.kind, [p for p in parts if p is not None], [goal]).output
+
+    def _as_number(self, value: Value, type: T.Type) -> Value | None:
+        """A Tensor in a list of numbers: `F.pad(x, [left, right])`."""
+        if not isinstance(value.type, T.TensorType) or not isinstance(type, T.IntType | T.FloatType):
+            return None
+        name = "aten::IntImplicit" if isinstance(type, T.IntType) else "aten::FloatImplicit"
+        return self.call(name, [Dynamic(value)])
 
     # -- nodes -----------------------------------------------------------------------------------------------
 

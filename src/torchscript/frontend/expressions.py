@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import Any
 
 from .. import types as T
 from . import attributes, calls, conditions, formatting, subscripts
 from .emitter import Emitter
+from .handlers import HANDLERS, expression
 from .values import (
     Closure,
     Dynamic,
@@ -21,19 +20,6 @@ from .values import (
     known_of,
     type_of,
 )
-
-Handler = Callable[[Emitter, Any, "T.Type | None"], Val]
-
-
-HANDLERS: dict[type[ast.expr], Handler] = {}
-
-
-def expression(kind: type[ast.expr]) -> Callable[[Handler], Handler]:
-    def register(handler: Handler) -> Handler:
-        HANDLERS[kind] = handler
-        return handler
-
-    return register
 
 
 class RaisedException(Val):
@@ -60,11 +46,7 @@ def emit(e: Emitter, node: ast.expr, hint: T.Type | None = None) -> Val:
 
 
 UNSUPPORTED: dict[type[ast.expr], tuple[str, tuple[str, ...]]] = {
-    ast.Yield: ("A generator ('yield')", ("Collect the values in a list and return it.",)),
-    ast.YieldFrom: ("A generator ('yield from')", ("Collect the values in a list and return it.",)),
     ast.Await: ("'await'", ()),
-    ast.Set: ("A set", ("Use a list, or a dict with the elements as keys.",)),
-    ast.SetComp: ("A set comprehension", ("Use a list comprehension, or a dict with the elements as keys.",)),
 }
 
 
@@ -116,7 +98,20 @@ def _subscript(e: Emitter, node: ast.Subscript, hint: T.Type | None) -> Val:
 @expression(ast.Tuple)
 def _tuple(e: Emitter, node: ast.Tuple, hint: T.Type | None) -> Val:
     hints = hint.elements if isinstance(hint, T.TupleType) and len(hint.elements) == len(node.elts) else None
+    if _has_run_time_star(e, node.elts):
+        return _list_with_stars(e, node)  # how many there are is not known: it is a list
     return Sequence(_elements(e, node.elts, hints))
+
+
+def _has_run_time_star(e: Emitter, nodes: list[ast.expr]) -> bool:
+    from . import loops
+
+    for node in nodes:
+        if isinstance(node, ast.Starred):
+            inner = emit(e, node.value)
+            if isinstance(type_of(inner), T.ListType) and loops.static_items(e, inner) is None:
+                return True
+    return False
 
 
 def _elements(e: Emitter, nodes: list[ast.expr], hints: tuple[T.Type, ...] | None = None) -> list[Val]:
@@ -162,7 +157,7 @@ def _list(e: Emitter, node: ast.List, hint: T.Type | None) -> Val:
     return Dynamic(e.build_list(items, node, element))
 
 
-def _list_with_stars(e: Emitter, node: ast.List) -> Val:
+def _list_with_stars(e: Emitter, node: ast.List | ast.Tuple) -> Val:
     """`[a, *b, c]` with lists whose lengths are known only at run time: `[a] + b + [c]`."""
     result: Val | None = None
     run: list[Val] = []

@@ -11,7 +11,7 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Function, Value
-from . import binding, compilation, declarations, marks, presence, python_calls
+from . import binding, compilation, declarations, generators, marks, presence, python_calls
 from .annotations import broadcast_size
 from .emitter import Emitter, OutsideLanguageError
 from .pending import settled
@@ -101,6 +101,8 @@ def _call_bound(
     owner: Module | None,
     display: str,
 ) -> Val:
+    if generators.is_generator(source.tree):
+        return generators.collect(e, source, {k: b.val for k, b in bound.items()}, owner, function)
     declared = {**declarations.declared_types(e.program, source), **_overload(e.program, function, bound)}
     if _must_inline(e, source, bound, declared):
         return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)

@@ -14,6 +14,7 @@ from functools import partial
 import torch
 
 from .. import types as T
+from ..errors import CompileError
 from ..ir.graph import Value
 from . import conditions, expressions
 from .control import assigned_names, discard, run_steps
@@ -32,6 +33,7 @@ from .values import (
     Static,
     Unusable,
     Val,
+    is_scalar_constant,
     known_of,
     type_of,
 )
@@ -39,8 +41,11 @@ from .values import (
 MAX_UNROLLED = 4096
 
 
-def static_items(e: Emitter, val: Val) -> list[Val] | None:
-    """The parts of a value whose number is known while compiling; None for run-time lists and tensors."""
+def static_items(e: Emitter, val: Val, known_lists: bool = False) -> list[Val] | None:
+    """The parts of a value whose number is known while compiling; None for run-time lists and tensors.
+
+    `known_lists`: also of a list of numbers or strings that is a module's attribute, as it is now.
+    """
     if isinstance(val, Sequence):
         return val.items
     if isinstance(val, Module):
@@ -48,8 +53,13 @@ def static_items(e: Emitter, val: Val) -> list[Val] | None:
     if isinstance(val, Mapping):
         return [e.static(k) for k in val.items]
     if isinstance(val, Iterable):
-        return _iterable_items(e, val)
+        return _iterable_items(e, val, known_lists)
     type = type_of(val)
+    if known_lists and isinstance(val, Attribute) and val.known is not None:
+        obj = val.known.object
+        if isinstance(obj, list) and is_scalar_constant(tuple(obj)):
+            e.depend(val)
+            return [e.static(o, val.known.dependencies) for o in obj]
     if isinstance(val, Static | Attribute) and isinstance(val.known.object if val.known else None, tuple):
         assert val.known is not None
         known = val.known
@@ -91,7 +101,7 @@ def _module_items(e: Emitter, val: Module) -> list[Val] | None:
     return None
 
 
-def _iterable_items(e: Emitter, val: Iterable) -> list[Val] | None:
+def _iterable_items(e: Emitter, val: Iterable, known_lists: bool = False) -> list[Val] | None:
     if val.kind == "range":
         bounds = [known_of(p) for p in val.parts]
         if any(b is None for b in bounds):
@@ -101,7 +111,7 @@ def _iterable_items(e: Emitter, val: Iterable) -> list[Val] | None:
             return None
         deps = tuple(d for b in bounds if b is not None for d in b.dependencies)
         return [e.static(i, deps) for i in values]
-    parts = [static_items(e, p) for p in (val.parts if val.kind == "zip" else val.parts[:1])]
+    parts = [static_items(e, p, known_lists) for p in (val.parts if val.kind == "zip" else val.parts[:1])]
     if val.kind == "zip":
         if any(p is None for p in parts):
             parts = _cut_to_modules(e, val.parts, parts)
@@ -273,7 +283,7 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
     except NeedsUnrolling as problem:
         discard(e.block, mark)
         e.scope = scope
-        items = static_items(e, iterable)
+        items = static_items(e, iterable, known_lists=True)
         if items is None:
             raise
         del problem
@@ -446,7 +456,10 @@ def _static_comprehension(
     mark, scope = len(e.block.nodes), e.scope
     e.scope = Scope(scope)
     try:
-        return _static_level(e, element, generators, 0, hint)
+        found = _static_level(e, element, generators, 0, hint)
+        if not found and hint is None:
+            raise _NotStatic  # compiling the element at run time says what the list would hold
+        return found
     except _NotStatic:
         discard(e.block, mark)
         return None
@@ -455,7 +468,7 @@ def _static_comprehension(
 
 
 class _NotStatic(Exception):
-    pass
+    """A comprehension's iterable or condition is known only at run time."""
 
 
 def _static_level(
@@ -505,8 +518,17 @@ def _comprehend(e: Emitter, generators: list[ast.comprehension], level: int, add
             _comprehend(e, generators, level + 1, add)
             return Outcome()
         condition = conditions.emit(e, tests[0])
-        if condition.static is not None:
-            return filtered(tests[1:]) if condition.static else Outcome()
+        if condition.static is False:
+            mark = len(e.block.nodes)
+            try:
+                filtered(tests[1:])  # for the element's type
+            except CompileError:
+                pass
+            finally:
+                discard(e.block, mark)
+            return Outcome()
+        if condition.static is True:
+            return filtered(tests[1:])
         assert condition.value is not None
 
         def keep() -> Outcome:

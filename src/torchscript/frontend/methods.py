@@ -11,7 +11,7 @@ from .. import types as T
 from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
-from . import calls, formatting, function_calls
+from . import calls, formatting, function_calls, sets
 from .builtins import registry, tensors
 from .emitter import Emitter
 from .values import (
@@ -69,6 +69,8 @@ def call_builtin_method(
         return Dynamic(node.output)
     if isinstance(type, T.TensorType):
         return _tensor_call(e, owner, name, positional, named)
+    if isinstance(type, T.SetType) and name in sets.METHODS:
+        return sets.METHODS[name](e, [owner, *positional])
     if isinstance(type, T.StringType) and name == "format":
         template = known_of(owner)
         if template is not None:

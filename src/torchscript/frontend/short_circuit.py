@@ -10,7 +10,7 @@ from ..ir.graph import Value
 from . import conditions, expressions
 from .control import emit_if, join, run_branch
 from .emitter import Emitter, Scope
-from .expressions import expression
+from .handlers import expression
 from .outcomes import Branch, Outcome
 from .values import Dynamic, Val, type_of
 

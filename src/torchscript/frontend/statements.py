@@ -130,7 +130,8 @@ def _continue(e: Emitter, node: ast.Continue) -> Outcome:
 
 @statement(ast.Assign)
 def _assign(e: Emitter, node: ast.Assign) -> Outcome:
-    hint = None
+    hint: T.Type | None = None
+    wider: T.Type | None = None
     if node.type_comment is not None:
         hint = declarations.evaluate_annotation(e, node.type_comment, node)
     elif len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute):
@@ -139,9 +140,14 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
         declared = e.declared.get(node.targets[0].id)
         if hint is None and isinstance(node.value, ast.List | ast.Dict | ast.Constant):
             hint = declared  # an empty list is one of what was declared; another value may be of another type
-    value = expressions.emit(e, node.value, hint)
+        elif hint is None and declared is not None and T.holds_optional(declared):
+            wider = declared  # [a] is a List[Optional[int]] where the variable is one
+    value = expressions.emit(e, node.value, hint or wider)
     if hint is not None and type_of(value) is not None:
         value = Dynamic(e.coerce(value, hint, node, "the assigned value"))
+    elif wider is not None and type_of(value) is not None:
+        found = e.try_coerce(value, wider)
+        value = Dynamic(found) if found is not None else value
     for target in node.targets:
         assign(e, target, value)
     return Outcome()
@@ -205,6 +211,9 @@ def _unpack(e: Emitter, target: ast.Tuple | ast.List, value: Val) -> None:
     stars = [i for i, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
     if len(stars) > 1:
         raise e.error("A pattern has at most one starred name.", target)
+    if stars and loops.static_items(e, value) is None and isinstance(type_of(value), T.ListType):
+        _unpack_list(e, target, value, stars[0])
+        return
     items = items_of(e, value, len(target.elts), bool(stars), target)
     if not stars:
         if len(items) != len(target.elts):
@@ -226,6 +235,22 @@ def _unpack(e: Emitter, target: ast.Tuple | ast.List, value: Val) -> None:
     assign(e, starred.value, Sequence(middle))
     for element, item in zip(target.elts[star + 1 :], items[len(items) - after :], strict=True):
         assign(e, element, item)
+
+
+def _unpack_list(e: Emitter, target: ast.Tuple | ast.List, value: Val, star: int) -> None:
+    """`b, *sizes, c = values`, where the length of the list is known only at run time."""
+    values = Dynamic(e.materialize(value))
+    after = len(target.elts) - star - 1
+    starred = target.elts[star]
+    assert isinstance(starred, ast.Starred)
+    last = e.static(-after) if after else e.none()
+    middle = e.call("aten::slice", [values, e.static(star), last, e.static(1)])
+    for index, element in enumerate(target.elts):
+        if index == star:
+            assign(e, starred.value, Dynamic(middle))
+            continue
+        position = index if index < star else index - len(target.elts)
+        assign(e, element, Dynamic(e.call("aten::__getitem__", [values, e.static(position)])))
 
 
 def items_of(e: Emitter, value: Val, count: int, starred: bool, node: ast.AST) -> list[Val]:
@@ -390,6 +415,9 @@ def _delete(e: Emitter, node: ast.Delete) -> Outcome:
             )
         elif isinstance(target, ast.Subscript):
             owner = expressions.emit(e, target.value)
+            if isinstance(target.slice, ast.Slice):
+                subscripts.assign_slice(e, owner, target.slice, Sequence([], is_list=True), target)
+                continue
             index = expressions.emit(e, target.slice)
             e.call_operator("aten::Delete", [owner, index], {}, "del")
         else:

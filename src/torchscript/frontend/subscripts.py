@@ -8,9 +8,21 @@ from typing import Any
 import torch
 
 from .. import types as T
-from . import arithmetic, attributes, methods, presence, tensor_indexing
+from . import arithmetic, arrays, attributes, methods, presence, tensor_indexing
 from .emitter import Emitter
-from .values import Dynamic, Mapping, Method, Module, Sequence, Static, Unusable, Val, known_of, type_of
+from .values import (
+    Attribute,
+    Dynamic,
+    Mapping,
+    Method,
+    Module,
+    Sequence,
+    Static,
+    Unusable,
+    Val,
+    known_of,
+    type_of,
+)
 
 
 def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
@@ -39,6 +51,10 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         if known is not None:
             generic: Any = owner.object
             return e.static(generic[known.object])
+    if type is None and isinstance(owner, Static | Attribute):
+        array = arrays.item(e, owner, index)
+        if array is not None:
+            return array
     if isinstance(index, ast.Slice):
         return _slice(e, owner, index, node)
     key = expressions.emit(e, index)
@@ -211,7 +227,8 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
         tensor_indexing.assign(e, e.materialize(owner), target.slice, value)
         return
     if isinstance(target.slice, ast.Slice):
-        raise e.unsupported("A slice of a list cannot be assigned.", target, "Build the new list with '+'.")
+        assign_slice(e, owner, target.slice, value, target)
+        return
     key = expressions.emit(e, target.slice)
     e.node = target
     if isinstance(type, T.ClassType):
@@ -223,3 +240,37 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
         owner.items[e.depend(key)] = value
         return
     loops.set_item(e, e.materialize(owner), key, value)
+
+
+def assign_slice(e: Emitter, owner: Val, index: ast.Slice, value: Val, target: ast.AST) -> None:
+    """`xs[a:b] = ys`: the list is emptied, and filled with what comes before, `ys`, and what comes after."""
+    if not isinstance(type_of(owner), T.ListType):
+        raise e.error(f"{owner.describe().capitalize()} has no slice that can be assigned.", target)
+    if index.step is not None:
+        raise e.unsupported(
+            "A slice of a list with a step cannot be assigned.", target, "Assign the elements in a loop."
+        )
+    items = Dynamic(e.materialize(owner))
+    new = Dynamic(e.coerce(value, items.value.type, target, "the assigned value"))
+    low, high = tensor_indexing.bound(e, index.lower), tensor_indexing.bound(e, index.upper)
+    e.node = target
+
+    def part(low: Val, high: Val) -> Val:
+        return Dynamic(e.call("aten::slice", [items, low, high, e.static(1)]))
+
+    def length(part: Val) -> Val:
+        return Dynamic(e.call("aten::len", [part]))
+
+    before = part(e.static(0), low) if index.lower is not None else None
+    after: Val | None = None
+    if index.upper is not None:
+        start = length(part(e.static(0), high))
+        if before is not None:
+            start = Dynamic(e.call("prim::max", [start, length(before)]))
+        after = part(start, e.none())
+    if not isinstance(value, Sequence):  # it may be the list itself
+        new = Dynamic(e.call("aten::slice", [new, e.static(0), e.none(), e.static(1)]))
+    e.call_operator("aten::clear", [items], {}, "[:]=")
+    for values in (before, new, after):
+        if values is not None:
+            e.call_operator("aten::extend", [items, values], {}, "[:]=")

@@ -12,8 +12,9 @@ import ast
 
 from .. import types as T
 from ..ir.graph import Value
+from . import arrays
 from .emitter import Emitter
-from .values import Dynamic, Sequence, Special, Static, Val, type_of
+from .values import Dynamic, Iterable, Sequence, Special, Static, Val, type_of
 
 Part = ast.Slice | Val
 _OPTIONAL_TENSORS = T.ListType(T.OptionalType(T.TENSOR))
@@ -151,6 +152,13 @@ def _apply(e: Emitter, value: Value, part: Part, dim: int, tensors: dict[int, Va
         return _sliced(e, value, dim, [e.static(obj.start), e.static(obj.stop), e.static(obj.step)]), dim + 1
     if isinstance(part, Special) and part.name == "slice":
         return _sliced(e, value, dim, part.handler()), dim + 1  # type: ignore[arg-type]
+    array = arrays.as_tensor(e, part)
+    if array is not None:
+        part = array
+    if isinstance(part, Iterable):
+        from .builtins import containers
+
+        part = containers.collect(e, part)
     if _is_ellipsis(part):
         raise e.error("'...' can stand only once in an index.")
     type = type_of(part)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ... import types as T
-from .. import conditions, methods
+from .. import conditions, function_calls, methods, prelude, sets
 from ..emitter import Emitter
 from ..values import (
     Attribute,
@@ -21,7 +21,7 @@ from ..values import (
     known_of,
     type_of,
 )
-from .registry import handles
+from .registry import METHOD_HANDLERS, handles
 
 
 @handles(len)
@@ -67,11 +67,7 @@ def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     return e.call_operator("aten::len", [val], {}, "len")
 
 
-@handles(list, tuple)
-def _sequence(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    raise AssertionError  # replaced below
-
-
+@handles(list)
 def _list(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     from .. import loops
 
@@ -112,9 +108,6 @@ def collect(e: Emitter, val: Val) -> Val:
     emit_loop(e, plan.length, [], None, body)
     e.pending_rest = saved
     return Dynamic(result)
-
-
-handles(list)(_list)
 
 
 @handles(tuple)
@@ -165,14 +158,21 @@ def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     return e.call_operator("aten::dict", [val], {}, "dict")
 
 
+@handles(set, frozenset)
+def _set(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if not positional:
+        return sets.empty(e, hint.key if isinstance(hint, T.SetType) else None)
+    return sets.of_value(e, positional[0])
+
+
 @handles(sorted)
 def _sorted(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    if "key" in named:
-        raise e.unsupported(
-            "A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves."
-        )
+    val = as_run_time_list(e, positional[0])
     reverse = named.pop("reverse", None)
-    val = _list(e, positional, {}, None)
+    key = sort_key(named)
+    if key is not None:
+        flag = reverse if reverse is not None else e.static(False)
+        return function_calls.call_function(e, prelude.sorted_by, [val, key, flag], {})
     result = e.call_operator("aten::sorted", [val], {}, "sorted")
     if reverse is not None:
         condition = conditions.of_value(e, reverse)
@@ -181,9 +181,23 @@ def _sorted(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     return result
 
 
-def list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
-    if "key" in named:
-        raise e.unsupported(
-            "A sort key cannot be compiled.", None, "Sort a list of tuples, or of the keys themselves."
-        )
+def sort_key(named: dict[str, Val]) -> Val | None:
+    """The `key` of a call, taken out; None where there is none."""
+    key = named.pop("key", None)
+    return None if isinstance(key, Static) and key.object is None else key
+
+
+def as_run_time_list(e: Emitter, val: Val) -> Val:
+    """The values that `val` iterates over, as a list that exists at run time."""
+    return Dynamic(e.materialize(_list(e, [val], {}, None)))
+
+
+def _list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
+    key = sort_key(named)
+    if key is not None:
+        flag = named.get("reverse", e.static(False))
+        return function_calls.call_function(e, prelude.sort_by, [owner, key, flag], {})
     return e.call_operator("aten::sort", [owner, *positional], named, "sort")
+
+
+METHOD_HANDLERS["list", "sort"] = _list_sort

@@ -7,10 +7,19 @@ import warnings
 import torch
 
 from ... import types as T
-from .. import contexts
+from .. import attributes, contexts
 from ..emitter import Emitter
 from ..values import Dynamic, Val, known_of, type_of
 from .registry import Handler, handles
+
+
+@handles(setattr)
+def _setattr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    owner, name, value = positional
+    if known_of(name) is None:
+        raise e.needs_unrolling("The attribute's name must be known while compiling.")
+    attributes.set_attribute(e, owner, e.depend(name), value, e.node, None)
+    return e.none()
 
 
 @handles(print)

@@ -286,6 +286,18 @@ for _function in (
     handles(_function)(_constant_call(False))
 
 
+def _constant_of(function: Any) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        return e.static(function())
+
+    return handler
+
+
+for _question in ("is_available", "is_initialized"):
+    if hasattr(torch.distributed, _question):
+        handles(getattr(torch.distributed, _question))(_constant_of(getattr(torch.distributed, _question)))
+
+
 for _name in ("is_compiling",):
     # not torch._dynamo as an attribute: reading it would import it, which takes two seconds
     for _owner in (getattr(torch, "_utils", None), sys.modules.get("torch._dynamo")):

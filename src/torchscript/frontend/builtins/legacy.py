@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ... import types as T
@@ -95,6 +97,39 @@ def _variable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.
     result = e.call_operator("aten::detach", [given["data"]], {}, "Variable")
     flag = given.get("requires_grad")
     return result if flag is None else tensors.with_requires_grad(e, result, flag)
+
+
+_SCALED = {  # operators with factors: in old programs these stand in front of what they multiply
+    **dict.fromkeys(("addmm", "addbmm", "addmv", "addr", "baddbmm"), ("beta", "alpha")),
+    **dict.fromkeys(("add", "sub"), ("alpha",)),
+    **dict.fromkeys(("addcmul", "addcdiv"), ("value",)),
+}
+
+
+def _scaled(name: str, factors: tuple[str, ...]) -> Any:
+    """`x.addmm_(1, -2, a, b)` and `torch.addmm(1, x, -2, a, b)`, as `x.addmm(a, b, beta=1, alpha=-2)`."""
+
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
+        tensors_ = [p for p in positional if isinstance(type_of(p), T.TensorType)]
+        numbers = [p for p in positional if isinstance(type_of(p), T.IntType | T.FloatType)]
+        in_front = len(positional) > 1 and any(p in numbers for p in positional[:2])
+        if not numbers or not in_front or positional[-1] in numbers or len(numbers) > len(factors):
+            return None
+        keywords = {**dict(zip(factors, numbers, strict=False)), **named}
+        return e.call_operator(f"aten::{name}", tensors_, keywords, name)
+
+    return handler
+
+
+def _with_owner(handler: Any) -> Any:
+    return lambda e, owner, positional, named: handler(e, [owner, *positional], named)
+
+
+for _name, _factors in _SCALED.items():
+    for _spelling in (_name, f"{_name}_"):
+        if tensors.TENSOR_HANDLERS.get(_spelling) is None:
+            tensors.TENSOR_HANDLERS[_spelling] = _with_owner(_scaled(_spelling, _factors))
+    tensors.TORCH_HANDLERS.setdefault(f"aten::{_name}", _scaled(_name, _factors))
 
 
 def _is(val: Val | None, obj: object) -> bool:

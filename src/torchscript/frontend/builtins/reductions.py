@@ -6,9 +6,9 @@ import ast
 from typing import Any
 
 from ... import types as T
-from .. import arithmetic, conditions, short_circuit
+from .. import arithmetic, conditions, function_calls, prelude, short_circuit
 from ..emitter import Emitter
-from ..values import Dynamic, Iterable, Val, is_scalar_constant, known_of, type_of
+from ..values import Dynamic, Iterable, Sequence, Val, is_scalar_constant, known_of, type_of
 from . import containers
 from .registry import Handler, handles
 
@@ -103,8 +103,8 @@ def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     type = type_of(val)
     if isinstance(type, T.ListType) and isinstance(type.element, T.TensorType):
         return _sum_tensors(e, val)
-    if isinstance(val, Iterable):
-        val = containers.collect(e, val)
+    if isinstance(val, Iterable) or isinstance(type, T.DictType):
+        val = containers.as_run_time_list(e, val)
     return e.call_operator("aten::sum", [val], {}, "sum")
 
 
@@ -139,17 +139,39 @@ def _sum_tensors(e: Emitter, val: Val) -> Val:
     return result
 
 
+def _best(e: Emitter, name: str, positional: list[Val], key: Val | None, default: Val | None) -> Val:
+    """`max` and `min` with a key or a default, or of what is not numbers."""
+    candidates: Val = Sequence(positional, is_list=True) if len(positional) > 1 else positional[0]
+    listed = containers.as_run_time_list(e, candidates)
+    key = key if key is not None else e.static(prelude.itself)
+    with_default, without = {
+        "max": (prelude.greatest_or, prelude.greatest), "min": (prelude.least_or, prelude.least)
+    }[name]  # fmt: skip
+    if default is not None:
+        return function_calls.call_function(e, with_default, [listed, key, default], {})
+    return function_calls.call_function(e, without, [listed, key], {})
+
+
 def _min_max(name: str, function: Any) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
         from .. import loops
 
+        default, key = named.pop("default", None), containers.sort_key(named)
+        if key is not None or default is not None:
+            return _best(e, name, positional, key, default)
         if len(positional) == 1:
             type = type_of(positional[0])
             if isinstance(type, T.TensorType):
                 return e.call_operator(f"aten::{name}", positional, {}, name)
             items = loops.static_items(e, positional[0])
             if items is None:
-                return e.call_operator(f"prim::{name}", positional, {}, name)
+                listed = positional[0]
+                if not isinstance(type, T.ListType):
+                    listed = containers.as_run_time_list(e, listed)
+                element = type_of(listed).contained[0]  # type: ignore[union-attr]
+                if not isinstance(element, T.IntType | T.FloatType | T.BoolType | T.PendingType):
+                    return _best(e, name, [listed], None, None)
+                return e.call_operator(f"prim::{name}", [listed], {}, name)
         else:
             items = positional
         folded = _fold_reduction(e, name, function, items)
@@ -158,6 +180,14 @@ def _min_max(name: str, function: Any) -> Handler:
         result = items[0]
         for item in items[1:]:
             tensors = isinstance(type_of(result), T.TensorType) or isinstance(type_of(item), T.TensorType)
+            number = next(
+                (v for v in (result, item) if isinstance(type_of(v), T.IntType | T.FloatType)), None
+            )
+            if tensors and number is not None:  # `max(x, 0)`
+                tensor = item if number is result else result
+                bound = "aten::clamp_min" if name == "max" else "aten::clamp_max"
+                result = e.call_operator(bound, [tensor, number], {}, name)
+                continue
             result = e.call_operator(
                 f"aten::{name}" if tensors else f"prim::{name}", [result, item], {}, name
             )

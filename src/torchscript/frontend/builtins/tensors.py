@@ -8,10 +8,10 @@ import torch
 
 from ... import types as T
 from ...operators.resolve import operator_name_of
+from .. import arrays
 from ..emitter import Emitter
 from ..values import Dynamic, Sequence, Val, known_of, type_of
-from . import containers
-from .registry import METHOD_HANDLERS, Handler, handles
+from .registry import Handler, handles
 
 
 def with_requires_grad(e: Emitter, result: Val, flag: Val) -> Val:
@@ -83,14 +83,11 @@ TENSOR_HANDLERS: dict[str, TensorHandler] = {
 }
 
 
-METHOD_HANDLERS["list", "sort"] = containers.list_sort
-
-
 def _torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
     """`torch.tensor(data)`: of scalars, (nested) lists and tuples; of a tensor, a copy of it."""
     if not positional:
         return None
-    data = positional[0]
+    data = arrays.as_tensor(e, positional[0]) or positional[0]
     if isinstance(type_of(data), T.TensorType):
         copied: Val = Dynamic(e.call("aten::clone", [Dynamic(e.call("aten::detach", [data]))]))
         if "dtype" in named or "device" in named:
@@ -168,8 +165,9 @@ for _legacy_name in (
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
             if not positional:
                 return e.call_operator("aten::empty", [e.static(0)], {"dtype": e.static(dtype)}, "empty")
-            if isinstance(type_of(positional[0]), T.TensorType):
-                return e.call_operator("aten::to", [positional[0], e.static(dtype)], {}, "to")
+            data = arrays.as_tensor(e, positional[0]) or positional[0]
+            if isinstance(type_of(data), T.TensorType):
+                return e.call_operator("aten::to", [data, e.static(dtype)], {}, "to")
             if (
                 isinstance(type_of(positional[0]), T.ListType)
                 and operator_name_of(torch.empty)
@@ -187,6 +185,14 @@ for _legacy_name in (
 
 def is_size(val: Val) -> bool:
     return isinstance(val, Dynamic) and val.value.node is not None and val.value.node.kind == "aten::size"
+
+
+@handles(torch.from_numpy)
+def _from_numpy(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    tensor = arrays.as_tensor(e, positional[0]) if positional else None
+    if tensor is None:
+        raise e.unsupported("Only an array that is known while compiling can become a tensor here.")
+    return tensor
 
 
 @handles(torch.nn.Parameter)
