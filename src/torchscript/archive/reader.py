@@ -23,6 +23,7 @@ from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
 from .importer.limits import check_constant
 from .materialize import Materializer
+from .provenance import producer
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
 from .upgraders import CURRENT_VERSION
@@ -51,6 +52,11 @@ class LoadedArchive:
     @property
     def root_class(self) -> T.ClassType:
         return self.importer.class_named(self.root.class_name)
+
+    @property
+    def producer(self) -> str:
+        """Who wrote the archive: "torchscript 0.1.0", or "PyTorch 1.6 or later"."""
+        return producer(self.container, self.version)
 
     def instantiate(self, make_object: MakeObject, set_state: SetState | None = None) -> Any:
         """The root object, made bottom-up: `make_object(cls, attributes)` is called once for each object.
@@ -131,9 +137,13 @@ def read_archive(
     f: str | os.PathLike[str] | bytes | IO[bytes],
     map_location: MapLocation = None,
     extra_files: dict[str, Any] | None = None,
+    *,
+    allow_io: bool = False,
 ) -> LoadedArchive:
     """Read an archive that `torch.jit.save` or this library wrote. ArchiveError for anything else.
 
+    Code of the archive that calls an operator which reaches outside the process does not compile, unless
+    `allow_io` says that it may.
     `map_location` is a device, or what `torch.load` takes besides. `extra_files` names files whose contents
     are wanted: its values are replaced by their bytes, as `torch.jit.load` does.
     """
@@ -148,7 +158,7 @@ def read_archive(
     if not isinstance(root, ScriptObject):
         raise container.error("data.pkl", "does not hold an object of the archive's classes")
     archive: LoadedArchive
-    importer = Importer(container, version, lambda number: archive._constant(number))
+    importer = Importer(container, version, lambda number: archive._constant(number), allow_io)
     archive = LoadedArchive(container, importer, version, root, map_location)
     return archive
 

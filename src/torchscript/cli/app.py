@@ -113,14 +113,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(error: Exception, as_json: bool) -> int:
-    message = _one_line(error)
+    message = one_line(error)
     if as_json:
         print(json.dumps({"error": message}))
     print(f"torchscript: {message}", file=sys.stderr)
     return 2
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What is wrong, and where in which source, in one line."""
     from ..errors import CompileError, Error
 

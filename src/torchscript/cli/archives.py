@@ -9,24 +9,52 @@ import typer
 
 if TYPE_CHECKING:
     from ..archive.reader import LoadedArchive
+    from ..ir.graph import Function
+    from ..runtime.module import ScriptModule
 
 Archive = Annotated[
     Path, typer.Argument(metavar="ARCHIVE", help="A file that torch.jit.save or torchscript.save wrote.")
 ]
-MethodName = Annotated[
-    str, typer.Option("--method", "-m", help="The method, of the top module or `sub.module.method`.")
+Method = Annotated[
+    str, typer.Option("--method", "-m", help="Which method: `forward`, or of a submodule `layer1.0.forward`.")
+]
+AllowIO = Annotated[
+    bool,
+    typer.Option("--allow-io", help="Let the archive's code read and write files. Only if you trust it."),
 ]
 
 
-def open_archive(path: Path) -> LoadedArchive:
-    """The archive, read but not run, with its tensors in place."""
+def open_archive(path: Path, allow_io: bool = False) -> LoadedArchive:
+    """The archive, read but not run, with its tensors on the CPU."""
     from ..archive.reader import read_archive
 
-    return read_archive(path, map_location="cpu")
+    return read_archive(path, map_location="cpu", allow_io=allow_io)
 
 
-def load_module(path: Path) -> Any:
-    """The archive's module, on the CPU."""
-    from ..runtime.api import load
+def find_method(archive: LoadedArchive, name: str) -> Function:
+    """The method at the end of a path from the top module; Error says what there is instead."""
+    from ..archive.unpickler import ScriptObject
+    from ..errors import Error
 
-    return load(path, map_location="cpu")
+    *path, last = name.split(".")
+    owner = archive.root
+    for i, part in enumerate(path):
+        state = owner.state if isinstance(owner.state, dict) else {}
+        children = [key for key, value in state.items() if isinstance(value, ScriptObject)]
+        if part not in children:
+            at = ".".join(path[:i]) or "the top module"
+            raise Error(f"{at} has no submodule '{part}'; it has {', '.join(children) or 'none'}")
+        owner = state[part]
+    cls = archive.importer.class_named(owner.class_name)
+    function = cls.method(last)
+    if function is None:
+        at = ".".join(path) or "the top module"
+        raise Error(f"{at} has no method '{last}'; it has {', '.join(cls.methods) or 'none'}")
+    return function
+
+
+def method_of(module: ScriptModule, name: str) -> Any:
+    """The bound method at the end of a path; a `forward` runs with the module's hooks."""
+    path, _, last = name.rpartition(".")
+    owner = module.get_submodule(path)
+    return owner if last == "forward" else getattr(owner, last)

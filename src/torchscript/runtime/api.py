@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from .. import types as T
-from ..errors import ArchiveError, CompileError, Error
+from ..errors import CompileError, Error
 from ..frontend import marks, transient
 from ..frontend.entry import compile_entry
 from ..frontend.modules import ModuleSpec, SpecSplit
@@ -323,30 +323,18 @@ def load(
     map_location: Any = None,
     _extra_files: dict[str, Any] | None = None,
     _restore_shapes: bool = False,
+    *,
+    allow_io: bool = False,
 ) -> Any:
     """Read an archive that this library or PyTorch wrote: a path, bytes, or a file object.
 
-    `map_location` is a device (or its name) that all tensors are put on. `ArchiveError` for anything that is not
-    such an archive.
+    `map_location` is a device (or its name) that all tensors are put on. Loading runs nothing but the archive's
+    own compiled code, and code that reaches outside the process (`torch.from_file`, …) is refused when it is
+    compiled, unless `allow_io=True` says that you trust the archive. `ArchiveError` for what is no such archive.
     """
-    from ..archive.reader import read_archive
-    from .objects import make_object
+    from .loading import load
 
-    archive = read_archive(f, map_location=map_location, extra_files=_extra_files)
-
-    def make(cls: T.ClassType, attributes: dict[str, Any]) -> Any:
-        if not cls.is_module:
-            return make_object(cls, attributes)
-        training = attributes.pop("training", None)
-        module = make_module(cls, attributes)
-        if isinstance(training, bool):
-            module.training = training
-        return module
-
-    root = archive.instantiate(make)
-    if not isinstance(root, torch.nn.Module):
-        raise ArchiveError("The archive's top object is not a module.")
-    return root
+    return load(f, map_location, _extra_files, allow_io=allow_io)
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:

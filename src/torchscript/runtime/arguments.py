@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import keyword
 import numbers
 from collections.abc import Callable
 from typing import Any
@@ -90,6 +92,21 @@ class Signature:
         self.count = len(self.arguments)
         self.checks = [_check_of(a.type) for a in self.arguments]
         self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type)]
+
+    def for_python(self) -> inspect.Signature:
+        """The same for `inspect.signature`, which torch.export and ONNX's exporter ask for names."""
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    a.name,
+                    kinds[a.kwarg_only],
+                    default=a.default if a.has_default else inspect.Parameter.empty,
+                )
+                for a in self.arguments
+                if a.name.isidentifier() and not keyword.iskeyword(a.name)
+            ]
+        )
 
     def bind(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, defaults filled in. ArgumentError where they do not fit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -111,6 +112,10 @@ class ScriptFunction(Compiled):
         if recorder is not None:
             return recorder.call_script_function(self._ts_function, self._call, values, {})
         return self._call(*values)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return Signature(self._ts_function).for_python()
 
     def save(self, f: Any, _extra_files: Mapping[str, str | bytes] | None = None) -> None:
         """Write the function as an archive: a module with it as `forward`."""

@@ -7,7 +7,9 @@ other compiled code calls, and `forward` is a `ScriptMethod`, which checks its a
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
+from types import CodeType
 from typing import Any
 
 import torch
@@ -41,6 +43,21 @@ class ScriptMethod(Compiled):
     def __name__(self) -> str:
         return self._ts_function.name
 
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self._entry.signature.for_python()
+
+    @property
+    def __wrapped__(self) -> Any:
+        """The Python function that runs: `inspect.getsource` finds the source there."""
+        return getattr(self.owner, f"_ts_{self._ts_function.name}")
+
+    @property
+    def __code__(self) -> CodeType:
+        """torch.export names file and line in its messages."""
+        code: CodeType = self.__wrapped__.__code__
+        return code
+
 
 class Entry:
     """A compiled method on its Python class, for callers in Python."""
@@ -53,11 +70,14 @@ class Entry:
     def __get__(self, owner: Any, cls: type | None = None) -> Any:
         return self if owner is None else ScriptMethod(owner, self)
 
+    @property
+    def signature(self) -> Signature:
+        if self._signature is None:
+            self._signature = Signature(self.function, 1)
+        return self._signature
+
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        signature = self._signature
-        if signature is None:
-            signature = self._signature = Signature(self.function, 1)
-        values = signature.bind(args, kwargs)
+        values = (self._signature or self.signature).bind(args, kwargs)
         recorder = state.current()
         code = getattr(type(owner), f"_ts_{self.function.name}")
         if recorder is not None:
@@ -233,8 +253,8 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
 def _unpickle(data: bytes, training: bool) -> Any:
     from .api import load
 
-    module = load(data)
-    return module
+    # Whoever unpickles trusts the pickle already.
+    return load(data, allow_io=True)
 
 
 class RecursiveScriptModule(ScriptModule):

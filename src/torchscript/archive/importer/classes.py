@@ -39,8 +39,8 @@ _CALLED_BY_PYTHON = {
 _LISTS = ("__parameters__", "__buffers__", "__forward_pre_hooks__", "__forward_hooks__")
 
 
-def define_class(cls: T.ClassType, tree: ast.ClassDef, hooks: Hooks, importer: Importer) -> None:
-    """Fill in attributes and constants. Methods are the caller's."""
+def define_class(cls: T.ClassType, tree: ast.ClassDef, importer: Importer) -> None:
+    """Fill in attributes, constants and hooks. The methods are there already."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     for statement in tree.body:
         match statement:
@@ -71,8 +71,15 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, hooks: Hooks, importer: I
         _set_kind(cls, name, T.AttributeKind.PARAMETER)
     for name in lists["__buffers__"]:
         _set_kind(cls, name, T.AttributeKind.BUFFER)
-    hooks.before = lists["__forward_pre_hooks__"]
-    hooks.after = lists["__forward_hooks__"]
+    cls.forward_pre_hooks = _hooks(cls, lists["__forward_pre_hooks__"])
+    cls.forward_hooks = _hooks(cls, lists["__forward_hooks__"])
+
+
+def _hooks(cls: T.ClassType, names: list[str]) -> list[Function]:
+    for name in names:
+        if name not in cls.methods:
+            raise CompileError(f"'{name}' is named as a hook, and the class has no such method")
+    return [cls.methods[name] for name in names]
 
 
 def _add_attribute(cls: T.ClassType, name: str, type: T.Type) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,20 +28,12 @@ CODE = "code/"
 CUSTOM_CLASSES = "__torch__.torch.classes."
 
 
-@dataclass(slots=True)
-class Hooks:
-    """Names of the methods that run before and after a module's `forward` when it is called from outside."""
-
-    before: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-
-
 class Importer:
     """The definitions of one archive.
 
     `version` is that of the operators that the code was written for. `constant` gives value and type of a
-    numbered constant (`CONSTANTS.c3`). `on_class` is told of every class once it is complete, whether an
-    object or only code has named it.
+    numbered constant (`CONSTANTS.c3`). `allow_io` lets the code reach outside the process. `on_class` is told
+    of every class once it is complete, whether an object or only code has named it.
     """
 
     def __init__(
@@ -50,8 +41,10 @@ class Importer:
         records: Records,
         version: int,
         constant: Callable[[int], tuple[Any, T.Type]],
+        allow_io: bool = False,
     ) -> None:
         self.records = records
+        self.allow_io = allow_io
         self.version = version
         self.constant = constant
         self.lock = threading.RLock()
@@ -60,7 +53,6 @@ class Importer:
         self.functions: dict[str, ArchivedFunction] = {}
         self.recipes: dict[Any, Any] = {}
         self.type_sizes = TypeSizes()
-        self.hooks: dict[T.ClassType, Hooks] = {}
         self.on_class: Callable[[T.ClassType], None] | None = None
         self._unfinished: set[str] = set()
 
@@ -139,13 +131,12 @@ class Importer:
                 case None | "Module":
                     cls = T.ClassType(name, base == "Module")
                     self.types[name] = cls
-                    self.hooks[cls] = hooks = Hooks()
-                    define_class(cls, tree, hooks, self)
                     for method in definition.methods.values():
                         check_method_name(method.name)
                         cls.methods[method.name] = ArchivedFunction(
                             self, f"{name}.{method.name}", method, cls
                         )
+                    define_class(cls, tree, self)
                     if self.on_class is not None:
                         self.on_class(cls)
                 case _:

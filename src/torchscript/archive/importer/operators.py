@@ -14,6 +14,7 @@ from ...operators.dispatcher import schemas_of
 from ...schema import Argument, Conversion, Matched, match_overloads
 from ..upgraders import Upgrade, upgrades_for
 from .builder import Builder, kind_of
+from .policy import reaches_outside
 
 _COMPARISONS = ("aten::eq", "aten::ne", "aten::__is__", "aten::__isnot__")
 
@@ -144,6 +145,12 @@ class Operators(Builder):
         for upgrade in upgrades:
             if upgrade.schema is matched.schema:
                 return matched, upgrade
+        reach = None if self.importer.allow_io else reaches_outside(matched.schema)
+        if reach is not None:
+            raise self.error(
+                f"'{name}' {reach}, which code of an archive may do only where it is loaded with allow_io=True",
+                node,
+            )
         return matched, None
 
     def _call_upgraded(self, upgrade: Upgrade, matched: Matched, values: Sequence[Value]) -> Value:

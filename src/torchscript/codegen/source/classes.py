@@ -35,9 +35,8 @@ def methods_of(cls: T.ClassType) -> dict[str, Function]:
         for function, word in ((getter, "getter"), (setter, "setter")):
             if function is not None and all(function is not f for f in found.values()):
                 found[f"__{name}_{word}"] = function
-    for attribute in ("forward_pre_hooks", "forward_hooks"):
-        for hook in getattr(cls, attribute, ()):
-            found.setdefault(hook.name, hook)
+    for hook in (*cls.forward_pre_hooks, *cls.forward_hooks):
+        found.setdefault(hook.name, hook)
     return found
 
 
@@ -50,10 +49,9 @@ def write_class(cls: T.ClassType, lines: Lines, names: QualifiedNames, constants
     if cls.is_module:
         for kind, word in ((T.AttributeKind.PARAMETER, "parameters"), (T.AttributeKind.BUFFER, "buffers")):
             lines.add(_name_list(f"__{word}__", (n for n, a in cls.attributes.items() if a.kind is kind)))
-        for attribute in ("forward_pre_hooks", "forward_hooks"):
-            hooks = [hook.name for hook in getattr(cls, attribute, ())]
+        for word, hooks in (("pre_hooks", cls.forward_pre_hooks), ("hooks", cls.forward_hooks)):
             if hooks:
-                lines.add(_name_list(f"__{attribute}__", hooks))
+                lines.add(_name_list(f"__forward_{word}__", (hook.name for hook in hooks)))
     for name, declared in cls.attributes.items():
         type = names.type(declared.type)
         lines.add(f"{name} : {type}" if is_identifier(name) else f'__annotations__["{name}"] = {type}')

@@ -1,0 +1,47 @@
+"""Who wrote an archive, as far as its records tell.
+
+PyTorch writes no version of its own into an archive, but the format has changed often enough to bound it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .container import Container
+
+PRODUCER = ".data/producer"
+"""The record in which this library says who wrote an archive; PyTorch ignores it."""
+
+# A record → the first release of PyTorch that wrote it; the newest first.
+_SINCE = (
+    (".data/serialization_id", "2.1"),
+    ("byteorder", "2.1"),
+)
+# The version of an archive → releases that wrote it. From 4 on, it is the newest change that the code depends on.
+_BY_VERSION = {
+    1: "PyTorch 1.3",
+    2: "PyTorch 1.4",
+    3: "PyTorch 1.5 or later",
+    4: "PyTorch 1.6 or later",
+    5: "PyTorch 1.7 or later",
+    6: "PyTorch 1.9 or later",
+    7: "PyTorch 1.10 or later",
+    8: "PyTorch 1.11 or later",
+    9: "PyTorch 1.11 or later",
+    10: "PyTorch 1.12 or later",
+}
+
+
+def producer(container: Container, version: int) -> str:
+    """For people: "torchscript 0.1.0", or "PyTorch 2.1 or later"."""
+    if PRODUCER in container:
+        text = container.read(PRODUCER)[:200].decode("utf-8", "replace").strip()
+        if text.isprintable():
+            return text
+    if "model.json" in container:
+        return "PyTorch 1.0 to 1.2"
+    for record, release in _SINCE:
+        if record in container:
+            return f"PyTorch {release} or later"
+    return _BY_VERSION.get(version, "an unknown PyTorch")

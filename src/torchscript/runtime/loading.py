@@ -1,0 +1,69 @@
+"""Archives as modules: what `load` makes of what the reader has read."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+import torch
+
+from .. import types as T
+from ..errors import ArchiveError
+from .module import ScriptModule, make_module
+from .objects import make_object
+
+if TYPE_CHECKING:
+    from ..archive.reader import LoadedArchive
+    from ..archive.tensors import MapLocation
+
+
+def load(
+    f: str | os.PathLike[str] | bytes | IO[bytes],
+    map_location: MapLocation = None,
+    extra_files: dict[str, Any] | None = None,
+    *,
+    allow_io: bool = False,
+) -> ScriptModule:
+    """Read an archive and make its module."""
+    from ..archive.reader import read_archive
+
+    return module_of(read_archive(f, map_location, extra_files, allow_io=allow_io))
+
+
+def module_of(archive: LoadedArchive) -> ScriptModule:
+    """The module that an archive holds."""
+    root = archive.instantiate(_make)
+    if not isinstance(root, ScriptModule):
+        raise ArchiveError(f"{archive.container.name}: the top object is no module")
+    return root
+
+
+def _make(cls: T.ClassType, attributes: dict[str, Any]) -> Any:
+    if not cls.is_module:
+        return make_object(cls, attributes)
+    training = attributes.pop("training", None)
+    module = make_module(cls, attributes)
+    if isinstance(training, bool):
+        module.training = training
+    # Compiled callers call the archived hooks themselves; these are for calls from outside. So they do not go
+    # through register_forward_hook, which makes compiled callers come in from outside.
+    for table, hooks in (
+        (module._forward_pre_hooks, cls.forward_pre_hooks),
+        (module._forward_hooks, cls.forward_hooks),
+    ):
+        for number, hook in enumerate(hooks):
+            table[number] = ArchivedHook(hook.name)
+    return module
+
+
+class ArchivedHook:
+    """A hook of an archived module, as `nn.Module` calls hooks. It belongs to no instance, so it can be copied."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, module: torch.nn.Module, *args: Any) -> Any:
+        return getattr(module, f"_ts_{self.name}")(*args)
+
+    def __repr__(self) -> str:
+        return f"<archived hook {self.name}>"
