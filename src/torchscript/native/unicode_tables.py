@@ -21,15 +21,11 @@ _PROPERTIES: tuple[Callable[[str], bool], ...] = (
     lambda c: c.istitle() and not c.isupper(),
     str.isidentifier,
     lambda c: f"a{c}".isidentifier(),
-    lambda c: _is_cased(c),
-    lambda c: f"aΣ{c}a".lower()[1] == "σ" and not _is_cased(c),
+    lambda c: f"{c}a".title()[-1] == "a",
+    lambda c: f"aΣ{c}a".lower()[1] == "σ" and f"aΣ{c}".lower()[1] == "ς",
 )
-"""In the order of the bits of `unicode::Property`."""
-
-
-def _is_cased(c: str) -> bool:
-    # a capital sigma at the end of a word becomes another letter, so it tells what comes behind it
-    return f"aΣ{c}".lower()[1] == "σ"
+"""In the order of the bits of `unicode::Property`. The last two are not among the methods of `str`: what follows a
+cased character is not capitalised in titles, and a Σ at the end of a word, case-ignorable ones apart, becomes ς."""
 
 
 def property_ranges() -> list[tuple[int, int]]:

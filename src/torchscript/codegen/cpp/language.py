@@ -6,13 +6,13 @@ aten::pow.int_to_int  →  pow_int_to_int_                             but where
 
 from __future__ import annotations
 
-from ...operators.language import BUILTINS, lists, mathematics, numbers
+from ...operators.language import BUILTINS, dicts, lists, mathematics, numbers, strings
 
-_TABLES = (numbers, mathematics, lists)
+_TABLES = (numbers, mathematics, strings, lists, dicts)
 
 NATIVE_OPERATORS: frozenset[str] = frozenset(b.schema.key for table in _TABLES for b in table.TABLE) - {
     "prim::abs"
-}
+} | {"prim::Print"}
 """The keys of the operators that have a C++ function."""
 
 _NAMES = {"aten::pow.int_to_int": "pow_int_to_int_"}

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <torchscript/lang/compare.h>
+#include <torchscript/lang/dicts.h>
 #include <torchscript/lang/fail.h>
+#include <torchscript/lang/formatting.h>
 #include <torchscript/lang/lists.h>
 #include <torchscript/lang/mathematics.h>
 #include <torchscript/lang/numbers.h>
+#include <torchscript/lang/strings.h>
 #include <torchscript/lang/text.h>
