@@ -208,7 +208,9 @@ def _modes(
         if annotated is not None and not isinstance(annotated, T.AnyType):
             if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
                 annotated = T.optional(annotated)  # eager mode does not read annotations
-            if not fits(type, annotated) and marks.is_overloaded(function):
+            if not fits(type, annotated) and (
+                marks.is_overloaded(function) or _says_too_little(function, type, annotated)
+            ):
                 annotated = settled(type)
             modes[name] = ("typed", annotated)
         else:
@@ -283,6 +285,17 @@ def emit_compiled_call(e: Emitter, function: Function, arguments: list[Value], o
         ).output
         node = e.emit("prim::CallFunction", [reference, *arguments], [result], {"function": function})
     return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
+
+
+def _says_too_little(function: Any, own: T.Type, annotated: T.Type) -> bool:
+    """Whether PyTorch's own annotation leaves out what the function takes: lengths as a list, sizes with None."""
+    if str(getattr(function, "__module__", "")).partition(".")[0] != "torch":
+        return False
+    if isinstance(annotated, T.TensorType):
+        return isinstance(own, T.ListType | T.TupleType) and all(
+            isinstance(t, T.IntType) for t in own.contained
+        )
+    return isinstance(own, T.TupleType) and any(isinstance(t, T.NoneType) for t in own.elements)
 
 
 def fits(own: T.Type, wanted: T.Type) -> bool:

@@ -53,6 +53,8 @@ def _guessed(e: Emitter, value: Value, depth: int = 0) -> bool:
         cls = owner.python_class if isinstance(owner, T.ClassType) and owner.is_module else None
         name = node.attributes["name"]
         return cls is not None and not any(name in vars(b).get("__annotations__", {}) for b in cls.__mro__)
+    if node.kind == "prim::Constant":  # None on one side of an `if`
+        return depth > 0
     if node.kind == "prim::If" and depth < 20:
         index = list(node.outputs).index(value)
         sources = [block.outputs[index] for block in node.blocks if len(block.outputs) > index]

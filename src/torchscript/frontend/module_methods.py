@@ -1,0 +1,59 @@
+"""What `nn.Module` gives to every module and the compiler answers itself: children, parameters, buffers, names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .emitter import Emitter
+from .values import Module, Sequence, Val
+
+Handler = Callable[[Emitter, Module, list[Val], dict[str, Val]], Val]
+
+
+def _at(e: Emitter, owner: Module, path: str) -> Val:
+    """What is at a dotted path below a module."""
+    from . import attributes
+
+    val: Val = owner
+    for part in path.split(".") if path else ():
+        val = attributes.attribute_of(e, val, part, None)
+    return val
+
+
+def _listing(pairs_of: Callable[[Any], Any], named: bool) -> Handler:
+    """The method that lists what `pairs_of(module)` names: pairs of a name and what it is, or only the latter."""
+
+    def handler(e: Emitter, owner: Module, positional: list[Val], keywords: dict[str, Val]) -> Val:
+        if positional or keywords:
+            raise e.unsupported("Arguments of this method cannot be compiled.")
+        found: list[Val] = []
+        for path, _ in pairs_of(owner.module):
+            item = _at(e, owner, path)
+            found.append(Sequence([e.static(path), item]) if named else item)
+        return Sequence(found, is_list=True)
+
+    return handler
+
+
+def _children(module: Any) -> list[tuple[str, Any]]:
+    return [(name, child) for name, child in module._modules.items() if child is not None]
+
+
+def _keys(e: Emitter, owner: Module, positional: list[Val], keywords: dict[str, Val]) -> Val:
+    return Sequence([e.static(name) for name in owner.module._modules], is_list=True)
+
+
+METHODS: dict[str, Handler] = {
+    "children": _listing(_children, False),
+    "named_children": _listing(_children, True),
+    "modules": _listing(lambda module: module.named_modules(), False),
+    "named_modules": _listing(lambda module: module.named_modules(), True),
+    "parameters": _listing(lambda module: module.named_parameters(), False),
+    "named_parameters": _listing(lambda module: module.named_parameters(), True),
+    "buffers": _listing(lambda module: module.named_buffers(), False),
+    "named_buffers": _listing(lambda module: module.named_buffers(), True),
+    "values": _listing(_children, False),  # of a ModuleDict
+    "items": _listing(_children, True),
+    "keys": _keys,
+}
