@@ -16,9 +16,11 @@ from .constant_propagation import propagate_constants
 from .dead_code import eliminate_dead_code
 from .fusion import fuse_operators
 from .inline import inline_calls
+from .list_mutation_removal import remove_list_mutation
 from .list_tuple_forwarding import forward_elements
 from .loop_invariants import hoist_invariants
 from .loop_unrolling import unroll_loops
+from .mutation_removal import remove_tensor_mutation
 from .peephole import apply_peepholes
 from .tuple_lowering import lower_tuples
 from .unfuse import unfuse_operators, unfused
@@ -31,6 +33,8 @@ PASSES: dict[str, Callable[[Graph], bool]] = {
     "forward": forward_elements,
     "cse": eliminate_common_subexpressions,
     "hoist": hoist_attributes,
+    "inplace": remove_tensor_mutation,
+    "lists": remove_list_mutation,
     "licm": hoist_invariants,
     "unroll": unroll_loops,
     "pool": pool_constants,
@@ -71,6 +75,8 @@ __all__ = [
     "optimize",
     "pool_constants",
     "propagate_constants",
+    "remove_list_mutation",
+    "remove_tensor_mutation",
     "unfuse_operators",
     "unfused",
     "unroll_loops",

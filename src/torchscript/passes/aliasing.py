@@ -31,6 +31,9 @@ _PASSES_THROUGH = frozenset(
 )  # fmt: skip
 
 
+_HOLDERS = frozenset({"prim::TupleConstruct", "prim::ListConstruct", "prim::DictConstruct"})
+
+
 class AliasSets:
     """The alias sets of a graph as it is now; a pass that changes what shares memory makes new ones."""
 
@@ -39,6 +42,7 @@ class AliasSets:
         # kinds of memory written, by set: an append to a list does not write the tensors in it
         self._writes: list[tuple[Value, frozenset[str], Node]] = []
         self._outside = Value(T.ANY, None, None, graph.block, -1)
+        self._returned: list[Value] = []  # what stands in tuples that the graph returns
         self.written_attributes: set[str] = set()
         """Names of attributes that the graph sets."""
         self.has_opaque_nodes = False
@@ -49,7 +53,7 @@ class AliasSets:
         self._written: dict[Value, list[tuple[frozenset[str], Node]]] = {}
         for value, kinds, node in self._writes:
             self._written.setdefault(self._find(value), []).append((kinds, node))
-        self._escaping = {self._find(v) for v in graph.outputs if is_mutable(v.type)}
+        self._escaping = {self._find(v) for v in [*graph.outputs, *self._returned] if is_mutable(v.type)}
         self._escaping.add(self._find(self._outside))
 
     def is_written(self, value: Value) -> bool:
@@ -113,6 +117,10 @@ class AliasSets:
                 self._join(parameter, value)
             for output, value in zip(node.outputs, body.outputs, strict=True):
                 self._join(output, value)
+        elif node.kind in _HOLDERS and _is_only_returned(node):
+            self._returned += (
+                node.inputs
+            )  # nobody here looks into it, so its elements have nothing to do with it
         elif node.kind in _PASSES_THROUGH:
             for output in node.outputs:
                 self._join_all(node.inputs, output)
@@ -160,6 +168,15 @@ class AliasSets:
                 )
                 if alias is None or "*" in alias.before or same:
                     self._join(output, value)
+
+
+def _is_only_returned(holder: Node) -> bool:
+    """Whether all that happens to a new tuple, list or dict is that the graph returns it."""
+    for user, _ in holder.output.users:
+        is_return = user.block.owner is None and user.block.return_node is user
+        if not is_return and not (user.kind in _HOLDERS and _is_only_returned(user)):
+            return False
+    return True
 
 
 def _own_kinds(type: T.Type) -> frozenset[str]:
