@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -53,8 +54,12 @@ class _Stream:
 class ContainerWriter:
     """Writes the records of an archive below the folder `name`."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(
+        self, file: IO[bytes], name: str, written: Callable[[int], object] = lambda count: None
+    ) -> None:
+        """`written` is told how many bytes of records were written since the last call."""
         self.name = name
+        self._written = written
         self._zip = zipfile.ZipFile(cast(IO[bytes], _Stream(file)), "w", zipfile.ZIP_STORED)
 
     def add(self, record: str, data: bytes | memoryview) -> None:
@@ -73,7 +78,7 @@ class ContainerWriter:
         with self._zip.open(info, "w", force_zip64=large) as out:
             info.extra = b""  # the padding is for this place, not for the directory
             for start in range(0, len(view), _CHUNK):
-                out.write(view[start : start + _CHUNK])
+                self._written(out.write(view[start : start + _CHUNK]))
 
     def add_storage(self, record: str, storage: torch.UntypedStorage) -> None:
         """Append the bytes of a storage. One of another device is copied to the CPU, and only for so long."""
@@ -86,7 +91,12 @@ class ContainerWriter:
         self.add(record, memoryview((ctypes.c_char * size).from_address(storage.data_ptr())))
 
     def close(self) -> None:
-        """Write the directory."""
+        """Write the record that tells this content from any other, and the directory."""
+        digest = hashlib.sha256()
+        for info in self._zip.filelist:
+            digest.update(f"{info.filename.removeprefix(self.name)}\0{info.CRC}\0{info.file_size}\n".encode())
+        halves = (int.from_bytes(digest.digest()[at : at + 8], "little") for at in (0, 8))
+        self.add(".data/serialization_id", "".join(f"{half:020}" for half in halves).encode())
         self._zip.close()
 
     def abandon(self) -> None:

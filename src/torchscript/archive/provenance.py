@@ -5,6 +5,8 @@ PyTorch writes no version of its own into an archive, but the format has changed
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,3 +47,12 @@ def producer(container: Container, version: int) -> str:
         if record in container:
             return f"PyTorch {release} or later"
     return _BY_VERSION.get(version, "an unknown PyTorch")
+
+
+@cache
+def own_name() -> str:
+    """What this library writes as the producer of an archive."""
+    try:
+        return f"torchscript {metadata.version('torchscript')}"
+    except metadata.PackageNotFoundError:  # run from its source
+        return "torchscript"

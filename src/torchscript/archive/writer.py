@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from .. import types as T
@@ -16,6 +16,8 @@ from ..schema import Argument, Schema
 from .container_writer import ContainerWriter, written_file
 from .debug_info import debug_pickle
 from .pickling import Pickler, StorageTable
+from .progress import progress
+from .provenance import PRODUCER, own_name
 
 _VERSIONS = {"div": 4, "div_": 4, "full": 5, "linspace": 8, "logspace": 9, "gelu": 10}
 """The version since which an operator means what it means today; older ones are read with the old meaning."""
@@ -75,7 +77,12 @@ class _Records:
             self.program = print_program(self.program.items, _check_function)
 
     def write(self, file: IO[bytes], name: str) -> None:
-        container = ContainerWriter(file, name)
+        tables = (("constants", self.constant_storages), ("data", self.storages))
+        total = sum(storage.nbytes() for _, table in tables for storage in table.storages)
+        with progress(f"saving {name}", total) as written:
+            self._write(ContainerWriter(file, name, written), tables)
+
+    def _write(self, container: ContainerWriter, tables: Sequence[tuple[str, StorageTable]]) -> None:
         try:
             container.add("data.pkl", self.data)
             for path, code in self.program.files.items():
@@ -84,9 +91,10 @@ class _Records:
             container.add("constants.pkl", self.constants)
             container.add("version", f"{_version(self.program)}\n".encode())
             container.add("byteorder", sys.byteorder.encode())
+            container.add(PRODUCER, own_name().encode())
             for path, data in self.extra_files.items():
                 container.add(f"extra/{path}", data)
-            for folder, table in (("constants", self.constant_storages), ("data", self.storages)):
+            for folder, table in tables:
                 for number, storage in enumerate(table.storages):
                     container.add_storage(f"{folder}/{number}", storage)
         except BaseException:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..archive.reader import LoadedArchive
     from ..ir.graph import Function
 
+_SHOWN_ITEMS = 20
 _OWN_NAMESPACES = ("aten", "prim", "quantized")
 
 
@@ -51,6 +52,7 @@ class ModuleRow:
     class_name: str
     tensors: list[TensorRow] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
     methods: list[str] = field(default_factory=list)
     children: list[ModuleRow] = field(default_factory=list)
     shared_with: str | None = None
@@ -83,7 +85,9 @@ class ModuleRow:
             "bytes": self.bytes,
             "shared_with": self.shared_with,
             "methods": self.methods,
-            "attributes": self.attributes,
+            "attributes": {
+                name: {"type": type, "value": self.values.get(name)} for name, type in self.attributes.items()
+            },
             "tensors": [row.as_json() for row in self.tensors],
             "children": [row.as_json() for row in self.children],
         }
@@ -133,8 +137,9 @@ class _Trees:
                 row.children.append(self.row(key, value, f"{path}.{key}" if path else key))
             elif declared is not None and _is_tensor(value):
                 row.tensors.append(self.tensor(key, declared.kind.value, value, path))
-            elif declared is not None and not key.startswith("_") and key != "training":
+            elif declared is not None and key != "_is_full_backward_hook":
                 row.attributes[key] = declared.type.annotation()
+                row.values[key] = _shown(value)
         return row
 
     def tensor(self, name: str, kind: str, value: torch.Tensor, path: str) -> TensorRow:
@@ -150,6 +155,19 @@ class _Trees:
             first if first != full_name else None,
             value,
         )
+
+
+def _shown(value: Any) -> str:
+    """The value of an attribute in at most a line; tensors in it by their shapes."""
+    if isinstance(value, list | tuple):
+        inner = ", ".join(_shown(item) for item in value[:_SHOWN_ITEMS])
+        inner += f", … {len(value)} in all" if len(value) > _SHOWN_ITEMS else ""
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_shown(k)}: {_shown(v)}' for k, v in list(value.items())[:_SHOWN_ITEMS])}}}"
+    if isinstance(value, ScriptObject):
+        return f"an object of {value.class_name}"
+    return f"{value.dtype} {list(value.shape)}" if _is_tensor(value) else repr(value)
 
 
 def _is_tensor(value: Any) -> bool:

@@ -1,0 +1,143 @@
+"""run: inputs, results, timing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+
+from .support import Command
+
+
+def eager(archives: Path, name: str, *args, **kwargs):
+    return torch.jit.load(archives / name)(*args, **kwargs)
+
+
+def test_inputs_from_files_give_what_the_module_gives(run: Command, archives: Path, tmp_path: Path) -> None:
+    x = torch.randn(3, 4)
+    numpy.save(tmp_path / "x.npy", x.numpy())
+    torch.save(x, tmp_path / "x.pt")
+    (tmp_path / "x.json").write_text(json.dumps(x.tolist()))
+    expected = eager(archives, "gate.pt", x, 3)
+    for suffix in ("npy", "pt", "json"):
+        for target in ("result.npy", "result.pt", "result.json"):
+            run.ok(
+                "run",
+                archives / "gate.pt",
+                f"x={tmp_path / f'x.{suffix}'}",
+                "steps=3",
+                "-o",
+                tmp_path / target,
+            )
+        torch.testing.assert_close(torch.from_numpy(numpy.load(tmp_path / "result.npy")), expected)
+        torch.testing.assert_close(torch.load(tmp_path / "result.pt", weights_only=True), expected)
+        torch.testing.assert_close(torch.tensor(json.loads((tmp_path / "result.json").read_text())), expected)
+
+
+def test_random_inputs_are_the_same_each_time(run: Command, archives: Path) -> None:
+    one, same, other = (
+        run.ok("run", archives / "picture.pt", "2x3x8x8", "--json", "--seed", seed).json["result"]
+        for seed in (1, 1, 2)
+    )
+    assert one == same != other
+    assert one["result"]["shape"] == [2, 2]
+    torch.manual_seed(1)
+    expected = eager(archives, "picture.pt", torch.randn(2, 3, 8, 8))
+    assert one["result"]["mean"] == pytest.approx(expected.double().mean().item())
+
+
+def test_a_traced_method_needs_no_inputs(run: Command, archives: Path) -> None:
+    assert run.ok("run", archives / "traced.pt", "--json").json["result"]["result"]["shape"] == [2, 2]
+
+
+def test_timing(run: Command, archives: Path) -> None:
+    shown = run.ok("run", archives / "picture.pt", "1x3x8x8", "--repeat", 5).out
+    assert "5 runs: median" in shown
+    numbers = run.ok("run", archives / "picture.pt", "1x3x8x8", "--repeat", 5, "--json").json
+    assert numbers["runs"] == 5 and 0 < numbers["min_ms"] <= numbers["median_ms"] <= numbers["max_ms"]
+
+
+def test_methods_and_dtypes(run: Command, archives: Path) -> None:
+    shown = run.ok("run", archives / "gate.pt", "2x3:int64", "-m", "halve", "--json").json["result"]["result"]
+    assert (shown["shape"], shown["dtype"]) == ([2, 3], "float32")
+    assert run.ok("run", archives / "gate.pt", "2x4", "-m", "inner.forward", "--json").json["result"][
+        "result"
+    ]["shape"] == [2, 4]
+    assert run.ok("run", archives / "gate.pt", "scalar:bool", "-m", "halve").code == 0
+
+
+def test_structured_arguments_and_results(run: Command, archives: Path, tmp_path: Path) -> None:
+    (tmp_path / "items.json").write_text("[[1.0, 2.0], [3.0, 4.0]]")
+    result = run.ok(
+        "run", archives / "structured.pt", tmp_path / "items.json", '{"scale": 10}', "text", "[2, 3]",
+        "x=[1.0, 1.0]", "--json", "-o", tmp_path / "out.npz",
+    ).json["result"]  # fmt: skip
+    assert result["result[0]['total']"]["max"] == 70.0
+    assert result["result[0]['pair']"]["max"] == 13.0
+    assert result["result[1]"] == {"value": "text"}
+    saved = numpy.load(tmp_path / "out.npz")
+    assert saved["result[0]['total']"].tolist() == [50.0, 70.0]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "no input for x; the method takes x: Tensor, steps: int, see --help for how"),
+        (["2x4", "1", "2"], "the method takes 2 inputs, and more were given"),
+        (["y=2x4"], "the method has no argument 'y'; it has x, steps"),
+        (["2x4", "x=2x4"], "the argument 'x' is given twice"),
+        (["2x4:float31"], "'float31' is no dtype; int64, float16, bool and so on are"),
+        (["absent.npy"], "the input 'x': there is no file 'absent.npy'"),
+        (["nonsense"], "the input 'x': 'nonsense' is no shape (1x3x224x224), no file (.npy, .pt, .pth, .json) and no JSON"),
+        (['["a"]'], "the input 'x' is no tensor: too many dimensions 'str'"),
+    ],
+)  # fmt: skip
+def test_wrong_inputs(run: Command, archives: Path, inputs: list[str], message: str) -> None:
+    result = run("run", archives / "gate.pt", *inputs)
+    assert (result.code, result.err) == (2, f"torchscript: {message}\n")
+
+
+def test_a_pickle_that_runs_code_is_refused_as_input(run: Command, archives: Path, tmp_path: Path) -> None:
+    torch.save(print, tmp_path / "evil.pt")
+    result = run("run", archives / "gate.pt", tmp_path / "evil.pt")
+    assert result.code == 2 and "cannot read" in result.err and len(result.err.splitlines()) == 1
+
+
+def test_an_error_while_running_names_the_archived_line(run: Command, archives: Path) -> None:
+    result = run("run", archives / "gate.pt", "2x5")
+    assert result.code == 2
+    assert "mat1 and mat2 shapes cannot be multiplied (2x5 and 4x4)" in result.err
+    assert "gate.pt:code/__torch__/torch/nn/modules/linear.py:14)" in result.err
+
+
+def test_reading_files_has_to_be_allowed(
+    run: Command, archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data.bin").write_bytes(bytes([1, 2, 3]))
+    result = run("run", archives / "reads_file.pt", "1")
+    assert result.code == 2 and "'aten::from_file' reads or writes a file" in result.err
+    assert (
+        run.ok("run", archives / "reads_file.pt", "1", "--allow-io", "--json").json["result"]["result"]["max"]
+        == 3
+    )
+
+
+def test_nothing_is_saved_that_the_format_cannot_hold(run: Command, archives: Path, tmp_path: Path) -> None:
+    result = run("run", archives / "gate.pt", "2x4", "-o", tmp_path / "out.txt")
+    assert result.code == 2 and "does not end in .pt, .npy, .npz or .json" in result.err
+    result = run(
+        "run",
+        archives / "structured.pt",
+        "[[1.0]]",
+        '{"scale": 1}',
+        "t",
+        "[1, 1]",
+        "-o",
+        tmp_path / "out.npy",
+    )
+    assert result.code == 2 and "the result has 2 tensors, and .npy holds one" in result.err
+    assert list(tmp_path.iterdir()) == []
