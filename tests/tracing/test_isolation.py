@@ -3,6 +3,7 @@
 import builtins
 import gc
 import random
+import sys
 import threading
 
 import pytest
@@ -22,6 +23,9 @@ def switches():
         torch._C._get_tracing_state,
         torch.autograd.Function.apply.__func__,
         random.random,
+        torch.FloatTensor,
+        "__new__" in vars(torch.Tensor),
+        list(sys.meta_path),
         torch.overrides._get_current_function_mode(),
         jit.is_tracing(),
         gc.get_freeze_count(),
@@ -137,3 +141,23 @@ def test_is_tracing():
 
     jit.trace(f, torch.rand(2), check_trace=False)
     assert seen == [True] and not jit.is_tracing()
+
+
+def test_what_is_imported_meanwhile_finds_the_originals(tmp_path, monkeypatch):
+    (tmp_path / "imported_meanwhile.py").write_text(
+        "import torch\nfound = len, torch.nn.Module.__call__, torch.FloatTensor, torch._C._is_tracing\n"
+        "table = torch.tensor([1.0, 2.0])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    before = len, nn.Module.__call__, torch.FloatTensor, torch._C._is_tracing
+
+    def f(x):
+        from imported_meanwhile import found, table
+
+        assert found == before and found != (len, nn.Module.__call__, torch.FloatTensor, torch._C._is_tracing)
+        return x + table
+
+    traced = jit.trace(f, torch.rand(2), check_trace=False)
+
+    assert torch.equal(traced(torch.zeros(2)), torch.tensor([1.0, 2.0]))
+    assert "exec_module" not in vars(sys.modules["imported_meanwhile"].__loader__)

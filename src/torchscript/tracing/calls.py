@@ -215,6 +215,8 @@ def _tensor_for(recorder: Recorder, tensor: torch.Tensor, formal: T.Type) -> Val
     value = recorder.value_of(tensor)
     conversion = _IMPLICIT.get(type(formal))
     if conversion is not None:
+        if type(formal) is T.IntType and tensor.ndim:  # of one element, which only the explicit one takes
+            return recorder.call_language("aten::Int", [value], T.INT)
         return recorder.call_language(conversion[0], [value], conversion[1])
     if isinstance(formal, T.ListType):  # a tensor of one element where sizes are asked for
         number = _tensor_for(recorder, tensor, formal.element)

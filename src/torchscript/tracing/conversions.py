@@ -3,7 +3,7 @@
 x.size(0), x.shape, x.numel(), x.dim()     traced numbers
 x.to(…), x.float(), x.cpu(), x.type(…)     one overload of aten::to
 x.item()                                   a traced number; int(x), bool(x), x.tolist(), … warn
-torch.tensor(…), torch.as_tensor(…)        a constant, or what it does to the tensor it is given
+torch.tensor(…), torch.FloatTensor(…)      a constant, or what is made of the values (`construction.py`)
 x.T, x.data, …                             attributes of Tensor
 """
 
@@ -17,8 +17,9 @@ import torch
 
 from .. import types as T
 from ..operators.resolve import TENSOR_CASTS
-from . import state, structures
+from . import state
 from .calls import normal, operator_schemas, record_call
+from .construction import is_followed, made_by_new, tensor_from
 from .indexing import record_getitem, record_setitem
 from .recorder import Recorder, info_type
 from .sizes import TracedNumber, TracedSize, plain, traced, without_history
@@ -88,18 +89,11 @@ def traced_len(recorder: Recorder, tensor: torch.Tensor) -> Any:
 # --- Tensors that become Python values ------------------------------------------------------------------
 
 
-def _is_followed(recorder: Recorder, tensor: Any) -> bool:
-    """Whether a tensor is more than a constant."""
-    return isinstance(tensor, torch.Tensor) and (
-        recorder.known(tensor) is not None or recorder.is_attribute(tensor)
-    )
-
-
 def _converts(target: str) -> Handler:
     def handle(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with state.paused():
             result = func(*args, **kwargs)
-        if any(_is_followed(recorder, a) for a in (*args, *kwargs.values())):
+        if any(is_followed(recorder, a) for a in (*args, *kwargs.values())):
             recorder.diagnostics.converted(target, result)
         return result
 
@@ -110,7 +104,7 @@ def _item(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str
     tensor = args[0]
     with state.paused():
         result = func(*args, **kwargs)
-    if not _is_followed(recorder, tensor):
+    if not is_followed(recorder, tensor):
         return result
     if isinstance(result, bool) or not isinstance(result, int | float):
         recorder.diagnostics.converted(
@@ -208,6 +202,9 @@ def _moved(device: str) -> Handler:
 
 
 def _type(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    from .stand_ins import original_type
+
+    args = tuple(map(original_type, args))
     with state.paused():
         result = func(*args, **kwargs)
     if not isinstance(result, torch.Tensor):
@@ -216,76 +213,6 @@ def _type(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str
     if result.device != args[0].device:
         options["device"] = result.device
     return _convert(recorder, args[0], options, lambda: result)
-
-
-# --- Tensors made from Python values --------------------------------------------------------------------
-
-
-def _traced_numbers_in(obj: Any) -> bool:
-    if isinstance(obj, TracedNumber):
-        return True
-    return isinstance(obj, list | tuple) and any(map(_traced_numbers_in, obj))
-
-
-def _tensor_from(name: str) -> Handler:
-    """`torch.tensor`, `torch.as_tensor`, `x.new_tensor`."""
-
-    def handle(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        first = 1 if name == "new_tensor" else 0
-        data = args[first] if len(args) > first else kwargs.get("data")
-        with state.paused():
-            plain_args = tuple(without_history(a) for a in args)
-            plain_kwargs = {k: without_history(v) for k, v in kwargs.items()}
-            result = func(*plain_args, **plain_kwargs)
-        if isinstance(data, torch.Tensor) and _is_followed(recorder, data):
-            return _tensor_from_tensor(recorder, data, result, copy=name != "as_tensor")
-        recorder.locate()
-        if _traced_numbers_in(data):
-            output = _tensor_from_numbers(recorder, data, result)
-            if output is not None:
-                recorder.bind(result, output)
-                return result
-        if structures.tensors_in(data):
-            recorder.diagnostics.tensor_from_values(name)
-        if not result.requires_grad:
-            # Each call makes a new tensor, which code may change in place: not the constant itself.
-            constant = recorder.constant(recorder.copy_of(result), info_type(result))
-            recorder.bind(result, recorder.call_operator("aten::clone", [constant], [info_type(result)])[0])
-        return result
-
-    return handle
-
-
-def _tensor_from_tensor(recorder: Recorder, data: torch.Tensor, result: torch.Tensor, copy: bool) -> Any:
-    if result is data:
-        return result
-    recorder.locate()
-    value = recorder.value_of(data)
-    if copy:
-        value = recorder.call_operator("aten::clone", [value], [T.TENSOR])[0]
-        value = recorder.call_operator("aten::detach", [value], [T.TENSOR])[0]
-    if result.dtype != data.dtype or result.device != data.device:
-        inputs = [value, result.device, result.dtype]
-        value = recorder.call_operator("aten::to.device", inputs, [info_type(result)])[0]
-    recorder.bind(result, value)
-    return result
-
-
-def _tensor_from_numbers(recorder: Recorder, data: Any, result: torch.Tensor) -> Any:
-    """`torch.tensor([n, 2])` of traced numbers: an operator that makes it from the values at run time."""
-    inputs: list[Any] = [None, result.dtype, result.device, False]
-    if isinstance(data, TracedNumber):
-        inputs[0] = recorder.number(data)
-        key = "aten::tensor.int" if isinstance(data, int) else "aten::tensor.float"
-        return recorder.call_operator(key, inputs, [info_type(result)])[0]
-    if not all(isinstance(e, int | float) and not isinstance(e, bool) for e in data):
-        return None
-    is_float = any(isinstance(e, float) for e in data)
-    element = T.FLOAT if is_float else T.INT
-    from .calls import value_for
-
-    inputs[0] = value_for(recorder, list(data), T.ListType(element))
-    return recorder.call_operator("aten::tensor", inputs, [info_type(result)])[0]
 
 
 # --- Others ---------------------------------------------------------------------------------------------
@@ -316,7 +243,7 @@ def _copied(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[s
     """`copy.deepcopy(x)`."""
     with state.paused():
         result = func(*args, **kwargs)
-    if _is_followed(recorder, args[0]) and result is not args[0]:
+    if is_followed(recorder, args[0]) and result is not args[0]:
         recorder.locate()
         value = recorder.call_operator("aten::clone", [recorder.value_of(args[0])], [info_type(result)])[0]
         recorder.bind(result, value)
@@ -366,10 +293,11 @@ HANDLERS: dict[Any, Handler] = {
     torch.Tensor.cpu: _moved("cpu"),
     torch.Tensor.cuda: _moved("cuda"),
     torch.Tensor.type: _type,
-    torch.tensor: _tensor_from("tensor"),
-    torch.as_tensor: _tensor_from("as_tensor"),
-    torch.asarray: _tensor_from("as_tensor"),
-    torch.Tensor.new_tensor: _tensor_from("new_tensor"),
+    torch.tensor: tensor_from("tensor"),
+    torch.as_tensor: tensor_from("as_tensor"),
+    torch.asarray: tensor_from("as_tensor"),
+    torch.Tensor.new_tensor: tensor_from("new_tensor"),
+    torch.Tensor.new: made_by_new,
     torch.Tensor.where: _where,
     torch.Tensor.nonzero: _nonzero,
     torch.nonzero: _nonzero,

@@ -181,9 +181,9 @@ def _normal(part: Any) -> Any:
     with state.paused():
         if isinstance(part, list | tuple | range):
             return torch.tensor([plain(e) for e in part] if not _nested(part) else part)
-        if hasattr(part, "__index__"):
+        if getattr(part, "ndim", 0) == 0 and hasattr(part, "__index__"):
             return part.__index__()
-        return torch.as_tensor(part)
+        return torch.as_tensor(part.copy() if hasattr(part, "copy") else part)
 
 
 def _nested(part: Any) -> bool:

@@ -1,31 +1,22 @@
-"""How a run is observed: PyTorch's mode for calls of its API, a hook around modules, stand-ins for functions.
+"""How calls of PyTorch's API are seen: a function mode.
 
 PyTorch tells a function mode of every call of its API. Functions of `torch.nn.functional` and methods of
 Tensor that are written in Python are told of too, before they run; what is wanted is what they call. But
 they look for modes again when the handler calls them. So the handler runs their body with those questions
 answered no: the same code, with other globals.
-
-The hook and the stand-ins (`stand_ins.py`) are there while any thread records, and ask `state` whether it is
-theirs.
 """
 
 from __future__ import annotations
 
-import builtins
-import gc
 import math
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import CellType, FunctionType, MethodWrapperType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from .. import types as T
-from . import calls, conversions, fallback, stand_ins, state
+from . import calls, conversions, fallback, state
 from .sizes import TracedFloat, TracedInt, follows, plain, traced, without_history
 
 if TYPE_CHECKING:
@@ -157,7 +148,7 @@ class RecordingMode(TorchFunctionMode):
             self.running.pop()
 
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        name, schemas = _operator_of(func)
+        name, schemas = operator_of(func)
         if name is None:
             return self._record_below(func, args, kwargs)
         if torch._C._is_any_autocast_enabled():
@@ -181,7 +172,7 @@ class RecordingMode(TorchFunctionMode):
 _operators: dict[Any, tuple[str | None, Any]] = {}
 
 
-def _operator_of(func: Any) -> tuple[str | None, Any]:
+def operator_of(func: Any) -> tuple[str | None, Any]:
     known = _operators.get(func)
     if known is None:
         from ..operators.resolve import operator_name_of, tensor_method
@@ -199,83 +190,3 @@ def _operator_of(func: Any) -> tuple[str | None, Any]:
             known = None, ()
         _operators[func] = known
     return known
-
-
-# --- The hook around modules, and `len` -----------------------------------------------------------------
-
-_lock = threading.Lock()
-_installed = 0
-_original_call: Callable[..., Any] = nn.Module.__call__
-_original_len = builtins.len
-
-
-def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-    recorder = state.current()
-    if recorder is None:
-        return _original_call(self, *args, **kwargs)
-    from .submodules import call_module
-
-    return call_module(recorder, self, _original_call, args, kwargs)
-
-
-def _len(obj: Any, /) -> int:
-    if isinstance(obj, torch.Tensor):
-        recorder = state.current()
-        if recorder is not None:
-            return conversions.traced_len(recorder, obj)  # type: ignore[no-any-return]
-    return _original_len(obj)
-
-
-_len.__name__ = _len.__qualname__ = "len"
-
-
-_set_aside = False
-
-
-def _set_aside_old_objects() -> None:
-    """Spare the garbage collector the objects of torch, again and again, while graphs grow by many small
-    ones.
-    """
-    global _set_aside
-    _set_aside = gc.isenabled() and gc.get_freeze_count() == 0
-    if _set_aside:
-        gc.freeze()
-
-
-def _take_back_old_objects() -> None:
-    global _set_aside
-    if _set_aside:
-        gc.unfreeze()
-    _set_aside = False
-
-
-@contextmanager
-def observing() -> Iterator[None]:
-    """Have the hook and the stand-in in place; the last thread that leaves takes them away."""
-    global _installed, _original_call
-    _operator_of(torch.relu)  # fills tables that are made with the help of `type(len)`
-    with _lock:
-        if _installed == 0:
-            _set_aside_old_objects()
-            _original_call = nn.Module.__call__
-            nn.Module.__call__ = _call_module  # type: ignore[method-assign]
-            builtins.len = _len
-            stand_ins.install()
-        _installed += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _installed -= 1
-            if _installed == 0:
-                if nn.Module.__call__ is _call_module:
-                    nn.Module.__call__ = _original_call  # type: ignore[method-assign]
-                if builtins.len is _len:
-                    builtins.len = _original_len
-                stand_ins.remove()
-                _take_back_old_objects()
-
-
-def call_original(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a module without the hook's seeing this call."""
-    return _original_call(module, *args, **kwargs)

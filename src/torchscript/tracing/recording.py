@@ -17,8 +17,9 @@ from ..types import ClassType
 from . import state, structures
 from .branches import Branches
 from .finishing import finish
-from .interception import RecordingMode, call_original, observing
+from .interception import RecordingMode
 from .modules import qualified_name
+from .observing import call_original, observing
 from .recorder import Recorder, info_type
 from .submodules import named_arguments
 

@@ -18,9 +18,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import torch
 from torch.utils._pytree import tree_map
 
 from . import fallback, state, structures
+from .construction import constructed
 from .locations import is_library
 from .sizes import without_history
 
@@ -155,6 +157,56 @@ def _draws(module: str) -> Make:
     return make
 
 
+# --- Constructors ---------------------------------------------------------------------------------------
+
+
+def _new(original: Callable[..., Any]) -> Any:
+    """`torch.Tensor(2, 3)`."""
+
+    def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is None or recorder.below or cls is not torch.Tensor or kwargs:
+            return original(cls, *args, **kwargs)
+        return constructed(
+            recorder, lambda *rest: original(cls, *rest), torch.get_default_dtype(), torch.device("cpu"), args
+        )
+
+    return staticmethod(new)
+
+
+class _TensorType(type):
+    """`torch.FloatTensor` and its like, which no function mode is told of."""
+
+    original: Any
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is None or recorder.below or kwargs:
+            return cls.original(*args, **kwargs)
+        return constructed(recorder, cls.original, cls.original.dtype, torch.device("cpu"), args)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls.original)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls.original, name)
+
+
+def _tensor_type(original: Any) -> Any:
+    return _TensorType(original.__name__, (), {"original": original})
+
+
+def original_type(obj: Any) -> Any:
+    """`torch.FloatTensor` for what stands in its place; anything else as it is."""
+    return obj.original if type(obj) is _TensorType else obj
+
+
+_TENSOR_TYPES = (
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
+    "IntTensor", "LongTensor", "ShortTensor",
+)  # fmt: skip
+
+
 # --- All of them ----------------------------------------------------------------------------------------
 
 _TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
@@ -165,6 +217,7 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
     ("torch._C", "", ("_get_tracing_state",), _tracing_state),
     ("torch.jit._trace", "", ("script",), _script),
     ("torch.autograd.function", "Function", ("apply",), _apply),
+    ("torch", "", _TENSOR_TYPES, _tensor_type),
     ("random", "", _RANDOM, _draws("random")),
     ("numpy.random", "", _NUMPY_RANDOM, _draws("numpy.random")),
 )
@@ -184,9 +237,12 @@ def install() -> None:
             if original is not None:
                 _originals.append((owner, name, original))
                 setattr(owner, name, make(original))
+    torch.Tensor.__new__ = _new(torch.Tensor.__new__)  # type: ignore[method-assign]  # inherited
 
 
 def remove() -> None:
     """Put every original back."""
     while _originals:
         setattr(*_originals.pop())
+    if "__new__" in vars(torch.Tensor):
+        del torch.Tensor.__new__

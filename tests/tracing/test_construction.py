@@ -1,0 +1,44 @@
+"""Tensors that traced code makes: new ones in every call, of the sizes of that call."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import torchscript as jit
+
+
+def grows(x):
+    total = torch.FloatTensor([0.0, 0.0])
+    total += x.sum()
+    return total
+
+
+FUNCTIONS = {
+    "of a shape": lambda x: torch.FloatTensor(x.shape).zero_() + x,
+    "of a size": lambda x: torch.Tensor(x.size()).fill_(1) + x,
+    "of sizes": lambda x: torch.Tensor(x.size(0), x.size(1)).fill_(1) + x,
+    "of sizes, unpacked": lambda x: torch.DoubleTensor(*x.shape).fill_(1) + x,
+    "of values": lambda x: torch.LongTensor([x.size(0), 3]) + 1,
+    "of numbers": lambda x: torch.Tensor([1, 2.5]) * x.sum(),
+    "of a tensor": lambda x: torch.Tensor(x) * 2,
+    "new, of sizes": lambda x: x.new(x.size(0), 2).fill_(1) + x.sum(),
+    "new, of a shape": lambda x: x.new(x.shape).fill_(1) + x.sum(),
+    "new, of values": lambda x: x.new([1.0, 2.0]) + x.sum(),
+    "a type": lambda x: x.type(torch.DoubleTensor) + 1,
+    "is of a type": lambda x: x + 1 if isinstance(x, torch.FloatTensor) else x - 1,
+    "written to": grows,
+    "tensor": lambda x: torch.tensor([1.0, 2.0]).add_(x.sum()),
+    "a NumPy array as index": lambda x: x[:, pytest.importorskip("numpy").array([1, 0])],
+    "a tensor of one element as int": lambda x: F.pad(x, [torch.tensor([x.size(0)]), 1]),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.filterwarnings("error::torchscript.TracerWarning")
+def test_functions(name, assert_same_run):
+    function = FUNCTIONS[name]
+
+    traced = jit.trace(function, torch.rand(4, 3))
+
+    for _ in range(2):
+        assert_same_run(traced, function, torch.rand(2, 5))
