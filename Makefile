@@ -3,14 +3,15 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz-archive lint bench clean
+.PHONY: help setup demo test fuzz fuzz-archive lint bench clean
 
 PYTHON ?= python3
 # Options for pip, for example: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_FLAGS ?=
 # Options for pytest, for example: make test PYTEST_FLAGS="-k trace -x"
 PYTEST_FLAGS ?=
-# Options for the fuzzing of archives, for example: make fuzz-archive FUZZ_FLAGS="--cases 5000 --keep found"
+# Options for fuzzing, for example: make fuzz FUZZ_FLAGS="--programs 500 --seed 7 --runners script,cse",
+# make fuzz-archive FUZZ_FLAGS="--cases 5000 --keep found"
 FUZZ_FLAGS ?=
 
 VENV := .venv
@@ -54,6 +55,9 @@ lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy --strict src
+
+fuzz: $(STAMP) ## compare 10 000 random programs, compiled, saved and optimised, with Python
+	@OMP_NUM_THREADS=1 $(PY) -m tests.fuzz.campaign $(FUZZ_FLAGS)
 
 bench: $(STAMP) ## run the benchmarks, each beside torch.jit in the same process
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done

@@ -561,7 +561,9 @@ def optional(element: Type) -> Type:
 
 def holds_optional(type: Type) -> bool:
     """Whether an element of the container `type` may be None: `List[Optional[int]]`, not `Optional[int]`."""
-    return not isinstance(type, OptionalType) and any(isinstance(t, OptionalType | UnionType) for t in type.walk())
+    return not isinstance(type, OptionalType) and any(
+        isinstance(t, OptionalType | UnionType) for t in type.walk()
+    )
 
 
 def union(*members: Type) -> Type:

@@ -135,8 +135,10 @@ def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None
         found = getattr(obj, name)
     except Exception:
         kind = f"module '{obj.__name__}'" if isinstance(obj, python_types.ModuleType) else owner.describe()
-        raise e.error(
-            f"The {kind} has no attribute '{name}'.".replace("The the", "The").replace("The a ", "A "), node
+        raise e.missing(
+            AttributeError,
+            f"The {kind} has no attribute '{name}'.".replace("The the", "The").replace("The a ", "A "),
+            node,
         ) from None
     if isinstance(obj, dict | list | tuple | str) and callable(found):
         return BuiltinMethod(owner, name)

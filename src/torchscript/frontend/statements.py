@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
-from ..errors import CompileWarning, NotSupportedError
+from ..errors import CompileWarning
 from ..ir.graph import Value
 from . import attributes, augmented, comparisons, conditions, declarations, expressions, loops, subscripts
 from .control import assigned_names, discard, emit_if, run_steps
@@ -24,6 +24,7 @@ from .values import (
     Dynamic,
     Mapping,
     Module,
+    RaisedException,
     Sequence,
     Static,
     Unusable,
@@ -58,7 +59,19 @@ def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
     if handler is None:
         name, advice = UNSUPPORTED.get(type(node), (type(node).__name__, ()))
         raise e.unsupported(f"{name} cannot be compiled.", node, *advice)
-    if not e.conditional:
+    if e.catching is not None:
+        from . import guards
+
+        tests = guards.tests_before(e, node)
+        if tests:
+            return run_steps(e, [*(partial(emit_statement, e, t) for t in tests), partial(_emit, e, node)])
+    return _emit(e, node)
+
+
+def _emit(e: Emitter, node: ast.stmt) -> Outcome:
+    handler = HANDLERS[type(node)]
+    e.node = node
+    if not e.conditional and e.catching is None:
         return handler(e, node)
     block, mark, scope = e.block, len(e.block.nodes), e.scope
     pending, taken, declared = e.pending_rest, e.rest_taken, e.return_type
@@ -74,6 +87,13 @@ def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
 
 def _raises(e: Emitter, node: ast.stmt, problem: CertainError) -> Outcome:
     """A statement that a run-time condition guards, and that can only raise."""
+    from . import tries
+
+    outcome = tries.caught(e, problem.exception, e.static(problem.message))
+    if outcome is not None:
+        return outcome
+    if not e.conditional:
+        raise problem
     name = problem.exception.__name__
     place = problem.where.show() if problem.where is not None else ""
     if place not in e.program.raising:
@@ -343,13 +363,15 @@ def _assert(e: Emitter, node: ast.Assert) -> Outcome:
             text = message if isinstance(type_of(message), T.StringType) else _as_text(e, message)
         else:
             text = e.static("")
-        return raise_error(e, AssertionError, text)
+        return raise_or_leave(e, AssertionError, text)
 
     if condition.static is False:
         return fail()
     assert condition.value is not None
 
     def go_on() -> Outcome:
+        if e.catching is not None:  # what follows may be compiled in this branch
+            condition.apply(e, True)
         return Outcome()
 
     outcome = emit_if(e, condition.value, go_on, fail)
@@ -370,10 +392,24 @@ def raise_error(e: Emitter, cls: type, message: Val) -> Outcome:
     return Outcome(dead=True)
 
 
+def raise_or_leave(e: Emitter, cls: type, message: Val) -> Outcome:
+    """`raise cls(message)`, or the way to the handler that catches it."""
+    from . import tries
+
+    outcome = tries.caught(e, cls, message)
+    return outcome if outcome is not None else raise_error(e, cls, message)
+
+
 @statement(ast.Raise)
 def _raise(e: Emitter, node: ast.Raise) -> Outcome:
     if node.exc is None:
-        return raise_error(e, RuntimeError, e.static("re-raised"))
+        if e.handled is not None:
+            return raise_or_leave(e, e.handled.cls, e.handled.message)
+        return raise_error(e, RuntimeError, e.static("No active exception to reraise"))
+    if isinstance(node.exc, ast.IfExp):
+        sides = ([ast.Raise(side, node.cause)] for side in (node.exc.body, node.exc.orelse))
+        choice = ast.If(node.exc.test, *sides)
+        return emit_statement(e, ast.fix_missing_locations(ast.copy_location(choice, node)))
     target = node.exc
     arguments: list[ast.expr] = []
     if isinstance(target, ast.Call):
@@ -382,8 +418,8 @@ def _raise(e: Emitter, node: ast.Raise) -> Outcome:
     else:
         callee = expressions.emit(e, target)
     cls = callee.object if isinstance(callee, Static) else None
-    if isinstance(callee, expressions.RaisedException):
-        return raise_error(e, callee.cls, callee.message)
+    if isinstance(callee, RaisedException):
+        return raise_or_leave(e, callee.cls, callee.message)
     if not (isinstance(cls, type) and issubclass(cls, BaseException)):
         raise e.error("Only exceptions can be raised.", node, "Write: raise ValueError('what is wrong')")
     message: Val
@@ -396,7 +432,7 @@ def _raise(e: Emitter, node: ast.Raise) -> Outcome:
         for part in parts[1:]:
             joined = e.call("aten::add", [message, e.static(", ")])
             message = Dynamic(e.call("aten::add", [Dynamic(joined), part]))
-    return raise_error(e, cls, message)
+    return raise_or_leave(e, cls, message)
 
 
 def _exception_text(e: Emitter, part: Val) -> Val:
@@ -435,11 +471,13 @@ def _nested_function(e: Emitter, node: ast.FunctionDef) -> Outcome:
 
 @statement(ast.Import)
 def _import(e: Emitter, node: ast.Import) -> Outcome:
-    import importlib
+    import importlib.util
     import sys
 
     for alias in node.names:
         root = alias.name.partition(".")[0]
+        if e.catching is not None and importlib.util.find_spec(root) is None:
+            raise e.missing(ModuleNotFoundError, f"No module named '{root}'", node)
         if root not in _COMPILABLE_PACKAGES:
             raise e.outside(f"'import {alias.name}' inside a function cannot be compiled.", node)
         module = importlib.import_module(alias.name)
@@ -450,17 +488,22 @@ def _import(e: Emitter, node: ast.Import) -> Outcome:
 
 @statement(ast.ImportFrom)
 def _import_from(e: Emitter, node: ast.ImportFrom) -> Outcome:
-    import importlib
+    import importlib.util
 
     package = e.source.globals.get("__package__") or ""
     name = "." * node.level + (node.module or "")
+    root = name.partition(".")[0]
+    if e.catching is not None and node.level == 0 and importlib.util.find_spec(root) is None:
+        raise e.missing(ModuleNotFoundError, f"No module named '{root}'", node)
     if node.level == 0 and name.partition(".")[0] not in _COMPILABLE_PACKAGES:
         raise e.outside(f"'from {name} import …' inside a function cannot be compiled.", node)
     try:
         module = importlib.import_module(name, package)
     except ImportError as error:
-        raise e.error(f"The import fails: {error}.", node) from None
+        raise e.missing(ImportError, f"The import fails: {error}.", node) from None
     for alias in node.names:
+        if not hasattr(module, alias.name):
+            raise e.missing(ImportError, f"cannot import name '{alias.name}' from '{name}'", node)
         e.scope.set(alias.asname or alias.name, e.static(getattr(module, alias.name)))
     return Outcome()
 
@@ -482,39 +525,6 @@ def _with(e: Emitter, node: ast.With) -> Outcome:
     from . import contexts
 
     return contexts.emit_with(e, node, 0)
-
-
-@statement(ast.Try)
-def _try(e: Emitter, node: ast.Try) -> Outcome:
-    mark = len(e.block.nodes)
-    scope = e.scope
-    e.scope = Scope(scope)
-    try:
-        outcome = run_body(e, [*node.body, *node.orelse, *node.finalbody])
-    except NotSupportedError:
-        raise
-    finally:
-        inner, e.scope = e.scope, scope
-    if _may_raise(e, mark) and node.handlers:
-        raise e.unsupported(
-            "'try' cannot be compiled where its body may raise at run time.",
-            node,
-            "Test the condition with 'if' before the operation instead of catching its error.",
-        )
-    for name, val in inner.names.items():
-        e.scope.set(name, val)
-    return outcome
-
-
-def _may_raise(e: Emitter, mark: int) -> bool:
-    harmless = (
-        "prim::Constant",
-        "prim::GetAttr",
-        "prim::TupleConstruct",
-        "prim::ListConstruct",
-        "prim::TupleUnpack",
-    )
-    return any(node.kind not in harmless for top in e.block.nodes[mark:] for node in top.all_nodes())
 
 
 @statement(ast.Match)

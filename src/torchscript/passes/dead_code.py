@@ -12,14 +12,14 @@ computed them.
 from __future__ import annotations
 
 from ..ir.graph import Block, Graph, Node, Value
-from .effects import has_side_effects
+from .effects import can_raise, has_side_effects
 
 _TRIMMED = frozenset({"prim::If", "prim::Loop", "prim::FusionGroup"})
 
 
-def eliminate_dead_code(graph: Graph) -> bool:
-    """Remove dead code; True if there was any."""
-    live = _Live(graph)
+def eliminate_dead_code(graph: Graph, *, keep_errors: bool = False) -> bool:
+    """Remove dead code; True if there was any. `keep_errors`: what can raise stays (effects.can_raise)."""
+    live = _Live(graph, keep_errors)
     changed = False
     for node in list(graph.all_nodes()):
         if node in live.nodes and node.kind in _TRIMMED:
@@ -30,13 +30,13 @@ def eliminate_dead_code(graph: Graph) -> bool:
 class _Live:
     """The nodes and values that are needed, found backwards from what can be seen."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, keep_errors: bool) -> None:
         self.nodes: set[Node] = set()
         self.values: set[Value] = set()
         self._pending: list[Value] = []
         self._need(graph.outputs)
         for node in graph.all_nodes():
-            if has_side_effects(node):
+            if has_side_effects(node) or (keep_errors and can_raise(node)):
                 self._need_node(node)
         while self._pending:
             self._follow(self._pending.pop())

@@ -1,12 +1,15 @@
 """What a node does besides computing its outputs. Schemas decide; `prim::` nodes that have none are listed.
 
-Errors are no effect: a node that can raise is removed when nobody uses its results, as in PyTorch.
+Errors are no effect: an optimised graph loses a node that can raise when nobody uses its results, as in PyTorch.
+What the frontend makes keeps those of Python's own operators (`can_raise`): a program that ends with a KeyError in
+Python does so when it is compiled.
 """
 
 from __future__ import annotations
 
 import torch
 
+from .. import types as T
 from ..ir.graph import Node
 from ..operators.dispatcher import overload_of
 from ..operators.language import builtin_of
@@ -24,6 +27,16 @@ _COMPUTES_ONLY = frozenset(
 
 # Nodes without a schema that are seen outside, and change nothing that the graph can see.
 _ONLY_SEEN = frozenset({"prim::Print", "prim::RaiseException"})
+
+# Operators on Python's own values that raise for some arguments, and have no other effect.
+_CAN_RAISE = frozenset(
+    "aten::" + name
+    for name in (
+        "floordiv", "remainder", "div", "pow", "__getitem__", "index", "rindex", "Int", "Float", "ord", "chr",
+        "split", "format", "percentFormat", "__lshift__", "__rshift__", "sqrt", "log", "log2", "log10", "log1p",
+        "acos", "asin", "acosh", "atanh", "exp", "expm1", "fmod", "factorial", "floor", "ceil", "round", "item",
+    )
+) | {"prim::max", "prim::min", "prim::StringIndex", "prim::ListUnpack"}  # fmt: skip
 
 _ANSWERS: dict[str, bool] = {}
 
@@ -58,3 +71,18 @@ def _ask(schema: Schema) -> bool:
         return not builtin.pure
     overload = overload_of(schema)
     return overload is None or torch.Tag.nondeterministic_seeded in overload.tags  # type: ignore[attr-defined]
+
+
+def can_raise(node: Node) -> bool:
+    """Whether the node is an operator on scalars, strings, lists or dicts that raises for some of its arguments."""
+    if node.kind not in _CAN_RAISE:
+        return False
+    if node.kind in ("aten::floordiv", "aten::remainder", "aten::div") and len(node.inputs) == 2:
+        divisor = node.inputs[1].node
+        if divisor is not None and divisor.kind == "prim::Constant" and divisor.attributes.get("value"):
+            return False
+    if node.kind in ("aten::Int", "aten::Float"):
+        return not isinstance(node.inputs[0].type, T.IntType | T.FloatType | T.BoolType)
+    if node.kind in ("prim::max", "prim::min"):
+        return len(node.inputs) == 1
+    return not any(isinstance(value.type, T.TensorType) for value in node.inputs)

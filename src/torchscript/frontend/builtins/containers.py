@@ -84,6 +84,8 @@ def _list(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
         loops.static_items(e, val) if loops.prefers_unrolling(e, val) or isinstance(val, Iterable) else None
     )
     if items is not None:
+        if not items and isinstance(val, Iterable) and val.kind == "range":
+            return Dynamic(e.build_list([], element=T.INT))
         if any(type_of(i) is None or isinstance(i, Module) for i in items):
             return Sequence(list(items), is_list=True)
         types = {str(type_of(i)) for i in items}

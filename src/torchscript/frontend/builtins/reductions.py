@@ -92,8 +92,8 @@ def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     if isinstance(type_of(val), T.TensorType):
         return e.call_operator("aten::sum", [val, e.static(0)], {}, "sum")
     items = loops.static_items(e, val)
+    start = positional[1] if len(positional) > 1 else named.get("start")
     if items is not None:
-        start = positional[1] if len(positional) > 1 else named.get("start")
         if not items:
             return start if start is not None else e.static(0)
         result = items[0] if start is None else arithmetic.binary(e, ast.Add, start, items[0])
@@ -102,20 +102,29 @@ def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
         return result
     type = type_of(val)
     if isinstance(type, T.ListType) and isinstance(type.element, T.TensorType):
-        return _sum_tensors(e, val)
+        return _sum_tensors(e, val, start)
     if isinstance(val, Iterable) or isinstance(type, T.DictType):
         val = containers.as_run_time_list(e, val)
+    if start is not None:
+        listed = type_of(val)
+        element = listed.element if isinstance(listed, T.ListType) else None
+        first = Dynamic(e.build_list([start], None, element))
+        val = e.call_operator("aten::add", [first, val], {}, "sum")
     return e.call_operator("aten::sum", [val], {}, "sum")
 
 
-def _sum_tensors(e: Emitter, val: Val) -> Val:
-    """`sum` of a run-time list of tensors, from the first to the last."""
+def _sum_tensors(e: Emitter, val: Val, start: Val | None) -> Val:
+    """`sum` of a run-time list of tensors, from `start` or the first to the last."""
     from .. import loops
     from ..emitter import Scope
     from ..outcomes import Outcome
     from ..run_time_loops import emit_loop
 
     value = e.materialize(val)
+    if start is not None and isinstance(type_of(start), T.TensorType):
+        with_start = e.build_list([start], None, T.TENSOR)
+        value = e.call("aten::add", [Dynamic(with_start), Dynamic(value)])
+        start = None
     first = e.call("aten::__getitem__", [Dynamic(value), e.static(0)])
     scope, e.scope = e.scope, Scope(e.scope)
     total = "sum of tensors"
@@ -136,7 +145,12 @@ def _sum_tensors(e: Emitter, val: Val) -> Val:
     e.scope = scope
     assert isinstance(result, Dynamic)
     result.value.name = None
-    return result
+    known = known_of(start) if start is not None else None
+    return (
+        result
+        if start is None or (known is not None and known.object == 0)
+        else arithmetic.binary(e, ast.Add, start, result)
+    )
 
 
 def _best(e: Emitter, name: str, positional: list[Val], key: Val | None, default: Val | None) -> Val:

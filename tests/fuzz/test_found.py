@@ -1,0 +1,112 @@
+"""What random programs found, each as the shortest program that showed it."""
+
+from typing import Dict, List, Optional
+
+import pytest
+import torch
+from torch import Tensor
+
+import torchscript as jit
+
+
+def test_bits_of_ints(assert_agrees):
+    def f(n: int, b: bool):
+        return ~n, ~n & 7, ~b
+
+    assert_agrees(f, 5, True)
+
+
+def test_text_in_text(assert_agrees):
+    def f(text: str, part: str):
+        return part in text, part not in text, "" in text
+
+    scripted = assert_agrees(f, "abc", "bc")
+    assert scripted("abc", "x") == f("abc", "x")
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, -1, 9])
+def test_slices_of_lists_assigned_and_deleted(assert_agrees, n):
+    def f(xs: List[int], ys: List[int], n: int):
+        same = xs
+        xs[1:2] = ys
+        ys[:n] = xs
+        xs[3:1] = [9, 9]
+        xs[:] = xs
+        del ys[1:3]
+        return xs, ys, same
+
+    assert_agrees(f, [1, 2, 3], [4, 5], n)
+
+
+def test_a_step_in_an_assigned_slice_is_refused(assert_refused):
+    def f(xs: List[int]):
+        xs[::2] = [1]
+
+    assert_refused(f, "xs[::2] = [1]", "with a step")
+
+
+def test_elements_that_are_never_made_have_a_type(assert_agrees):
+    def f(n: int):
+        for i, j in zip(list(range(0)), [n]):
+            print(i == j)
+        return [n for _ in "ab" if False], [n, 1] != [n for _ in range(0)]
+
+    assert_agrees(f, 1)
+
+
+def test_a_function_that_always_raises_has_its_declared_type(assert_refused):
+    def fails(n: int) -> List[int]:
+        assert False, "always"
+        return [n]
+
+    def f(n: int) -> List[int]:
+        return fails(n)
+
+    with pytest.raises(AssertionError, match="always"):
+        jit.script(f)(1)
+
+
+@pytest.mark.parametrize(
+    "arguments", [({}, 1, torch.ones(2, 2)), ({"x": 1}, 0, torch.ones(2, 2)), ({"x": 1}, 1, torch.ones(2))]
+)
+def test_errors_stay_where_nobody_reads_the_value(arguments):
+    def f(d: Dict[str, int], n: int, t: Tensor):
+        a = d["x"]
+        b = 3 // n
+        _h, _w = t.shape
+        return n
+
+    with pytest.raises(Exception) as expected:
+        f(*arguments)
+    with pytest.raises(type(expected.value)):
+        jit.script(f)(*arguments)
+
+
+@pytest.mark.parametrize("values", [[], [1.5]])
+def test_sum_begins_at_its_start(assert_agrees, values):
+    def f(xs: List[float], ts: List[Tensor], t: Tensor, start: float):
+        return sum(xs, 0.0), sum(xs, start), sum([x for x in xs], start=start), sum(ts, t), sum(ts, 1)
+
+    assert_agrees(f, values, [torch.ones(2)], torch.rand(2), 0.5)
+
+
+def test_a_parameter_keeps_the_type_of_its_elements(assert_agrees):
+    def f(p: List[Optional[int]], n: int):
+        p = [n] if n > 2 else [None]
+        p.insert(0, None)
+        return p
+
+    assert_agrees(f, [], 3)
+
+
+class Pair:
+    def __init__(self, a: Tensor, b: float):
+        self.a = a
+        self.b = b
+
+
+def test_attributes_of_an_object_that_was_made_elsewhere(assert_agrees):
+    def f(p: Pair):
+        return p.a * p.b
+
+    assert torch.equal(jit.script(f)(Pair(torch.ones(2), 2.0)), torch.full((2,), 2.0))
