@@ -438,7 +438,7 @@ def test_returns_of_different_types_are_refused(assert_refused):
 # --- Everything else ---------------------------------------------------------------------------------
 
 OUTSIDE_THE_LANGUAGE = {
-    "try": "try:\n        y = x.view(3)\n    except RuntimeError:\n        y = x",
+    "y = x.view(3)": "try:\n        y = x.view(3)\n    except RuntimeError:\n        y = x",
     "yield x": "yield x",
     "global y": "global y\n    y = x",
     "class C": "class C:\n        pass",

@@ -19,7 +19,7 @@ from . import compilation, declarations, methods
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
 from .emitter import Emitter
 from .sources import function_source
-from .values import Dynamic, Sequence, Val, known_of, type_of
+from .values import Dynamic, RaisedException, Sequence, Val, known_of, type_of
 
 if TYPE_CHECKING:
     from .program import Program
@@ -161,7 +161,6 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
 
 def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) -> Val:
     """`Cls(…)`."""
-    from .expressions import RaisedException
 
     if isinstance(cls, type) and issubclass(cls, BaseException):
         message = positional[0] if positional else e.static("")

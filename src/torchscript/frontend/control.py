@@ -158,7 +158,7 @@ def join(e: Emitter, node: Node, a: Branch, b: Branch, split: Callable[[], Split
     if a.outcome.value is not None or b.outcome.value is not None:
         result.value = merging.join_returned(e, node, a, b)
         result.where = a.outcome.where or b.outcome.where
-    if result.returns is not True:
+    if result.returns is not True or e.finalizing:
         names = dict.fromkeys((*a.scope.names, *b.scope.names))
         joined = {name: merging.join_variable(e, node, a, b, name) for name in names}
         if split is not None and any(_can_split(v) for v in joined.values()):

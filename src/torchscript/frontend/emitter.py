@@ -112,6 +112,9 @@ class Emitter:
         self.declared: dict[str, T.Type] = {}  # annotated local variables
         self.pending_rest: Any = ()  # the steps after the current one (control.run_steps)
         self.rest_taken = False
+        self.catching: Any = None  # the handlers around (tries.Catching)
+        self.finalizing = 0  # how many `finally` are around
+        self.handled: Any = None  # in a handler: what it caught
         self.yielded: Val | None = None  # in a generator: the list of its values
         self.yield_block: Block | None = None
         self.conditional = 0  # how many branches of run-time conditions are around what is compiled
@@ -146,6 +149,14 @@ class Emitter:
         if split is not None and (not val.is_undefined or self.conditional > split.conditional):
             return NeedsSplitError(val.reason, self.where(node), split)
         return self.error(val.reason, node)
+
+    def missing(
+        self, exception: type[Exception], message: str, node: ast.AST | None = None, *notes: str
+    ) -> CompileError:
+        """The error of something that raises `exception` in Python: certain where a `try` around would catch it."""
+        if self.catching is not None and self.catching.handler_of(exception) is not None:
+            return self.certain(exception, message, node, *notes)
+        return self.error(message, node, *notes)
 
     def unsupported(self, message: str, node: ast.AST | None = None, *notes: str) -> NotSupportedError:
         return NotSupportedError(message, self.where(node), notes=notes)

@@ -22,16 +22,6 @@ from .values import (
 )
 
 
-class RaisedException(Val):
-    """An exception object that is about to be raised."""
-
-    __slots__ = ("cls", "message")
-
-    def __init__(self, cls: type, message: Val) -> None:
-        self.cls = cls
-        self.message = message
-
-
 def emit(e: Emitter, node: ast.expr, hint: T.Type | None = None) -> Val:
     """Compile an expression; `hint` is the type that its place asks for, where there is one."""
     outer, e.node = e.node, node

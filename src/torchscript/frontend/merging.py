@@ -112,6 +112,15 @@ def join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Va
         known = _same_known(va, vb)
         if known is not None:
             return known
+    if e.finalizing:  # what is returned passes through a `finally`, which may read variables
+        fallen_a, fallen_b = not a.outcome.dead, not b.outcome.dead
+    if (e.catching is not None or e.finalizing) and _is_absent(va) != _is_absent(vb):
+        left = (a if _is_absent(va) else b).outcome
+        if left.raises is True:  # the handler may not read it
+            e.catching.partial.add(name)
+        if left.raises is True or left.continues is True:
+            fallen_a, fallen_b = not _is_absent(va), not _is_absent(vb)
+
     if not fallen_a or not fallen_b:
         living, missing = (va, va is None) if fallen_a else (vb, vb is None)
         if missing or living is None:
@@ -129,6 +138,10 @@ def join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Va
         return _merge(e, node, a, b, va, vb, name, None, name)
     except _CannotMerge as problem:
         return Unusable(problem.reason, e.where(), is_data=_only_data(va, vb))
+
+
+def _is_absent(val: Val | None) -> bool:
+    return val is None or isinstance(val, Unusable)
 
 
 def _only_data(*values: Val) -> bool:

@@ -10,7 +10,7 @@ from ..ir.graph import Block, Value
 from .emitter import Scope
 from .values import Val
 
-EXITS = ("returns", "breaks", "continues")
+EXITS = ("returns", "breaks", "continues", "raises")
 Step = Callable[[], "Outcome"]
 Flag = bool | Value
 
@@ -25,6 +25,7 @@ class Outcome:
     returns: Flag = False
     breaks: Flag = False
     continues: Flag = False
+    raises: Flag = False  # for a handler in the same function (tries.py)
     dead: bool = False
     value: Val | None = None  # what is returned, where `returns` is not False
     where: ast.AST | None = None  # the return statement
@@ -32,15 +33,15 @@ class Outcome:
     @property
     def falls(self) -> bool:
         """The end is always reached."""
-        return not self.dead and self.returns is False and self.breaks is False and self.continues is False
+        return not self.dead and all(getattr(self, name) is False for name in EXITS)
 
     @property
     def terminal(self) -> bool:
         """The end is never reached."""
-        return self.dead or self.returns is True or self.breaks is True or self.continues is True
+        return self.dead or any(getattr(self, name) is True for name in EXITS)
 
     def flags(self) -> list[Value]:
-        return [f for f in (self.returns, self.breaks, self.continues) if isinstance(f, Value)]
+        return [f for f in (getattr(self, name) for name in EXITS) if isinstance(f, Value)]
 
 
 @dataclass(slots=True)

@@ -141,3 +141,40 @@ def drop_all(a: Any, dropped: Any) -> None:
     for item in dropped:
         if item in a:
             del a[item]
+
+
+# -- text of numbers ------------------------------------------------------------------------------------------
+
+
+def is_int_text(text: str) -> bool:
+    """Whether `int(text)` works."""
+    digits = text.strip()
+    if digits.startswith("-") or digits.startswith("+"):
+        digits = digits[1:]
+    if digits.startswith("_") or digits.endswith("_") or "__" in digits:
+        return False
+    return digits.replace("_", "").isdigit()
+
+
+def is_float_text(text: str) -> bool:
+    """Whether `float(text)` works."""
+    number = text.strip().lower()
+    if number.startswith("-") or number.startswith("+"):
+        number = number[1:]
+    if number == "inf" or number == "infinity" or number == "nan":
+        return True
+    if "e" in number:
+        parts = number.split("e")
+        if len(parts) != 2 or not is_int_text(parts[1]) or parts[1].strip() != parts[1]:
+            return False
+        number = parts[0]
+    if "." in number:
+        halves = number.split(".")
+        if len(halves) != 2:
+            return False
+        number = halves[0] + halves[1]
+    return (
+        is_int_text(number)
+        and number.strip() == number
+        and not (number.startswith("-") or number.startswith("+"))
+    )

@@ -16,6 +16,7 @@ from .values import Dynamic, Module, Sequence, Static, Unusable, Val, type_of
 if TYPE_CHECKING:
     from .emitter import Emitter
 
+HANDLER, MESSAGE = "@handler", "@message"  # variables of a `try` (tries.py)
 INT64_MAX = 9223372036854775807
 
 
@@ -35,6 +36,8 @@ def emit_loop(
     the loop are carried. A variable whose type widens in the body makes the loop be compiled again with the
     wider type.
     """
+    if e.catching is not None:
+        assigned = [*assigned, HANDLER, MESSAGE]
     carried = _carried(e, assigned)
     saved_rest = e.pending_rest
     e.pending_rest = ()
@@ -152,6 +155,8 @@ def _attempt_loop(
         block.add_output(value)
         e.scope.set(name, Dynamic(loop.add_output(carried[name][1], name)))
     result = Outcome()
+    if outcome.raises is not False:
+        result.raises = _carry_flag(e, loop, inside, outcome.raises)
     if outcome.returns is not False:
         result.returns = _carry_flag(e, loop, inside, outcome.returns)
         if outcome.value is not None:
@@ -167,9 +172,9 @@ def _again(e: Emitter, inside: Branch, outcome: Outcome, condition: Callable[[],
     """Whether the loop goes on after an iteration."""
 
     def emit() -> Value:
-        if outcome.dead or outcome.returns is True or outcome.breaks is True:
+        if outcome.dead or True in (outcome.returns, outcome.breaks, outcome.raises):
             return e.block.constant(False, T.BOOL, e.here)
-        leaving = [f for f in (outcome.returns, outcome.breaks) if isinstance(f, Value)]
+        leaving = [f for f in (outcome.returns, outcome.breaks, outcome.raises) if isinstance(f, Value)]
 
         def proceed() -> Value:
             if condition is None:

@@ -276,6 +276,19 @@ class Iterable(Val):
         return f"'{self.kind}(…)'"
 
 
+class RaisedException(Val):
+    """An exception object that is about to be raised."""
+
+    __slots__ = ("cls", "message")
+
+    def __init__(self, cls: type, message: Val) -> None:
+        self.cls = cls
+        self.message = message
+
+    def describe(self) -> str:
+        return f"an exception ({self.cls.__name__})"
+
+
 class Unusable(Val):
     """A variable that cannot be read here, and why.
 

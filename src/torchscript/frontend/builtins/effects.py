@@ -9,7 +9,7 @@ import torch
 from ... import types as T
 from .. import attributes, contexts
 from ..emitter import Emitter
-from ..values import Dynamic, Val, known_of, type_of
+from ..values import Dynamic, RaisedException, Val, known_of, type_of
 from .registry import Handler, handles
 
 
@@ -24,6 +24,7 @@ def _setattr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.T
 
 @handles(print)
 def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    positional = [v.message if isinstance(v, RaisedException) else v for v in positional]
     values = [
         e.materialize(v) if type_of(v) is not None else e.constant(v.describe(), T.STRING) for v in positional
     ]

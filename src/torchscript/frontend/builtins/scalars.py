@@ -9,7 +9,7 @@ from typing import Any
 from ... import types as T
 from .. import arithmetic, conditions, methods
 from ..emitter import Emitter
-from ..values import Dynamic, Val, is_scalar_constant, known_of, type_of
+from ..values import Dynamic, RaisedException, Val, is_scalar_constant, known_of, type_of
 from .registry import Handler, handles
 
 
@@ -18,6 +18,8 @@ def _caster(python: Any, name: str) -> Handler:
         if not positional:
             return e.static(python())
         val = positional[0]
+        if python is str and isinstance(val, RaisedException):
+            return val.message
         known = known_of(val)
         if known is not None and is_scalar_constant(known.object) and len(positional) == 1:
             try:
