@@ -6,6 +6,7 @@ import torchscript as jit          # in place of: from torch import jit
 from typing import Final
 
 from . import frontend, ir
+from .codegen.cpp import NativeError
 from .errors import (
     ArchiveError,
     ArgumentError,
@@ -19,6 +20,8 @@ from .errors import (
     TracingCheckError,
     TracingError,
 )
+from .native.api import compile
+from .native.compiler import CompilerError
 from .runtime.api import (
     Attribute,
     annotate,
@@ -38,13 +41,15 @@ from .runtime.api import (
 )
 from .runtime.api import isinstance_ as isinstance
 from .runtime.function import ScriptFunction
+from .runtime.installing import install, uninstall
 from .runtime.module import RecursiveScriptModule, ScriptModule, TopLevelTracedModule
 from .tracing.api import trace, trace_module
 
 __all__ = [
-    "ArchiveError", "ArgumentError", "Attribute", "BackendError", "CompileError", "Error", "Final", "IRError",
+    "ArchiveError", "ArgumentError", "Attribute", "BackendError", "CompileError", "CompilerError", "Error", "Final",
+    "IRError", "NativeError",
     "NotSupportedError", "RecursiveScriptModule", "SchemaMatchError", "ScriptFunction", "ScriptModule",
-    "TopLevelTracedModule", "TracerWarning", "TracingCheckError", "TracingError", "annotate", "export", "fork",
-    "frontend", "ignore", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "save", "script",
-    "script_if_tracing", "script_method", "trace", "trace_module", "unused", "wait",
+    "TopLevelTracedModule", "TracerWarning", "TracingCheckError", "TracingError", "annotate", "compile", "export", "fork",
+    "frontend", "ignore", "install", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "save", "script",
+    "script_if_tracing", "script_method", "trace", "trace_module", "uninstall", "unused", "wait",
 ]  # fmt: skip

@@ -155,6 +155,11 @@ class Container:
                 raise self.error(name, "is damaged: its checksum does not match")
         return _storage(self.buffer, start, size)
 
+    def place(self, name: str) -> tuple[int, int]:
+        """Where the bytes of an uncompressed record are in the file: offset and size."""
+        record = self._record(name)
+        return self._data_offset(record), record.size
+
     def _record(self, name: str) -> Record:
         try:
             return self.records[name]

@@ -66,6 +66,12 @@ class StorageTable:
             self._kept.append(tensor)
         return key, storage
 
+    def find(self, tensor: torch.Tensor) -> str | None:
+        """The key of a tensor's storage, where it has one."""
+        if tensor.layout is not torch.strided:
+            return None
+        return self._keys.get(tensor.untyped_storage()._cdata)
+
 
 class Pickler:
     """Writes one pickle.

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+import torch
+
 from .. import types as T
 from ..codegen.source import Program, print_program
 from ..errors import ArchiveError, BackendError
 from ..ir.graph import Function, Graph, copy_block
+from ..ir.uncompiled import uncompiled_in
 from ..schema import Argument, Schema
 from .container_writer import ContainerWriter, written_file
 from .debug_info import debug_pickle
@@ -36,7 +39,7 @@ def save(
     A path is replaced at once, when all is written: whatever fails, an older file stays whole. ArchiveError,
     before anything is written, for what no archive can hold.
     """
-    records = _Records(obj, extra_files or {})
+    records = Records(obj, extra_files or {})
     if isinstance(file, str | os.PathLike):
         name = os.path.splitext(os.path.basename(os.fspath(file)))[0] or "archive"
     else:
@@ -52,12 +55,13 @@ def save_to_buffer(obj: Any, *, extra_files: Mapping[str, str | bytes] | None = 
     return buffer.getvalue()
 
 
-class _Records:
+class Records:
     """Everything that goes into an archive, checked; only the bytes of tensors are not here yet."""
 
     def __init__(self, obj: Any, extra_files: Mapping[str, str | bytes]) -> None:
         self.extra_files = {name: _extra_file(name, data) for name, data in extra_files.items()}
         root = _root_of(obj)
+        _refuse_python(root.cls)
         try:
             self.program = print_program([root.cls], _check_function)
         except BackendError as error:
@@ -75,6 +79,14 @@ class _Records:
         if len(self.program.items) > self.program.printed:
             # Values were of classes that no static type names (an attribute of type Any).
             self.program = print_program(self.program.items, _check_function)
+
+    def record_of(self, tensor: torch.Tensor) -> str | None:
+        """The record that will hold the elements of a tensor; None for a tensor that is not in the archive."""
+        for folder, table in (("data", self.storages), ("constants", self.constant_storages)):
+            key = table.find(tensor)
+            if key is not None:
+                return f"{folder}/{key}"
+        return None
 
     def write(self, file: IO[bytes], name: str) -> None:
         tables = (("constants", self.constant_storages), ("data", self.storages))
@@ -144,6 +156,16 @@ def _placeholder_class(function: Function) -> T.ClassType:
         "__torch__.PlaceholderModule.forward", graph, method_schema, source=function.source
     )
     return cls
+
+
+def _refuse_python(cls: T.ClassType) -> None:
+    """Refuse a module in which anything is left to Python, naming all of it."""
+    found = uncompiled_in(cls)
+    if found:
+        listed = "\n".join(f"  {one}" for one in found)
+        raise ArchiveError(
+            f"cannot save {cls}: an archive runs without Python, but these stay Python calls:\n{listed}"
+        )
 
 
 def _check_function(function: Function) -> None:

@@ -1,0 +1,248 @@
+"""One function of the IR as a C++ function: blocks as statements, with structured control flow as in the graph."""
+
+from __future__ import annotations
+
+from ... import types as T
+from ...ir.graph import Block, Function, Node, Value
+from ...source import SourceRange
+from .lifetimes import Lifetimes
+from .names import Names, quoted
+from .nodes import NodeWriter, find_aliases
+from .problems import Problem
+from .types import declaration, is_heavy
+from .unit import Unit
+
+INDENT = "  "
+
+
+class FunctionPrinter:
+    """Writes the C++ of one function; what the file needs besides goes into `unit`.
+
+    `variables` are the C++ names of values; a value that is always read in place (a constant, a refinement) has
+    an expression there. `owned` are locals whose content may be moved away.
+    """
+
+    def __init__(self, unit: Unit, function: Function, name: str) -> None:
+        self.unit = unit
+        self.function = function
+        self.name = name
+        self.names = Names()
+        self.lines: list[str] = []
+        self.depth = 1
+        self.variables: dict[Value, str] = {}
+        self.owned: set[Value] = set()
+        self.carried: set[Value] = set()
+        self.moved: set[Value] = set()
+        self.graph = function.graph
+        self.lifetimes = Lifetimes(self.graph, find_aliases(self.graph))
+        self.nodes = NodeWriter(self)
+        self.position: dict[Block, int] = {}
+        self._place: tuple[str, int] | None = None
+        self._places: list[tuple[str, int]] = []
+        self._lines_of: tuple[str, int] | None = None
+
+    def signature(self) -> str:
+        """Without the body; raises Problem for a type that native code does not have."""
+        parts = []
+        for value, name in zip(self.graph.inputs, self._parameters(), strict=True):
+            spelled = self.unit.types.of(value.type)
+            parts.append(f"const {spelled}& {name}" if is_heavy(value.type) else f"{spelled} {name}")
+        result = self.unit.types.of(self.graph.outputs[0].type)
+        return f"static {result} {self.name}({', '.join(parts)})"
+
+    def _parameters(self) -> list[str]:
+        for i, value in enumerate(self.graph.inputs):
+            if value not in self.variables:
+                self.variables[value] = self.names.unique(value.name or f"arg{i}")
+        return [self.variables[v] for v in self.graph.inputs]
+
+    def write(self) -> str:
+        """The whole function."""
+        head = self.signature()
+        self.depth = 2
+        self.block_body(self.graph.block)
+        result = self.graph.outputs[0]
+        returned = self.nodes.converted(result, result.type, moving=True)
+        self.line(f"return {returned};")
+        places = ", ".join(f"{{{quoted(file)}, {line}}}" for file, line in self._places) or '{"", 0}'
+        return "\n".join([
+            head + " {",
+            f"{INDENT}static const ts::Place _places[] = {{{places}}};",
+            f"{INDENT}int _at = 0;",
+            f"{INDENT}try {{",
+            *self.lines,
+            f"{INDENT}}} catch (...) {{",
+            f"{INDENT * 2}ts::rethrow_at(_places[_at].file, _places[_at].line, {quoted(self.function.name)});",
+            f"{INDENT}}}",
+            "}",
+        ])  # fmt: skip
+
+    # -- lines -----------------------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        self.lines.append(INDENT * self.depth + text)
+
+    def local(self, value: Value, default: str = "v") -> str:
+        """A fresh C++ variable for a value."""
+        name = self.names.unique(value.name or default)
+        self.variables[value] = name
+        return name
+
+    def at(self, source: SourceRange | None) -> None:
+        """What follows comes from there: for debuggers (`#line`) and for tracebacks (`_at`)."""
+        if source is None:
+            return
+        place = (source.source.filename, source.line)
+        if place == self._place:
+            return
+        if place not in self.unit.place_cache.setdefault(self.name, {}):
+            self.unit.place_cache[self.name][place] = len(self._places)
+            self._places.append(place)
+        if self.unit.line_directives:
+            self.lines.append(f"#line {place[1]} {quoted(place[0])}")
+        self.line(f"_at = {self.unit.place_cache[self.name][place]};")
+        self._place = place
+
+    # -- blocks ----------------------------------------------------------------------------------------------
+
+    def block_body(self, block: Block) -> None:
+        dying = self.lifetimes.dying(block)
+        for i, node in enumerate(block.nodes):
+            self.position[block] = i
+            try:
+                self._node(node)
+            except Problem as problem:
+                self.unit.problems.add(problem, node.source)
+                for value in node.outputs:
+                    self.variables.setdefault(value, "missing")
+            for value in dying.get(i, ()):
+                if value in self.owned and value not in self.moved and i < len(block.nodes) - 1:
+                    self.line(f"drop({self.variables[value]});")
+        self.position[block] = len(block.nodes)
+
+    def dies_here(self, value: Value, node: Node) -> bool:
+        """Whether `node`, which is being written, is the last reader of an owned local, and reads it once."""
+        root = self.lifetimes.root(value)
+        home = root.defining_block
+        return (
+            root in self.owned
+            and root not in self.moved
+            and home is node.block
+            and self.lifetimes.last.get(root) == self.position[home]
+            and sum(self.lifetimes.root(v) is root for v in node.inputs) == 1
+        )
+
+    def _node(self, node: Node) -> None:
+        if node.kind == "prim::If":
+            self._if(node)
+        elif node.kind == "prim::Loop":
+            self._loop(node)
+        elif node.kind == "prim::FusionGroup":
+            self._group(node)
+        else:
+            self.nodes.write(node)
+
+    def _declare(self, value: Value) -> str:
+        name = self.local(value)
+        self.line(declaration(self.unit.types.of(value.type), name))
+        if is_heavy(value.type):
+            self.owned.add(value)
+        return name
+
+    def _nested(self, block: Block) -> None:
+        """The statements of an inner block; what is known of places ends where paths meet."""
+        place = self._place
+        self.depth += 1
+        self.block_body(block)
+        self.depth -= 1
+        if self._place != place:
+            self._place = None
+
+    def _if(self, node: Node) -> None:
+        names = [self._declare(v) for v in node.outputs]
+        self.line(f"if ({self.nodes.value(node.inputs[0])}) {{")
+        for i, block in enumerate(node.blocks):
+            if i == 1:
+                if not block.nodes and not block.outputs:
+                    break
+                self.line("} else {")
+            self._nested(block)
+            for name, output, inner in zip(names, node.outputs, block.outputs, strict=True):
+                if inner.node is not None and inner.node.kind == "prim::Uninitialized":
+                    continue
+                self._assign(name, inner, output.type)
+        self.line("}")
+
+    def _assign(self, name: str, value: Value, type: T.Type) -> None:
+        self.depth += 1
+        self.line(f"{name} = {self.nodes.converted(value, type, moving=True)};")
+        self.depth -= 1
+
+    def _loop(self, node: Node) -> None:
+        (block,) = node.blocks
+        trips, first, *initial = node.inputs
+        index, *inner = block.parameters
+        for value, output, parameter in zip(initial, node.outputs, inner, strict=True):
+            name = self.names.unique(output.name or parameter.name or "carried")
+            self.variables[output] = self.variables[parameter] = name
+            spelled = self.unit.types.of(output.type)
+            if value.node is not None and value.node.kind == "prim::Uninitialized":
+                self.line(declaration(spelled, name))
+            else:
+                self.line(f"{spelled} {name} = {self.nodes.converted(value, output.type, moving=True)};")
+            self.carried.add(parameter)
+            if is_heavy(output.type):
+                self.owned.add(output)
+        self._place = None
+        counter = self.local(index, "i")
+        again = self.names.unique("_again")
+        count = self.names.unique("_trips")
+        self.line(
+            f"const int64_t {count} = {self.nodes.value(trips)}; bool {again} = {self.nodes.value(first)};"
+        )
+        self.line(f"for (int64_t {counter} = 0; {again} && {counter} < {count}; ++{counter}) {{")
+        self._nested(block)
+        self.depth += 1
+        self._carry(block, node, inner, again)
+        self.depth -= 1
+        self.line("}")
+        self._place = None
+
+    def _carry(self, block: Block, node: Node, inner: list[Value], again: str) -> None:
+        """The assignments at the end of an iteration, all at once as far as the program can tell."""
+        following, *values = block.outputs
+        condition = self.nodes.value(following)
+        self.line(f"{again} = {condition};")
+        pending: list[tuple[str, str]] = []
+        root = self.lifetimes.root
+        changing = {p for p, v in zip(inner, values, strict=True) if root(v) is not p}
+        for parameter, value, output in zip(inner, values, node.outputs, strict=True):
+            if root(value) is parameter and value.type == parameter.type:
+                continue
+            name = self.variables[parameter]
+            text = self.nodes.converted(value, output.type, moving=True)
+            if root(value) in changing or root(value) is parameter:
+                held = self.names.unique("_next")
+                self.line(f"{self.unit.types.of(output.type)} {held} = {text};")
+                text = f"std::move({held})"
+            pending.append((name, text))
+        for name, text in pending:
+            self.line(f"{name} = {text};")
+
+    def _group(self, node: Node) -> None:
+        """A fusion group: its kernel where that can run, its operators one by one otherwise."""
+        (block,) = node.blocks
+        for parameter, value in zip(block.parameters, node.inputs, strict=True):
+            self.variables[parameter] = self.nodes.value(value)
+        kernel = self.unit.kernel(node)
+        names = [self._declare(v) for v in node.outputs]
+        self.at(node.source)
+        if kernel is not None:
+            arguments = ", ".join([self.variables[p] for p in block.parameters] + names)
+            self.line(f"if (!{kernel}({arguments})) {{")
+        else:
+            self.line("{")
+        self._nested(block)
+        for name, output, inner in zip(names, node.outputs, block.outputs, strict=True):
+            self._assign(name, inner, output.type)
+        self.line("}")

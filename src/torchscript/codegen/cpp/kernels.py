@@ -1,0 +1,251 @@
+"""The kernel of a fusion group as a C++ function, vectorised and, above a grain size, parallel.
+
+    template <class T, bool DENSE> void _kernel0_run(const ts::Plan& plan) {
+      ts::kernel::each(plan, [&](int64_t row, int64_t from, int64_t to) {
+        …
+        auto step = [&](int64_t i, int64_t count) { const V v1 = mul(i0.load(i, count), c0); o0.store(i, v1, count); };
+
+A group of rows has one such loop for each level: what the first reductions need, what needs their results, and so on.
+What a later loop reads again is kept in a buffer of one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ...ir.graph import Node
+from .kernel_program import Item, Kernel, NoKernel, read_group
+from .unit import Unit
+
+_REDUCERS = {"sum": "Sum<T>", "mean": "Sum<T>", "amax": "Extremum<T, true>", "amin": "Extremum<T, false>"}
+_DTYPES = {torch.float32: "at::kFloat", torch.float64: "at::kDouble"}
+
+
+def make_kernel(unit: Unit, group: Node) -> str | None:
+    """Write the kernel of a group into the unit; its name, or None where it has none."""
+    try:
+        kernel = read_group(group)
+    except NoKernel:
+        return None
+    name = unit.kernel_name()
+    unit.kernels.append(_Writer(kernel, name, group).write())
+    return name
+
+
+class _Writer:
+    def __init__(self, kernel: Kernel, name: str, group: Node) -> None:
+        self.kernel = kernel
+        self.name = name
+        self.group = group
+        self.numbers = ", ".join(f"double n{i}" for i in range(len(kernel.numbers)))
+        self.buffers: dict[Item, int] = {}
+
+    def write(self) -> str:
+        self._name_items()
+        body = self._rows() if self.kernel.is_row else self._points()
+        comma = ", " if self.numbers else ""
+        return "\n".join([
+            "template <class T, bool DENSE>",
+            f"void {self.name}_run(const ts::Plan& plan{comma}{self.numbers}) {{",
+            "  using V = ts::kernel::Vec<T>;",
+            *body,
+            "}",
+            self._entry(),
+        ])  # fmt: skip
+
+    # -- names -----------------------------------------------------------------------------------------------
+
+    def _name_items(self) -> None:
+        for i, item in enumerate(self.kernel.items):
+            item.name = f"v{i}"
+
+    def _constants(self) -> list[str]:
+        return [f"const V {i.name}{{T({i.text})}};" for i in self.kernel.items if i.is_number]
+
+    def _inputs(self) -> list[str]:
+        lines = []
+        for i, is_mask in enumerate(self.kernel.masks):
+            kind = "InMask<T>" if is_mask else "In<T, DENSE>"
+            lines.append(f"const ts::kernel::{kind} i{i}(plan, {i}, row);")
+        for i, item in enumerate(self.kernel.outputs):
+            kind = "OutMask<T>" if item.is_mask else "Out<T>"
+            lines.append(f"const ts::kernel::{kind} o{i}(plan, {i}, row);")
+        return lines
+
+    def _call(self, item: Item) -> str:
+        names = [a.name for a in item.arguments]
+        if item.function == "copy":
+            return names[0]
+        if item.function == "over_length_less":
+            return f"{names[0]} / V(T(plan.length) - T({item.arguments[1].text}))"
+        if item.function == "logical_not":
+            return f"ts::kernel::invert({names[0]})"
+        return f"ts::kernel::{item.function}({', '.join(names)})"
+
+    # -- element by element ----------------------------------------------------------------------------------
+
+    def _points(self) -> list[str]:
+        step = []
+        for item in self.kernel.items:
+            if item.function == "input":
+                step.append(f"const V {item.name} = i{item.text}.load(i, count);")
+            elif item.arguments:
+                step.append(f"const V {item.name} = {self._call(item)};")
+        step += [f"o{i}.store(i, {item.name}, count);" for i, item in enumerate(self.kernel.outputs)]
+        return _indented([
+            *self._constants(),
+            "ts::kernel::each(plan, [&](int64_t row, int64_t from, int64_t to) {",
+            *_indented([*self._inputs(), *_loop(step, "from", "to")]),
+            "});",
+        ])  # fmt: skip
+
+    # -- row by row ------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[str]:
+        items = [i for i in self.kernel.items if i.arguments or i.function == "input"]
+        levels = max(i.level for i in items) + 1
+        self._find_buffers(items)
+        lines = self._inputs()
+        if self.buffers:
+            lines.append("const int64_t pad = (plan.length + V::size() - 1) / V::size() * V::size();")
+            lines.append(f"T* buffer = ts::kernel::scratch<T>(pad * {len(self.buffers)});")
+        for level in range(levels):
+            lines += self._level(items, level)
+        for i, item in enumerate(self.kernel.outputs):
+            if item.is_reduced:
+                lines.append(f"o{i}.store(0, {item.name}, 1);")
+        return _indented([
+            *self._constants(),
+            "ts::kernel::each_row(plan, [&](int64_t row) {",
+            *_indented(lines),
+            "});",
+        ])  # fmt: skip
+
+    def _find_buffers(self, items: Sequence[Item]) -> None:
+        """Rows that a later loop reads again, but for inputs, which are read again themselves."""
+        for item in items:
+            for argument in item.arguments:
+                if argument.is_reduced or argument.function == "input" or argument.is_number:
+                    continue
+                if _loop_of(item) > argument.level:
+                    self.buffers.setdefault(argument, len(self.buffers))
+
+    def _level(self, items: Sequence[Item], level: int) -> list[str]:
+        lines: list[str] = []
+        for item in items:  # numbers of whole rows, which the reductions before have made possible
+            if item.is_reduced and item.level == level and item.function not in _REDUCERS:
+                lines.append(f"const V {item.name} = {self._call(item)};")
+        reductions = [i for i in items if i.function in _REDUCERS and i.is_reduced and i.level == level + 1]
+        stored = [(i, o) for i, o in enumerate(self.kernel.outputs) if o.level == level and not o.is_reduced]
+        wanted = self._needed(items, level, reductions, [o for _, o in stored])
+        if not reductions and not stored and not any(i in self.buffers for i in wanted):
+            return lines
+        step: list[str] = []
+        for item in items:
+            if item not in wanted:
+                continue
+            if item.function == "input":
+                step.append(f"const V {item.name} = i{item.text}.load(i, count);")
+            elif item.level < level:
+                step.append(f"const V {item.name} = V::loadu(buffer + pad * {self.buffers[item]} + i);")
+            else:
+                step.append(f"const V {item.name} = {self._call(item)};")
+                if item in self.buffers:
+                    step.append(f"{item.name}.store(buffer + pad * {self.buffers[item]} + i);")
+        for item in reductions:
+            lines.append(f"ts::kernel::{_REDUCERS[item.function]} r{item.name};")
+            step.append(f"r{item.name}.add({item.arguments[0].name}, count);")
+        step += [f"o{i}.store(i, {item.name}, count);" for i, item in stored]
+        lines += ["{", *_indented(_loop(step, "0", "plan.length")), "}"]
+        for item in reductions:
+            over = " / T(plan.length)" if item.function == "mean" else ""
+            lines.append(f"const V {item.name}{{r{item.name}.result(){over}}};")
+        return lines
+
+    def _needed(
+        self, items: Sequence[Item], level: int, reductions: list[Item], stored: list[Item]
+    ) -> set[Item]:
+        """The rows that the loop of a level computes or loads."""
+        needed: set[Item] = set()
+        pending = [r.arguments[0] for r in reductions] + stored
+        pending += [i for i in self.buffers if i.level == level]
+        while pending:
+            item = pending.pop()
+            if item in needed or item.is_reduced or item.is_number:
+                continue
+            needed.add(item)
+            if item.level == level:
+                pending += item.arguments
+        return needed
+
+    # -- the entry -------------------------------------------------------------------------------------------
+
+    def _entry(self) -> str:
+        kernel = self.kernel
+        parameters, inputs, numbers = [], [], []
+        for i in range(len(self.group.blocks[0].parameters)):
+            if i in kernel.tensors:
+                parameters.append(f"const Tensor& a{i}")
+                is_mask = kernel.masks[kernel.tensors.index(i)]
+                inputs.append(f"{{&a{i}, {'true' if is_mask else 'false'}}}")
+            else:
+                parameters.append(f"double a{i}")
+                numbers.append(f"a{i}")
+        outputs = []
+        for i, item in enumerate(kernel.outputs):
+            parameters.append(f"Tensor& out{i}")
+            flags = [
+                str(item.is_mask).lower(),
+                f"{item.reads}ull",
+                str(item.is_reduced).lower(),
+                str(item.keeps).lower(),
+            ]
+            outputs.append(f"{{&out{i}, {', '.join(flags)}}}")
+        reduced = [
+            f"{i.arguments[0].reads}ull" for i in kernel.items if i.function in _REDUCERS and i.is_reduced
+        ]
+        count = len(reduced)
+        run = "".join(f", {n}" for n in numbers)
+        lines = [
+            f"bool {self.name}({', '.join(parameters)}) {{",
+            f"  const ts::KernelInput inputs[] = {{{', '.join(inputs)}}};",
+            f"  ts::KernelOutput outputs[] = {{{', '.join(outputs)}}};",
+            f"  const uint64_t reduced[] = {{{', '.join(reduced) or '0'}}};",
+            "  ts::Plan plan;",
+            f"  if (!ts::make_plan(plan, {str(kernel.is_row).lower()}, inputs, {len(inputs)}, outputs, "
+            f"{len(outputs)}, reduced, {count})) return false;",
+        ]
+        for dtype in kernel.dtypes:
+            lines.append(f"  if (plan.dtype != {_DTYPES[dtype]}) return false;")
+        lines += [
+            "  if (plan.dtype == at::kFloat) {",
+            f"    plan.is_dense ? {self.name}_run<float, true>(plan{run}) : {self.name}_run<float, false>(plan{run});",
+            "  } else {",
+            f"    plan.is_dense ? {self.name}_run<double, true>(plan{run}) : {self.name}_run<double, false>(plan{run});",
+            "  }",
+            "  return true;",
+            "}",
+        ]
+        return "\n".join(lines)
+
+
+def _loop_of(item: Item) -> int:
+    """The level of the loop that reads the item's arguments."""
+    return item.level - 1 if item.function in _REDUCERS and item.is_reduced else item.level
+
+
+def _loop(step: list[str], first: str, last: str) -> list[str]:
+    return [
+        "auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {",
+        *_indented(step),
+        "};",
+        f"int64_t i = {first};",
+        f"for (; i + V::size() <= {last}; i += V::size()) step(i, V::size());",
+        f"if (i < {last}) step(i, {last} - i);",
+    ]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]

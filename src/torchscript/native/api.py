@@ -1,0 +1,81 @@
+"""`torchscript.compile`: functions, modules and loaded archives as native code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..codegen.cpp import NativeProgram, generate
+from ..codegen.cpp.kernels import make_kernel
+from ..ir.graph import Function, Graph
+from ..runtime.function import ScriptFunction
+from ..runtime.module import Entry, ScriptModule
+from .build import build_program
+from .library import Library
+from .module import NativeFunction, native_module
+
+
+def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True) -> Any:
+    """Compile a function, a module or a loaded archive to native code; all its methods at once.
+
+    `obj` is a Python function, an `nn.Module`, or what `script`, `trace` or `load` returned. What comes back is
+    called like it, has the same parameters, buffers and `state_dict` (they are shared), and records gradients; it holds
+    no Python lock while it runs. `output` names a directory that gets the library for hosts without
+    Python. `optimize=False` leaves the graph as it is: no passes, no fused kernels.
+
+    Raises NativeError, which names every construct without native code, and CompilerError where there is no C++
+    compiler.
+
+    >>> import torchscript
+    >>> def collatz(n: int) -> int:
+    ...     steps = 0
+    ...     while n != 1:
+    ...         n = n // 2 if n % 2 == 0 else 3 * n + 1
+    ...         steps += 1
+    ...     return steps
+    >>> torchscript.compile(collatz)(27)  # doctest: +SKIP
+    111
+    """
+    from ..runtime.api import script
+
+    if not isinstance(obj, ScriptFunction | ScriptModule):
+        obj = script(obj)
+    program, name = native_program(obj, optimize=optimize)
+    path = build_program(program.text, name=name)
+    if output is not None:
+        from .package import write_package
+
+        write_package(obj, program, path, Path(output))
+    library = Library(path, program)
+    if isinstance(obj, ScriptFunction):
+        return NativeFunction(obj, library, program)
+    return native_module(obj, library, program)
+
+
+def native_program(obj: ScriptFunction | ScriptModule, *, optimize: bool = True) -> tuple[NativeProgram, str]:
+    """The C++ of what `compile` would build, and a name for it."""
+
+    def prepare(function: Function) -> Graph:
+        return prepared_graph(function, optimize)
+
+    if isinstance(obj, ScriptFunction):
+        function = obj._ts_function
+        return generate([(function.name, function)], prepare=prepare, make_kernel=make_kernel), function.name
+    methods = [(n, e.function) for n, e in vars(type(obj)).items() if isinstance(e, Entry)]
+    return generate(methods, obj, prepare=prepare, make_kernel=make_kernel), str(
+        getattr(obj, "original_name", type(obj).__name__)
+    )
+
+
+def prepared_graph(function: Function, optimize: bool) -> Graph:
+    """A copy of the function's graph as the native back end takes it."""
+    from ..passes import hoist_attributes
+    from ..passes import optimize as run_passes
+    from ..passes.fusion import fuse_operators
+
+    graph = function.graph.copy()
+    if optimize:
+        run_passes(graph)
+        hoist_attributes(graph)
+        fuse_operators(graph)
+    return graph

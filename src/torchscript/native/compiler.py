@@ -1,0 +1,106 @@
+"""The C++ compiler: which one, with which flags, and what its libraries depend on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import BackendError
+
+INCLUDE = Path(__file__).parent / "include"
+RUNTIME = Path(__file__).parent / "runtime"
+
+
+class CompilerError(BackendError):
+    """There is no C++ compiler, or it refused the generated code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A command line up to the files.
+
+    `path` is the compiler, `version` its own first line, `flags` what compiles (not what links).
+    """
+
+    path: str
+    version: str
+    flags: tuple[str, ...]
+    link: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What a compiled file depends on besides its source."""
+        return "\n".join(
+            [self.version, *self.flags, *self.link, torch.__version__, str(torch_root()), _cpu()]
+        )
+
+
+def torch_root() -> Path:
+    return Path(torch.__file__).parent
+
+
+@functools.cache
+def find_compiler() -> Compiler:
+    """The compiler of `$CXX`, or g++, clang++, c++ on the path. Raises CompilerError where there is none."""
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        raise CompilerError(
+            f"No C++ compiler: {', '.join(names)} not found. Install g++ or clang++ (C++20), or name one in $CXX. "
+            "Programs go on running in Python without it."
+        )
+    version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
+    root = torch_root()
+    flags = [
+        "-std=c++20", "-O2", "-g1", "-fPIC", "-fwrapv", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off",
+        "-fno-semantic-interposition", "-Wno-unused", "-fopenmp",
+        f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}",
+    ]  # fmt: skip
+    if platform.machine() in ("x86_64", "AMD64"):
+        flags.append("-march=native")
+    flags += [
+        f"-I{INCLUDE}",
+        f"-isystem{root / 'include'}",
+        f"-isystem{root / 'include/torch/csrc/api/include'}",
+    ]
+    link = [
+        "-shared",
+        f"-L{root / 'lib'}",
+        "-Wl,--no-as-needed",
+        "-ltorch_cpu",
+        "-lc10",
+        f"-Wl,-rpath,{root / 'lib'}",
+    ]
+    gomp = next(iter(sorted((root / "lib").glob("libgomp*.so*"))), None)
+    # the OpenMP of PyTorch itself: a second one would have threads of its own
+    link.append(str(gomp) if gomp is not None else "-fopenmp")
+    return Compiler(path, version, tuple(flags), tuple(link))
+
+
+@functools.cache
+def _cpu() -> str:
+    """The instruction sets that -march=native stands for."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(
+                (line for line in file if line.startswith(("flags", "Features"))), platform.processor()
+            )
+    except OSError:
+        return platform.processor()
+
+
+def run(command: list[str], what: str) -> None:
+    """Run the compiler; its complaints become a CompilerError."""
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if result.returncode != 0:
+        errors = [line for line in result.stderr.splitlines() if "error" in line][
+            :8
+        ] or result.stderr.splitlines()[-8:]
+        raise CompilerError(f"The C++ compiler failed on {what}:\n" + "\n".join(errors))

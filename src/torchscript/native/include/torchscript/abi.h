@@ -1,0 +1,56 @@
+// What a generated library shows to whoever loads it: methods, and the objects of a module with their attributes.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+#include <ATen/core/stack.h>
+#include <c10/util/intrusive_ptr.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ts {
+
+// Raised whenever generated code and its loaders change together.
+constexpr int ABI = 1;
+
+// An attribute of one object, by its path under the root.
+struct Slot {
+  std::string path;
+  void* field;
+  c10::IValue (*get)(void*);
+  void (*set)(void*, const c10::IValue&);
+};
+
+// The objects of one module.
+class Instance {
+ public:
+  void add(Slot slot) { slots_.push_back(std::move(slot)); }
+  void set_root(c10::intrusive_ptr<c10::intrusive_ptr_target> root) { root_ = std::move(root); }
+  const c10::intrusive_ptr<c10::intrusive_ptr_target>& root() const { return root_; }
+  const std::vector<Slot>& slots() const { return slots_; }
+
+ private:
+  std::vector<Slot> slots_;
+  c10::intrusive_ptr<c10::intrusive_ptr_target> root_;
+};
+
+// `call` takes its arguments from the end of the stack and leaves its result there.
+struct Method {
+  const char* name;
+  const char* schema;
+  size_t arguments;
+  void (*call)(void* instance, c10::Stack& stack);
+};
+
+struct Program {
+  int abi;
+  const char* torch;
+  const Method* methods;
+  size_t count;
+  Instance* (*create)();
+  std::vector<at::Tensor>* tensors;
+};
+
+}  // namespace ts

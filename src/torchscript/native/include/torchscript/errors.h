@@ -1,0 +1,37 @@
+// Exceptions of compiled code. They reach Python as the exception that the user's code raised, with the user's lines.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace ts {
+
+// An exception of the language: the name of its Python class, and its message. Every compiled function that it passes
+// adds the line that was running (`at`), so that what arrives has a traceback of the user's lines.
+class Error : public std::exception {
+ public:
+  Error(std::string kind, std::string message) : kind_(std::move(kind)), message_(std::move(message)) { compose(); }
+
+  const char* what() const noexcept override { return text_.c_str(); }
+  const std::string& kind() const { return kind_; }
+  const std::string& message() const { return message_; }
+  const std::string& trace() const { return trace_; }
+
+  // One more caller: file, line, function.
+  void at(const char* file, int line, const char* function) {
+    trace_ = "  File \"" + std::string(file) + "\", line " + std::to_string(line) + ", in " + function + "\n" + trace_;
+    compose();
+  }
+
+ private:
+  void compose() { text_ = (trace_.empty() ? "" : "Traceback of compiled code:\n" + trace_) + kind_ + ": " + message_; }
+  std::string kind_, message_, trace_, text_;
+};
+
+[[noreturn]] inline void raise(const char* kind, std::string message) { throw Error(kind, std::move(message)); }
+
+// Adds a line to the exception that is being handled, and throws it on. Errors of PyTorch become ts::Error first.
+[[noreturn]] void rethrow_at(const char* file, int line, const char* function);
+
+}  // namespace ts

@@ -1,0 +1,406 @@
+// What fused kernels are made of: vectors of floats, masks, and the functions of operators on them.
+//
+// A kernel computes what PyTorch's own operators compute, to within a few units in the last place; NaN and infinity
+// come out as there. Masks are vectors whose lanes are all ones or all zeros.
+#pragma once
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define CPU_CAPABILITY AVX512
+#define CPU_CAPABILITY_AVX512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define CPU_CAPABILITY AVX2
+#define CPU_CAPABILITY_AVX2
+#else
+#define CPU_CAPABILITY DEFAULT
+#endif
+
+#include <ATen/Parallel.h>
+#include <ATen/cpu/vec/functional.h>
+#include <ATen/cpu/vec/vec.h>
+
+#include <cmath>
+
+#include "plan.h"
+
+namespace ts::kernel {
+
+template <class T>
+using Vec = at::vec::Vectorized<T>;
+
+template <class T>
+inline Vec<T> select(const Vec<T>& mask, const Vec<T>& yes, const Vec<T>& no) {
+  return Vec<T>::blendv(no, yes, mask);
+}
+template <class T>
+inline Vec<T> number(const Vec<T>& mask) {
+  return select(mask, Vec<T>(T(1)), Vec<T>(T(0)));
+}
+template <class T>
+inline Vec<T> truth(const Vec<T>& x) {
+  return x != Vec<T>(T(0));
+}
+template <class T>
+inline Vec<T> invert(const Vec<T>& mask) {
+  return select(mask, Vec<T>(T(0)), Vec<T>(T(0)) == Vec<T>(T(0)));
+}
+
+// -- memory ----------------------------------------------------------------------------------------------------------
+
+// One row of an input. DENSE: the elements lie side by side; otherwise any stride, 0 for a value that is repeated.
+template <class T, bool DENSE>
+struct In {
+  const T* data;
+  int64_t stride;
+  In(const Plan& plan, size_t index, int64_t row)
+      : data(reinterpret_cast<const T*>(plan.at(plan.inputs[index], row))), stride(plan.inputs[index].inner) {}
+  Vec<T> load(int64_t i, int64_t count) const {
+    if (DENSE || stride == 1)
+      return count == Vec<T>::size() ? Vec<T>::loadu(data + i) : Vec<T>::loadu(data + i, count);
+    if (stride == 0) return Vec<T>(*data);
+    alignas(64) T items[Vec<T>::size()];
+    for (int64_t k = 0; k < Vec<T>::size(); ++k) items[k] = data[(i + (k < count ? k : 0)) * stride];
+    return Vec<T>::loadu(items);
+  }
+};
+template <class T>
+struct InMask {
+  const bool* data;
+  int64_t stride;
+  InMask(const Plan& plan, size_t index, int64_t row)
+      : data(reinterpret_cast<const bool*>(plan.at(plan.inputs[index], row))), stride(plan.inputs[index].inner) {}
+  Vec<T> load(int64_t i, int64_t count) const {
+    alignas(64) T items[Vec<T>::size()];
+    for (int64_t k = 0; k < Vec<T>::size(); ++k) items[k] = T(data[(i + (k < count ? k : 0)) * stride]);
+    return truth(Vec<T>::loadu(items));
+  }
+};
+template <class T>
+struct Out {
+  T* data;
+  Out(const Plan& plan, size_t index, int64_t row)
+      : data(reinterpret_cast<T*>(plan.at(plan.outputs[index], row))) {}
+  void store(int64_t i, const Vec<T>& value, int64_t count) const {
+    if (count == Vec<T>::size())
+      value.store(data + i);
+    else
+      value.store(data + i, static_cast<int>(count));
+  }
+};
+template <class T>
+struct OutMask {
+  bool* data;
+  OutMask(const Plan& plan, size_t index, int64_t row)
+      : data(reinterpret_cast<bool*>(plan.at(plan.outputs[index], row))) {}
+  void store(int64_t i, const Vec<T>& mask, int64_t count) const {
+    alignas(64) T items[Vec<T>::size()];
+    number(mask).store(items);
+    for (int64_t k = 0; k < count; ++k) data[i + k] = items[k] != T(0);
+  }
+};
+
+// -- sums and extrema over a row -------------------------------------------------------------------------------------
+
+template <class T>
+struct Sum {
+  Vec<T> parts[2] = {Vec<T>(T(0)), Vec<T>(T(0))};
+  int turn = 0;
+  void add(const Vec<T>& x, int64_t count) {
+    const Vec<T> part = count == Vec<T>::size() ? x : Vec<T>::set(Vec<T>(T(0)), x, count);
+    parts[turn] = parts[turn] + part;
+    turn ^= 1;
+  }
+  T result() const {
+    alignas(64) T items[Vec<T>::size()];
+    (parts[0] + parts[1]).store(items);
+    for (int64_t step = Vec<T>::size() / 2; step > 0; step /= 2)
+      for (int64_t k = 0; k < step; ++k) items[k] += items[k + step];
+    return items[0];
+  }
+};
+template <class T, bool LARGEST>
+struct Extremum {
+  Vec<T> best = Vec<T>(LARGEST ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity());
+  void add(const Vec<T>& x, int64_t count) {
+    const Vec<T> part = count == Vec<T>::size() ? x : Vec<T>::set(best, x, count);
+    best = LARGEST ? at::vec::maximum(best, part) : at::vec::minimum(best, part);
+  }
+  T result() const {
+    alignas(64) T items[Vec<T>::size()];
+    best.store(items);
+    T out = items[0];
+    for (int64_t k = 1; k < Vec<T>::size(); ++k) {
+      if (std::isnan(items[k])) return items[k];
+      if (std::isnan(out)) return out;
+      out = LARGEST ? std::max(out, items[k]) : std::min(out, items[k]);
+    }
+    return out;
+  }
+};
+
+// -- functions -------------------------------------------------------------------------------------------------------
+
+// Any function of numbers, lane by lane: for what has no vector form.
+template <class T, class F, class... V>
+inline Vec<T> lanes(F f, const V&... x) {
+  constexpr size_t N = sizeof...(V);
+  alignas(64) T in[N][Vec<T>::size()];
+  size_t n = 0;
+  ((x.store(in[n++])), ...);
+  alignas(64) T out[Vec<T>::size()];
+  for (int64_t k = 0; k < Vec<T>::size(); ++k)
+    out[k] = [&]<size_t... I>(std::index_sequence<I...>) { return f(in[I][k]...); }(std::make_index_sequence<N>());
+  return Vec<T>::loadu(out);
+}
+
+template <class T>
+inline Vec<T> exp(const Vec<T>& x) {
+  return x.exp();
+}
+// Range reduction by ln 2 in two parts and a polynomial of degree 6; below 2 units in the last place.
+inline Vec<float> exp(const Vec<float>& x) {
+  using V = Vec<float>;
+  const V n = (x * V(1.44269504088896341f)).round();
+  const V held = at::vec::minimum(at::vec::maximum(n, V(-127.f)), V(128.f));
+  V r = at::vec::fmadd(held, V(-0.693359375f), x);
+  r = at::vec::fmadd(held, V(2.12194440e-4f), r);
+  V p = V(1.9875691500e-4f);
+  p = at::vec::fmadd(p, r, V(1.3981999507e-3f));
+  p = at::vec::fmadd(p, r, V(8.3334519073e-3f));
+  p = at::vec::fmadd(p, r, V(4.1665795894e-2f));
+  p = at::vec::fmadd(p, r, V(1.6666665459e-1f));
+  p = at::vec::fmadd(p, r, V(5.0000001201e-1f));
+  p = at::vec::fmadd(p, r * r, r + V(1.f));
+  // 2^n in two steps, since 2^128 is no float
+  const auto whole = at::vec::convert_to_int_of_same_size(held - V(1.f)) + Vec<int32_t>(127);
+  const V scale = at::vec::cast<float>(whole << Vec<int32_t>(23));
+  V result = p * scale * V(2.f);
+  result = select(x > V(88.7228394f), V(std::numeric_limits<float>::infinity()), result);
+  result = select(x < V(-87.3365478f), V(0.f), result);
+  return select(x != x, x, result);
+}
+
+template <class T>
+inline Vec<T> tanh(const Vec<T>& x) {
+  return x.tanh();
+}
+// A polynomial near 0, where 1 - 2 / (e^2x + 1) would lose digits.
+inline Vec<float> tanh(const Vec<float>& x) {
+  using V = Vec<float>;
+  const V size = x.abs();
+  const V far = V(1.f) - V(2.f) / (exp(size + size) + V(1.f));
+  const V z = x * x;
+  V p = V(-5.70498872745e-3f);
+  p = at::vec::fmadd(p, z, V(2.06390887954e-2f));
+  p = at::vec::fmadd(p, z, V(-5.37397155531e-2f));
+  p = at::vec::fmadd(p, z, V(1.33314422036e-1f));
+  p = at::vec::fmadd(p, z, V(-3.33332819422e-1f));
+  const V near = at::vec::fmadd(p * z, x, x);
+  return select(size < V(0.625f), near, select(x < V(0.f), far.neg(), far));
+}
+
+template <class T>
+inline Vec<T> sigmoid(const Vec<T>& x) {
+  return Vec<T>(T(1)) / (Vec<T>(T(1)) + exp(x.neg()));
+}
+
+#define TS_UNARY(NAME, EXPRESSION)            \
+  template <class T>                          \
+  inline Vec<T> NAME(const Vec<T>& x) {       \
+    using V [[maybe_unused]] = Vec<T>;        \
+    return EXPRESSION;                        \
+  }
+#define TS_BINARY(NAME, EXPRESSION)                               \
+  template <class T>                                              \
+  inline Vec<T> NAME(const Vec<T>& x, const Vec<T>& y) {          \
+    using V [[maybe_unused]] = Vec<T>;                            \
+    return EXPRESSION;                                            \
+  }
+TS_UNARY(neg, x.neg())
+TS_UNARY(abs, x.abs())
+TS_UNARY(sign, select(x != x, V(T(0)), number(x > V(T(0))) - number(x < V(T(0)))))
+TS_UNARY(square, x * x)
+TS_UNARY(floor, x.floor())
+TS_UNARY(ceil, x.ceil())
+TS_UNARY(trunc, x.trunc())
+TS_UNARY(round, x.round())
+TS_UNARY(frac, x - x.trunc())
+TS_UNARY(reciprocal, V(T(1)) / x)
+TS_UNARY(sqrt, x.sqrt())
+TS_UNARY(rsqrt, V(T(1)) / x.sqrt())
+TS_UNARY(exp2, x.exp2())
+TS_UNARY(expm1, x.expm1())
+TS_UNARY(log, x.log())
+TS_UNARY(log2, x.log2())
+TS_UNARY(log10, x.log10())
+TS_UNARY(log1p, x.log1p())
+TS_UNARY(sin, x.sin())
+TS_UNARY(cos, x.cos())
+TS_UNARY(tan, x.tan())
+TS_UNARY(asin, x.asin())
+TS_UNARY(acos, x.acos())
+TS_UNARY(atan, x.atan())
+TS_UNARY(sinh, x.sinh())
+TS_UNARY(cosh, x.cosh())
+TS_UNARY(asinh, lanes<T>([](T a) { return std::asinh(a); }, x))
+TS_UNARY(acosh, lanes<T>([](T a) { return std::acosh(a); }, x))
+TS_UNARY(atanh, lanes<T>([](T a) { return std::atanh(a); }, x))
+TS_UNARY(erf, x.erf())
+TS_UNARY(erfc, x.erfc())
+TS_UNARY(log_sigmoid, at::vec::minimum(x, V(T(0))) - exp(x.abs().neg()).log1p())
+TS_UNARY(relu, at::vec::clamp_min(x, V(T(0))))
+TS_UNARY(relu6, at::vec::clamp(x, V(T(0)), V(T(6))))
+TS_UNARY(silu, x / (V(T(1)) + exp(x.neg())))
+TS_UNARY(gelu, x * V(T(0.5)) * (V(T(1)) + (x * V(T(0.70710678118654752440))).erf()))
+TS_UNARY(gelu_tanh, x * V(T(0.5)) *
+                        (V(T(1)) + tanh(V(T(0.79788456080286535588)) * (x + V(T(0.044715)) * x * x * x))))
+TS_UNARY(hardsigmoid, at::vec::clamp(x + V(T(3)), V(T(0)), V(T(6))) / V(T(6)))
+TS_UNARY(hardswish, x * at::vec::clamp(x + V(T(3)), V(T(0)), V(T(6))) / V(T(6)))
+TS_UNARY(isnan, x != x)
+TS_UNARY(isinf, x.abs() == V(std::numeric_limits<T>::infinity()))
+TS_UNARY(isfinite, (x - x) == V(T(0)))
+TS_UNARY(copy, x)
+TS_UNARY(fill_zero, V(T(0)))
+TS_UNARY(fill_one, V(T(1)))
+TS_BINARY(mul, x * y)
+TS_BINARY(div, x / y)
+TS_BINARY(maximum, at::vec::maximum(x, y))
+TS_BINARY(minimum, at::vec::minimum(x, y))
+TS_BINARY(fmax, lanes<T>([](T a, T b) { return std::fmax(a, b); }, x, y))
+TS_BINARY(fmin, lanes<T>([](T a, T b) { return std::fmin(a, b); }, x, y))
+TS_BINARY(clamp_min, at::vec::maximum(x, y))
+TS_BINARY(clamp_max, at::vec::minimum(x, y))
+TS_BINARY(fmod, lanes<T>([](T a, T b) { return std::fmod(a, b); }, x, y))
+TS_BINARY(div_trunc, (x / y).trunc())
+TS_BINARY(pow, x.pow(y))
+TS_BINARY(copysign, x.copysign(y))
+TS_BINARY(atan2, x.atan2(y))
+TS_BINARY(hypot, x.hypot(y))
+TS_BINARY(eq, x == y)
+TS_BINARY(ne, x != y)
+TS_BINARY(lt, x < y)
+TS_BINARY(le, x <= y)
+TS_BINARY(gt, x > y)
+TS_BINARY(ge, x >= y)
+TS_BINARY(logical_and, select(x, y, V(T(0))))
+TS_BINARY(logical_or, select(x, x, y))
+TS_BINARY(logical_xor, select(x, invert(y), y))
+TS_BINARY(leaky_relu, select(x > V(T(0)), x, x * y))
+TS_BINARY(fill, y)
+// Python's remainder and floor division: the sign is the divisor's
+TS_BINARY(remainder, lanes<T>(
+                         [](T a, T b) {
+                           T m = std::fmod(a, b);
+                           return m != 0 && (b < 0) != (m < 0) ? m + b : m;
+                         },
+                         x, y))
+TS_BINARY(div_floor, lanes<T>(
+                         [](T a, T b) -> T {
+                           if (b == 0) return a / b;
+                           T m = std::fmod(a, b), d = (a - m) / b;
+                           if (m != 0 && (b < 0) != (m < 0)) d -= 1;
+                           if (d == 0) return std::copysign(T(0), a / b);
+                           T f = std::floor(d);
+                           return d - f > T(0.5) ? f + 1 : f;
+                         },
+                         x, y))
+#undef TS_UNARY
+#undef TS_BINARY
+
+template <class T>
+inline Vec<T> add(const Vec<T>& x, const Vec<T>& y) {
+  return x + y;
+}
+template <class T>
+inline Vec<T> add(const Vec<T>& x, const Vec<T>& y, const Vec<T>& alpha) {
+  return at::vec::fmadd(y, alpha, x);
+}
+template <class T>
+inline Vec<T> sub(const Vec<T>& x, const Vec<T>& y) {
+  return x - y;
+}
+template <class T>
+inline Vec<T> sub(const Vec<T>& x, const Vec<T>& y, const Vec<T>& alpha) {
+  return x - y * alpha;
+}
+template <class T>
+inline Vec<T> rsub(const Vec<T>& x, const Vec<T>& y, const Vec<T>& alpha) {
+  return y - x * alpha;
+}
+template <class T>
+inline Vec<T> rsub(const Vec<T>& x, const Vec<T>& y) {
+  return y - x;
+}
+template <class T>
+inline Vec<T> addcmul(const Vec<T>& x, const Vec<T>& a, const Vec<T>& b, const Vec<T>& value) {
+  return x + value * a * b;
+}
+template <class T>
+inline Vec<T> addcdiv(const Vec<T>& x, const Vec<T>& a, const Vec<T>& b, const Vec<T>& value) {
+  return x + value * a / b;
+}
+template <class T>
+inline Vec<T> lerp(const Vec<T>& x, const Vec<T>& end, const Vec<T>& weight) {
+  const Vec<T> step = end - x;
+  return select(weight.abs() < Vec<T>(T(0.5)), x + weight * step, end - step * (Vec<T>(T(1)) - weight));
+}
+template <class T>
+inline Vec<T> where(const Vec<T>& mask, const Vec<T>& yes, const Vec<T>& no) {
+  return select(mask, yes, no);
+}
+template <class T>
+inline Vec<T> masked_fill(const Vec<T>& x, const Vec<T>& mask, const Vec<T>& value) {
+  return select(mask, value, x);
+}
+template <class T>
+inline Vec<T> clamp(const Vec<T>& x, const Vec<T>& low, const Vec<T>& high) {
+  return at::vec::minimum(at::vec::maximum(x, low), high);
+}
+template <class T>
+inline Vec<T> hardtanh(const Vec<T>& x, const Vec<T>& low, const Vec<T>& high) {
+  return clamp(x, low, high);
+}
+template <class T>
+inline Vec<T> elu(const Vec<T>& x, const Vec<T>& alpha, const Vec<T>& scale, const Vec<T>& input_scale) {
+  return select(x > Vec<T>(T(0)), x * scale, (x * input_scale).expm1() * alpha * scale);
+}
+template <class T>
+inline Vec<T> softplus(const Vec<T>& x, const Vec<T>& beta, const Vec<T>& threshold) {
+  const Vec<T> scaled = x * beta;
+  return select(scaled > threshold, x, exp(scaled).log1p() / beta);
+}
+template <class T>
+inline Vec<T> threshold(const Vec<T>& x, const Vec<T>& at, const Vec<T>& value) {
+  return select(x <= at, value, x);
+}
+
+// A buffer of this thread, for one row at a time.
+template <class T>
+T* scratch(int64_t count) {
+  static thread_local std::vector<T> buffer;
+  if (static_cast<int64_t>(buffer.size()) < count) buffer.resize(count);
+  return buffer.data();
+}
+
+// How much one thread takes on at least, in elements.
+constexpr int64_t GRAIN = 16384;
+
+template <class F>
+void each_row(const Plan& plan, const F& f) {
+  const int64_t grain = std::max<int64_t>(1, GRAIN / std::max<int64_t>(1, plan.length));
+  at::parallel_for(0, plan.rows, grain, [&](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row) f(row);
+  });
+}
+
+// f(row, from, to) over the elements of a plan: whole rows, or parts of the only one.
+template <class F>
+void each(const Plan& plan, const F& f) {
+  if (plan.rows * plan.length <= GRAIN || at::get_num_threads() == 1) {
+    for (int64_t row = 0; row < plan.rows; ++row) f(row, int64_t(0), plan.length);
+  } else if (plan.rows == 1) {
+    at::parallel_for(0, plan.length, GRAIN, [&](int64_t from, int64_t to) { f(int64_t(0), from, to); });
+  } else {
+    each_row(plan, [&](int64_t row) { f(row, int64_t(0), plan.length); });
+  }
+}
+}  // namespace ts::kernel

@@ -1,0 +1,183 @@
+"""Native functions and modules as users hold them: the interface of compiled ones, and native code behind it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from .. import types as T
+from ..codegen.cpp import NativeMethod, NativeProgram, Slot
+from ..runtime.function import ScriptFunction
+from ..runtime.module import Entry, ScriptModule
+from ..tracing import state
+from .border import Conversion, decoder, encoder
+from .library import Library, translated
+
+_MISSING = object()
+
+
+class NativeCall:
+    """One method of a library, called with values that were bound and checked."""
+
+    def __init__(self, library: Library, method: NativeMethod, is_method: bool) -> None:
+        self._raw = library.method(method.name)
+        types = [v.type for v in method.function.graph.inputs][is_method:]
+        encoders = [(i, e) for i, t in enumerate(types) if (e := encoder(t)) is not None]
+        self._encoders = encoders
+        self._decode: Conversion | None = decoder(method.function.graph.outputs[0].type)
+        self._mutates = method.mutates
+        self._argument_decoders = {i: decoder(types[i]) for i in method.mutates}
+
+    def __call__(self, values: tuple[Any, ...], *instance: int) -> Any:
+        arguments: Any = values
+        if self._encoders:
+            arguments = list(values)
+            for i, encode in self._encoders:
+                arguments[i] = encode(arguments[i])
+        try:
+            result = self._raw(*instance, *arguments)
+        except RuntimeError as error:
+            raised = translated(error)
+            if raised is error:
+                raise
+            raise raised from None
+        if self._mutates:
+            result = self._copy_back(values, result)
+        return result if self._decode is None else self._decode(result)
+
+    def _copy_back(self, values: tuple[Any, ...], results: Any) -> Any:
+        """Lists and dicts that the callee changed, for the caller who holds them."""
+        result, *changed = results
+        for i, new in zip(self._mutates, changed, strict=True):
+            decode = self._argument_decoders[i]
+            update(values[i], new if decode is None else decode(new))
+        return result
+
+
+def update(container: Any, new: Any) -> None:
+    """Give a list or dict the content of another, in place."""
+    if isinstance(container, list):
+        container[:] = new
+    elif isinstance(container, dict):
+        container.clear()
+        container.update(new)
+
+
+class NativeFunction(ScriptFunction):
+    """A compiled function that runs as native code, without Python's lock."""
+
+    def __init__(self, original: ScriptFunction, library: Library, program: NativeProgram) -> None:
+        super().__init__(original._ts_function)
+        from ..runtime.arguments import Signature
+
+        self._arguments = Signature(self._ts_function)
+        self._native = NativeCall(library, program.methods[0], False)
+        self.library = library
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if state.current() is not None:
+            return super().__call__(*args, **kwargs)
+        return self._native(self._arguments.bind(args, kwargs))
+
+    def __repr__(self) -> str:
+        return f"<torchscript.NativeFunction {self._ts_function.name}>"
+
+
+class NativeInstance:
+    """The objects of one module in the library, kept in step with the module's attributes.
+
+    An attribute that was replaced in Python since the last call is handed over before the next; one that
+    compiled code assigns is taken back after it.
+    """
+
+    def __init__(self, library: Library, program: NativeProgram) -> None:
+        self.library = library
+        self.program = program
+        self.handle: int = library.operator("new_")()
+        self._set, self._get = library.operator("set_"), library.operator("get_")
+        weakref.finalize(self, library.operator("free_"), self.handle)
+        self._slots = [_SlotState(slot) for slot in program.slots]
+        self._returned = [i for i, s in enumerate(program.slots) if s.written]
+
+    def push(self) -> None:
+        for i, slot in enumerate(self._slots):
+            value = slot.table.get(slot.name, _MISSING)
+            if value is not slot.last or slot.is_container:
+                if value is _MISSING:
+                    slot.find()
+                    value = slot.table[slot.name]
+                slot.last = value
+                self._set(self.handle, i, value if slot.encode is None else slot.encode(value))
+
+    def pull(self) -> None:
+        for i in self._returned:
+            slot = self._slots[i]
+            value = self._get(self.handle, i)
+            if slot.decode is not None:
+                value = slot.decode(value)
+            if slot.is_container and isinstance(slot.last, list | dict):
+                update(slot.last, value)
+            elif value is not slot.last:
+                slot.table[slot.name] = slot.last = value
+
+
+class _SlotState:
+    """A slot and the dictionary of the module that holds its attribute."""
+
+    __slots__ = ("decode", "encode", "is_container", "last", "name", "owner", "table")
+
+    def __init__(self, slot: Slot) -> None:
+        self.owner, self.name = slot.owner, slot.name
+        self.last: Any = _MISSING
+        self.encode, self.decode = encoder(slot.type), decoder(slot.type)
+        self.is_container = isinstance(slot.type, T.ListType | T.DictType)
+        self.table: dict[str, Any] = {}
+        self.find()
+
+    def find(self) -> None:
+        tables = (getattr(self.owner, t, {}) for t in ("_parameters", "_buffers", "_modules"))
+        for table in (*tables, self.owner.__dict__):
+            if self.name in table:
+                self.table = table
+                return
+        raise AttributeError(f"'{type(self.owner).__name__}' has lost its attribute '{self.name}'")
+
+
+class NativeEntry(Entry):
+    """A method of a native module."""
+
+    def __init__(self, entry: Entry, call: NativeCall) -> None:
+        super().__init__(entry.function)
+        self._native = call
+
+    def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if state.current() is not None:
+            return super().call(owner, args, kwargs)
+        signature = self._signature
+        if signature is None:
+            from ..runtime.arguments import Signature
+
+            signature = self._signature = Signature(self.function, 1)
+        values = signature.bind(args, kwargs)
+        instance: NativeInstance = owner._ts_native
+        instance.push()
+        try:
+            return self._native(values, instance.handle)
+        finally:
+            if instance._returned:
+                instance.pull()
+
+
+def native_module(module: ScriptModule, library: Library, program: NativeProgram) -> ScriptModule:
+    """A module that shares parameters, buffers, submodules and hooks with `module`, and runs natively."""
+    base = type(module)
+    namespace: dict[str, Any] = {"__module__": base.__module__, "__qualname__": f"Native{base.__name__}"}
+    for method in program.methods:
+        entry = getattr(base, method.name)
+        namespace[method.name] = NativeEntry(entry, NativeCall(library, method, True))
+    meta: Any = type(base)
+    cls = meta(f"Native{base.__name__}", (base,), namespace)
+    made: ScriptModule = object.__new__(cls)
+    made.__dict__ = module.__dict__  # one module with two ways to run
+    cls._ts_native = NativeInstance(library, program)
+    return made

@@ -1,0 +1,119 @@
+"""What a host without Python gets: the library of a module, and the archive with its weights.
+
+    model.so        the compiled methods
+    model.pt        the module as an archive, whose tensors the host maps into memory
+    model.tensors   where each tensor is in the archive, so that no pickle is read in C++
+
+`torchscript/module.h` loads such a directory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..archive.container import Container, open_container
+from ..archive.writer import Records
+from ..codegen.cpp import NativeError, NativeProgram
+from ..schema import code_of
+
+
+def write_package(obj: Any, program: NativeProgram, library: Path, directory: Path) -> None:
+    """Fill `directory`, which is made where it does not exist; its three files are replaced when all are written.
+
+    Raises NativeError for a tensor that cannot be mapped (sparse, quantised, on another device).
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".model-", dir=directory) as temporary:
+        built = Path(temporary)
+        shutil.copyfile(library, built / "model.so")
+        records = Records(obj, {})
+        extra = {
+            f"native/constant_{i}": _bytes_of(tensor)
+            for i, tensor in enumerate(program.tensors)
+            if records.record_of(tensor) is None
+        }
+        if extra:
+            records = Records(obj, extra)
+        with open(built / "model.pt", "wb") as file:
+            records.write(file, "model")
+        container = open_container(built / "model.pt")
+        lines = ["torchscript tensors 1", *_lines(program, records, container)]
+        (built / "model.tensors").write_text("\n".join(lines) + "\n", encoding="ascii")
+        for name in ("model.so", "model.pt", "model.tensors"):
+            os.replace(built / name, directory / name)
+
+
+def _lines(program: NativeProgram, records: Records, container: Container) -> Iterator[str]:
+    for i, slot in enumerate(program.slots):
+        value = getattr(slot.owner, slot.name)
+        if isinstance(value, torch.Tensor):
+            yield _line(f"slot {i}", value, slot.path, records.record_of(value), container)
+        elif _holds_tensors(value):
+            raise NativeError(
+                f"'{slot.path}' is a {slot.type.annotation()} of tensors; a host without Python has tensors only "
+                "as attributes of their own."
+            )
+    for i, tensor in enumerate(program.tensors):
+        record = records.record_of(tensor)
+        name = f"the constant {i}"
+        if record is None:
+            yield _line(
+                f"constant {i}",
+                tensor.detach().contiguous(),
+                name,
+                f"extra/native/constant_{i}",
+                container,
+                0,
+            )
+        else:
+            yield _line(f"constant {i}", tensor, name, record, container)
+
+
+def _line(
+    target: str,
+    tensor: torch.Tensor,
+    name: str,
+    record: str | None,
+    container: Container,
+    first: int | None = None,
+) -> str:
+    _check_mappable(tensor, name)
+    if record is None:
+        raise NativeError(f"'{name}' is not among the tensors of the archive.")
+    offset, size = container.place(record)
+    item = tensor.element_size()
+    start = (tensor.storage_offset() if first is None else first) * item
+    extent = (
+        0
+        if tensor.numel() == 0
+        else item * (1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True)))
+    )
+    assert start + extent <= size, name
+    numbers = [code_of(tensor.dtype), offset + start, extent, int(tensor.requires_grad), tensor.dim()]
+    return " ".join([target, *map(str, numbers), *map(str, tensor.shape), *map(str, tensor.stride())])
+
+
+def _check_mappable(tensor: torch.Tensor, name: str) -> None:
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+        kind = "quantised" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+        raise NativeError(
+            f"'{name}' is a {kind} tensor on '{tensor.device}'; only dense CPU tensors can be mapped."
+        )
+
+
+def _bytes_of(tensor: torch.Tensor) -> bytes:
+    _check_mappable(tensor, "a constant")
+    flat = tensor.detach().contiguous().reshape(-1)
+    return bytes(flat.view(torch.uint8).numpy()) if flat.numel() else b""
+
+
+def _holds_tensors(value: Any) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(isinstance(v, torch.Tensor) or _holds_tensors(v) for v in items)

@@ -1,0 +1,97 @@
+// Registers the methods of a generated library with PyTorch's dispatcher, so that Python reaches them as
+// torch.ops.<namespace>.<method>. Built once, into a library of its own: hosts without Python do not need it.
+#include <torch/library.h>
+
+#include <list>
+#include <stdexcept>
+
+#include "torchscript/program.h"
+
+namespace {
+
+constexpr char SEPARATOR = '\x1f';
+
+// An exception of the language crosses into Python as text that runtime/…/library.py takes apart.
+[[noreturn]] void throw_to_python(const ts::Error& error) {
+  throw std::runtime_error(std::string("\x1etorchscript") + SEPARATOR + error.kind() + SEPARATOR + error.message() +
+                           SEPARATOR + error.trace());
+}
+
+struct Kernel : c10::OperatorKernel {
+  explicit Kernel(const ts::Method& method) : method_(method) {}
+
+  void operator()(const c10::OperatorHandle& op, c10::DispatchKeySet, c10::Stack* stack) {
+    const auto& schema = op.schema();
+    const auto& arguments = schema.arguments();
+    const bool is_method = !arguments.empty() && arguments[0].name() == "self_";
+    const size_t base = stack->size() - arguments.size();
+    void* instance = is_method ? reinterpret_cast<void*>((*stack)[base].toInt()) : nullptr;
+    try {
+      method_.call(instance, *stack);
+    } catch (const ts::Error& error) {
+      throw_to_python(error);
+    }
+    if (is_method) stack->erase(stack->begin() + static_cast<int64_t>(base));
+  }
+
+ private:
+  const ts::Method& method_;
+};
+
+template <class F>
+struct Function : c10::OperatorKernel {
+  explicit Function(F f) : f_(std::move(f)) {}
+  void operator()(const c10::OperatorHandle&, c10::DispatchKeySet, c10::Stack* stack) { f_(*stack); }
+  F f_;
+};
+
+template <class F>
+torch::CppFunction boxed(F f) {
+  return torch::CppFunction::makeFromBoxedFunctor(std::make_unique<Function<F>>(std::move(f)));
+}
+
+c10::IValue pop(c10::Stack& stack) {
+  auto value = std::move(stack.back());
+  stack.pop_back();
+  return value;
+}
+
+ts::Instance* pop_instance(c10::Stack& stack) { return reinterpret_cast<ts::Instance*>(pop(stack).toInt()); }
+
+}  // namespace
+
+// Null on success; otherwise what went wrong (the caller does not free it).
+extern "C" __attribute__((visibility("default"))) const char* torchscript_register(const ts::Program* program,
+                                                                                     const char* space) {
+  static std::list<torch::Library> libraries;
+  static std::string problem;
+  try {
+    libraries.emplace_back(torch::Library::FRAGMENT, space, std::nullopt, "torchscript", 0);
+    auto& library = libraries.back();
+    for (size_t i = 0; i < program->count; ++i)
+      library.def((std::string("m_") + program->methods[i].schema).c_str(),
+                  torch::CppFunction::makeFromBoxedFunctor(std::make_unique<Kernel>(program->methods[i])));
+    library.def("new_() -> int", boxed([program](c10::Stack& stack) {
+                  stack.emplace_back(reinterpret_cast<int64_t>(program->create()));
+                }));
+    library.def("free_(int self) -> ()", boxed([](c10::Stack& stack) { delete pop_instance(stack); }));
+    library.def("set_(int self, int slot, Any value) -> ()", boxed([](c10::Stack& stack) {
+                  auto value = pop(stack);
+                  auto place = pop(stack).toInt();
+                  auto& slot = pop_instance(stack)->slots().at(place);
+                  slot.set(slot.field, value);
+                }));
+    library.def("get_(int self, int slot) -> Any", boxed([](c10::Stack& stack) {
+                  auto place = pop(stack).toInt();
+                  auto& slot = pop_instance(stack)->slots().at(place);
+                  stack.push_back(slot.get(slot.field));
+                }));
+    library.def("tensors_(Tensor[] tensors) -> ()", boxed([program](c10::Stack& stack) {
+                  *program->tensors = pop(stack).toTensorVector();
+                }));
+    return nullptr;
+  } catch (const std::exception& error) {
+    problem = error.what();
+    return problem.c_str();
+  }
+}
