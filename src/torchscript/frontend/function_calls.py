@@ -181,7 +181,9 @@ def _modes(
     for name, (val, is_default) in bound.items():
         annotated = declared.get(name)
         if isinstance(val, Module):
-            modes[name] = ("module", val.spec, val.root if val.value is None else None, val.path)
+            # what a method relies on is noted with its class: its variants do not depend on where `self` is
+            place = (None, ()) if val is owner else (val.root if val.value is None else None, val.path)
+            modes[name] = ("module", val.spec, *place)
             continue
         type = type_of(val)
         known = known_of(val)
