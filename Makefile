@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz fuzz-archive lint bench clean
+.PHONY: help setup demo test fuzz fuzz-archive roundtrip lint bench clean
 
 PYTHON ?= python3
 # Options for pip, for example: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
@@ -47,6 +47,9 @@ demo: $(STAMP) ## train, script, trace and save two models, and run them in a C+
 test: $(STAMP) ## run the examples in docstrings, then the whole test suite in parallel
 	@$(PY) -m pytest --doctest-modules src || [ $$? -eq 5 ] # 5: there are none
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal $(PYTEST_FLAGS)
+
+roundtrip: $(STAMP) ## take 230 modules through torch.jit, this library and C++, in archives
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal -m "roundtrip or not roundtrip" tests/roundtrip $(PYTEST_FLAGS)
 
 fuzz-archive: $(STAMP) ## load 100 000 damaged archives; FUZZ_FLAGS="--stock" gives them to torch.jit.load
 	@OMP_NUM_THREADS=1 PYTHONPATH=tests $(PY) -W ignore -m archive_fuzz.campaign $(FUZZ_FLAGS)

@@ -161,3 +161,12 @@ def test_identity_of_words():
 
     x = torch.randn(3)
     assert torch.equal(jit.script(Named())(x), torch.relu(x))
+
+
+def test_a_list_that_a_method_of_a_known_string_makes_can_be_changed(assert_agrees):
+    def f(n: int):
+        words = "a-b".split("-")
+        words.append(str(n))
+        return words
+
+    assert_agrees(f, 3)

@@ -120,9 +120,12 @@ def _fold_method(
     values = [e.depend(v) for v in positional]
     keywords = {k: e.depend(v) for k, v in named.items()}
     try:
-        return e.static(method(*values, **keywords), known.dependencies)
+        result = method(*values, **keywords)
     except Exception:
         return None
+    if isinstance(result, list) and (not is_container or name == "copy"):
+        return None  # the program may change it
+    return e.static(result, known.dependencies)
 
 
 def _mapping_method(e: Emitter, owner: Mapping, name: str, positional: list[Val]) -> Val:

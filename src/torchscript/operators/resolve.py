@@ -37,7 +37,6 @@ _PYTHON_FUNCTIONS: dict[str, str] = {
     "torch.functional.norm": "aten::norm",
     "torch.functional.split": "aten::split",
     "torch.functional.stft": "aten::stft",
-    "torch.nn.functional._no_grad_embedding_renorm_": "aten::_no_grad_embedding_renorm_",
     "torch.nn.init._no_grad_fill_": "aten::_no_grad_fill_",
     "torch.nn.init._no_grad_normal_": "aten::_no_grad_normal_",
     "torch.nn.init._no_grad_uniform_": "aten::_no_grad_uniform_",
