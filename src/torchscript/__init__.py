@@ -40,6 +40,7 @@ from .runtime.api import (
     wait,
 )
 from .runtime.api import isinstance_ as isinstance
+from .runtime.freezing import freeze, optimize_for_inference, run_frozen_optimizations
 from .runtime.function import ScriptFunction
 from .runtime.installing import install, uninstall
 from .runtime.module import RecursiveScriptModule, ScriptModule, TopLevelTracedModule
@@ -50,6 +51,7 @@ __all__ = [
     "IRError", "NativeError",
     "NotSupportedError", "RecursiveScriptModule", "SchemaMatchError", "ScriptFunction", "ScriptModule",
     "TopLevelTracedModule", "TracerWarning", "TracingCheckError", "TracingError", "annotate", "compile", "export", "fork",
-    "frontend", "ignore", "install", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "save", "script",
+    "freeze", "frontend", "ignore", "install", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "optimize_for_inference",
+    "run_frozen_optimizations", "save", "script",
     "script_if_tracing", "script_method", "trace", "trace_module", "uninstall", "unused", "wait",
 ]  # fmt: skip

@@ -36,11 +36,24 @@ class CompileError(Error):
         self.where = where
         self.notes = notes
         self.frames: list[tuple[str, SourceRange]] = []
+        self.function: object | None = None  # the Python function in which it stands
 
     def called_from(self, callee: str, where: SourceRange | None) -> None:
         """Record that `callee`, in which the error stands, was compiled because of a call at `where`."""
-        if where is not None:
+        if self.where is None:
+            self.where = where
+        elif where is not None and where != self.where:
             self.frames.append((callee, where))
+
+    def public(self) -> CompileError:
+        """The same error as one of the classes that users know, without the compiler's own traceback."""
+        kind = next(c for c in type(self).__mro__ if c.__module__ == __name__)
+        if kind is type(self):
+            return self.with_traceback(None)
+        error = kind(self.message, self.where, notes=self.notes)
+        error.frames = self.frames
+        error.__dict__.update({k: v for k, v in vars(self).items() if k not in vars(error)})
+        return error
 
     def __str__(self) -> str:
         parts = [self.message]

@@ -408,6 +408,10 @@ class ClassType(Type):
     python_class: type | None = None
     find_method: Callable[[str], Function | None] | None = None
     """Compiles a method on first use; set by the frontend."""
+    python_methods: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    """Methods that stay Python (`script(…, fallback=True)`): the function, and why."""
+    guessed_methods: set[str] = field(default_factory=set)
+    """Compiled methods that only Python calls, with arguments whose types nobody knows."""
     runtime_class: type | None = None
     """The class of this process that runs the compiled methods; set by the runtime."""
 

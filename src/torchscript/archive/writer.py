@@ -124,7 +124,8 @@ class _Root:
 
 
 def _root_of(obj: Any) -> _Root:
-    cls = getattr(obj, "_ts_class", None)
+    # a module that was made for this machine is saved as what it was made of
+    cls = getattr(obj, "__dict__", {}).get("_ts_archive_class") or getattr(obj, "_ts_class", None)
     if isinstance(cls, T.ClassType):
         return _Root(obj, cls)
     function = obj if isinstance(obj, Function) else getattr(obj, "_ts_function", None)
@@ -162,9 +163,12 @@ def _refuse_python(cls: T.ClassType) -> None:
     """Refuse a module in which anything is left to Python, naming all of it."""
     found = uncompiled_in(cls)
     if found:
-        listed = "\n".join(f"  {one}" for one in found)
+        listed = "\n".join(
+            f"'{one.name}': {one.reason}" + (f"\n{one.where.show()}" if one.where is not None else "")
+            for one in found
+        )
         raise ArchiveError(
-            f"cannot save {cls}: an archive runs without Python, but these stay Python calls:\n{listed}"
+            f"cannot save it: an archive runs without Python, but this stays Python:\n{listed}"
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
+from ..errors import CompileError
 from ..ir.graph import Function
 from . import binding, compilation, declarations, function_calls, marks
 from .sources import function_source
@@ -92,6 +93,9 @@ def compile_entry(
         compiled = compilation.compile_function(
             program, function, source, modes, bound, owner, display, defaults, managers
         )
+    except CompileError as error:
+        error.function = error.function or function
+        raise
     finally:
         program.in_progress.discard(key)
     program.functions[key] = compiled

@@ -72,6 +72,7 @@ def call_function(
         source = function_source(function)
     except NoSourceError as error:
         if not e.program.allow_python_calls:
+            error.called_from(display, e.where())
             raise
         e.program.outside[function] = error
         return python_calls.python_call(e, function, positional, named, owner, display, error.message)
@@ -80,7 +81,8 @@ def call_function(
         return python_calls.python_call(e, function, positional, named, owner, display, error.message)
     defaults = (function.__defaults__ or (), function.__kwdefaults__ or {})
     arguments = [owner, *positional] if owner is not None else positional
-    bound = binding.bind(e, source, defaults, arguments, named, display)
+    label = f"{type(owner.module).__name__}.{display}" if owner is not None else display
+    bound = binding.bind(e, source, defaults, arguments, named, label)
     try:
         return _call_bound(e, function, source, bound, owner, display)
     except OutsideLanguageError as error:
@@ -89,7 +91,8 @@ def call_function(
         e.program.outside[function] = error
         return python_calls.python_call(e, function, positional, named, owner, display, error.message, error)
     except CompileError as error:
-        error.called_from(display, e.where())
+        error.called_from(label, e.where())
+        error.function = error.function or function
         raise
 
 
@@ -308,7 +311,7 @@ def fits(own: T.Type, wanted: T.Type) -> bool:
     if isinstance(wanted, T.OptionalType):
         return fits(own, wanted.element)
     if isinstance(wanted, T.FloatType):
-        return isinstance(own, T.IntType)
+        return isinstance(own, T.IntType | T.NumberType)
     if isinstance(wanted, T.ListType):
         if isinstance(own, T.ListType):
             return (

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 import types as python_types
 from typing import Any
 
@@ -20,7 +19,7 @@ from ..errors import CompileError
 from ..ir.graph import Function
 from . import transient
 from .annotations import TypeResolver
-from .emitter import Emitter, Scope
+from .emitter import Emitter, Scope, suggestion
 from .modules import ModuleSpec, SpecTable
 from .typing_of import plain, type_of_object
 from .values import Dependencies, Method, Module, Sequence, Static, Val, type_of
@@ -29,13 +28,20 @@ from .values import Dependencies, Method, Module, Sequence, Static, Val, type_of
 class Program:
     """A compilation and its caches."""
 
-    def __init__(self, *, allow_python_calls: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        allow_python_calls: bool = True,
+        fallback: bool = False,
+        outside: dict[Any, CompileError] | None = None,
+    ) -> None:
         self.allow_python_calls = allow_python_calls
+        self.fallback = fallback  # what does not compile is left to Python, without a warning
         self.functions: dict[Any, Function] = {}
         self.in_progress: set[Any] = set()
         self.names: dict[str, int] = {}
         self.class_types: dict[type, T.Type] = {}
-        self.outside: dict[Any, CompileError] = {}  # functions that stay Python calls, and why
+        self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
         self.prefers_static: set[Any] = set()
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named
@@ -92,8 +98,7 @@ class Program:
             known.extend(scope.names)
             scope = scope.parent
         known.extend(k for k in e.source.globals if not k.startswith("__"))
-        close = difflib.get_close_matches(name, known, 1)
-        notes = (f"Did you mean '{close[0]}'?",) if close else ()
+        notes = suggestion(name, known)
         raise e.certain(NameError, f"The name '{name}' is not defined.", node, *notes)
 
     def spec_of(self, module: torch.nn.Module) -> ModuleSpec:

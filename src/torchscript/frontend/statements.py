@@ -238,7 +238,7 @@ def _unpack(e: Emitter, target: ast.Tuple | ast.List, value: Val) -> None:
     if not stars:
         if len(items) != len(target.elts):
             raise e.error(
-                f"{len(target.elts)} names are given for {value.describe()} with {len(items)} values.", target
+                f"{len(target.elts)} names cannot be unpacked from {len(items)} values.", target
             )
         for element, item in zip(target.elts, items, strict=True):
             assign(e, element, item)
@@ -293,7 +293,7 @@ def items_of(e: Emitter, value: Val, count: int, starred: bool, node: ast.AST) -
             node,
             "Slice instead: first, rest = values[0], values[1:].",
         )
-    raise e.error(f"{value.describe().capitalize()} cannot be unpacked into {count} names.", node)
+    raise e.error(f"{value.subject()} cannot be unpacked into {count} names.", node)
 
 
 @statement(ast.AugAssign)
@@ -407,8 +407,8 @@ def _raise(e: Emitter, node: ast.Raise) -> Outcome:
             return raise_or_leave(e, e.handled.cls, e.handled.message)
         return raise_error(e, RuntimeError, e.static("No active exception to reraise"))
     if isinstance(node.exc, ast.IfExp):
-        sides = ([ast.Raise(side, node.cause)] for side in (node.exc.body, node.exc.orelse))
-        choice = ast.If(node.exc.test, *sides)
+        then, other = ast.Raise(node.exc.body, node.cause), ast.Raise(node.exc.orelse, node.cause)
+        choice = ast.If(node.exc.test, [then], [other])
         return emit_statement(e, ast.fix_missing_locations(ast.copy_location(choice, node)))
     target = node.exc
     arguments: list[ast.expr] = []

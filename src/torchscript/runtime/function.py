@@ -7,7 +7,9 @@ import inspect
 from collections.abc import Mapping
 from typing import IO, Any
 
+from ..errors import CompileError, Error
 from ..ir.graph import Function, Graph
+from ..ir.uncompiled import Uncompiled, uncompiled_in
 from ..tracing import state
 from .arguments import Signature
 from .linking import LINKER
@@ -128,6 +130,10 @@ class ScriptFunction(Compiled):
 
         return save_to_buffer(self, extra_files=_extra_files)
 
+    def uncompiled(self) -> list[Uncompiled]:
+        """What stays a Python call in this function and what it calls, with the reasons."""
+        return uncompiled_in(self._ts_function)
+
     def __repr__(self) -> str:
         return f"<torchscript.ScriptFunction {self._ts_function.name} at {hex(id(self))}>"
 
@@ -157,6 +163,34 @@ def _load_function(data: bytes, name: str) -> ScriptFunction:
     schema = method.schema
     own = Schema(f"__torch__.{name}", "", tuple(schema.arguments[1:]), schema.returns)
     return ScriptFunction(Function(f"__torch__.{name}", graph, own))
+
+
+class PythonFunction(ScriptFunction):
+    """A function that does not compile and stays Python, as `script(…, fallback=True)` returns it."""
+
+    def __init__(self, function: Any, error: CompileError) -> None:
+        functools.update_wrapper(self, function)
+        self._torchscript_original = function
+        self._error = error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._torchscript_original(*args, **kwargs)
+
+    def uncompiled(self) -> list[Uncompiled]:
+        return [Uncompiled(self._torchscript_original.__name__, self._error.message, self._error.where)]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_ts_function", "_call", "_signature"):
+            raise Error(
+                f"'{self._torchscript_original.__name__}' was not compiled: {self._error}"
+            ) from self._error
+        raise AttributeError(name)
+
+    def __reduce__(self) -> Any:
+        return self._torchscript_original.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<torchscript.PythonFunction {self._torchscript_original.__name__} at {hex(id(self))}>"
 
 
 Buffer = IO[bytes]

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from .. import types as T
-from ..errors import Error
+from ..errors import ArgumentError, Error
 from ..ir.graph import Function, Graph
+from ..ir.uncompiled import Uncompiled, uncompiled_in
 from ..tracing import state
 from .arguments import Signature
 from .function import Compiled
@@ -62,8 +63,9 @@ class ScriptMethod(Compiled):
 class Entry:
     """A compiled method on its Python class, for callers in Python."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, guessed: bool = False) -> None:
         self.function = function
+        self.guessed = guessed  # whether Python is run where the arguments do not fit
         self._signature: Signature | None = None
         self.__doc__ = getattr(function.python_function, "__doc__", None)
 
@@ -77,7 +79,12 @@ class Entry:
         return self._signature
 
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        values = (self._signature or self.signature).bind(args, kwargs)
+        try:
+            values = (self._signature or self.signature).bind(args, kwargs)
+        except ArgumentError:
+            if self.guessed and self.function.python_function is not None:
+                return self.function.python_function(owner, *args, **kwargs)
+            raise
         recorder = state.current()
         code = getattr(type(owner), f"_ts_{self.function.name}")
         if recorder is not None:
@@ -106,10 +113,10 @@ class ScriptMeta(type(torch.nn.Module)):  # type: ignore[misc]  # the metaclass 
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module = super().__call__(*args, **kwargs)
-        from . import api
+        from . import api, compiling
 
         if api.enabled() and "_ts_class" not in cls.__dict__ and _has_script_methods(cls):
-            api.compile_script_module(module)
+            compiling.compile_script_module(module)
         return module
 
 
@@ -178,6 +185,11 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
             )
         return str(type(self).__name__)
 
+    def uncompiled(self) -> list[Uncompiled]:
+        """What stays a Python call in this module and below it, with the reasons; see `script(…, fallback=True)`."""
+        cls = getattr(type(self), "_ts_class", None)
+        return uncompiled_in(cls) if isinstance(cls, T.ClassType) else []
+
     # -- saving --------------------------------------------------------------------------------------------------
 
     def save(self, f: Any, _extra_files: Mapping[str, str | bytes] | None = None) -> None:
@@ -205,6 +217,20 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
                     f"set it before the module is compiled, or compile again."
                 )
         super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Methods and class attributes of the Python class, for what stays Python."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            cls = getattr(type(self), "_ts_class", None)
+            python = cls.python_class if isinstance(cls, T.ClassType) else None
+            found = inspect.getattr_static(python, name, None) if python is not None else None
+            if found is None or name.startswith("__") or "_ts_ready" not in self.__dict__:
+                raise
+            if isinstance(found, property):
+                return found.fget(self) if found.fget is not None else None
+            return found.__get__(self, type(self)) if hasattr(found, "__get__") else found
 
     def register_forward_hook(self, *args: Any, **kwargs: Any) -> Any:
         handle = super().register_forward_hook(*args, **kwargs)
@@ -318,10 +344,22 @@ def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: 
         namespace[f"_ts_{method_name}"] = _Raw(function)
         if from_archive and method_name in _OWN_METHODS:
             continue  # an archive does not decide what `state_dict()` does, or `repr`
-        namespace[method_name] = Entry(function)
+        namespace[method_name] = Entry(function, method_name in cls.guessed_methods)
+    for method_name, (python_function, _) in cls.python_methods.items():
+        namespace.setdefault(method_name, python_function)
     made = type(base)(name, (base, *extra), namespace)
     cls.runtime_class = made
     return made
+
+
+def replace_method(module: ScriptModule, function: Function) -> None:
+    """Give a module's class another body for one of its methods; the next call compiles it."""
+    made = type(module)
+    cls = made._ts_class  # type: ignore[attr-defined]
+    name = function.name
+    cls.methods[name] = function
+    setattr(made, f"_ts_{name}", _Raw(function))
+    setattr(made, name, Entry(function))
 
 
 def make_module(

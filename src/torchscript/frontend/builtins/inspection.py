@@ -339,6 +339,11 @@ def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     raise e.unsupported("'type(…)' cannot be compiled here.", None, "Use isinstance.")
 
 
+@handles(eval, exec, locals, globals, vars, dir)
+def _frame(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    raise e.unsupported("What reads a program's own variables or text (eval, locals, …) cannot be compiled.")
+
+
 @handles(callable)
 def _callable(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     val = positional[0]
