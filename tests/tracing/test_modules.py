@@ -85,6 +85,64 @@ def test_calls_that_do_something_else_have_methods_of_their_own():
     assert str(traced.graph).count('name="forward1"') == 1
 
 
+def class_of(module):
+    return type(module)._ts_class
+
+
+def test_modules_that_do_the_same_share_a_class(check_graph):
+    class Block(nn.Module):
+        def __init__(self, size, groups=1):
+            super().__init__()
+            self.conv = nn.Conv2d(size, size, 1, groups=groups)
+            self.norm = nn.BatchNorm2d(size)
+            self.table = torch.arange(2.0)
+
+        def forward(self, x):
+            return self.norm(self.conv(x)).relu() * (self.table.sum() + torch.tensor(2.0))
+
+    module = nn.Sequential(Block(4), Block(4), Block(4, groups=2), nn.Conv2d(4, 6, 1), Block(6)).eval()
+
+    traced = assert_traces(module, torch.rand(2, 4, 3, 3), others=[(torch.rand(1, 4, 5, 5),)])
+
+    one, two, grouped, _, wide = traced
+    assert class_of(one) is class_of(two) is class_of(wide) is not class_of(grouped)
+    assert class_of(one.norm) is class_of(grouped.norm)
+    assert "4, 3, 3" not in str(one.graph) and "4, 3, 3" in str(grouped.graph)
+    names = {class_of(m).qualified_name for m in traced.modules()}
+    assert len(names) == len({class_of(m) for m in traced.modules()})
+    for each in traced.modules():
+        check_graph(each.graph)
+    loaded = torch.jit.load(io.BytesIO(traced.save_to_buffer()))
+    x = torch.rand(2, 4, 3, 3)
+    torch.testing.assert_close(loaded(x), module(x))
+
+
+def test_constants_keep_classes_apart():
+    class Shifts(nn.Module):
+        def __init__(self, by):
+            super().__init__()
+            self.by = by
+
+        def forward(self, x):
+            return x + self.by
+
+    shifts = [
+        Shifts(1),
+        Shifts(1.0),
+        Shifts(True),
+        Shifts(2),
+        Shifts(1),
+        Shifts([1.0, 2.0]),
+        Shifts([1.0, 3.0]),
+    ]
+    for shift in shifts[5:]:
+        shift.forward = lambda x, by=shift.by: x + torch.tensor(by)
+    traced = assert_traces(nn.Sequential(*shifts), torch.rand(2))
+
+    assert class_of(traced[0]) is class_of(traced[4])
+    assert len({class_of(shift) for shift in traced}) == 6
+
+
 def test_tied_weights_stay_tied():
     class Tied(nn.Module):
         def __init__(self):

@@ -3,6 +3,7 @@
 - Calls with further results (`scopes.py`) return one tuple, which their callers take apart.
 - Nodes whose results nobody reads go, unless they change something or draw random numbers.
 - Calls of one module whose graphs are the same share a method; the others are `forward`, `forward1`, …
+- Modules whose methods and attributes are the same share a class (`sharing.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..operators.dispatcher import overload_of
 from ..schema import Argument, Schema
 from .recorder import Recorder
 from .scopes import Scope
+from .sharing import constant_key, share_classes
 
 _PURE = frozenset(
     {
@@ -49,7 +51,9 @@ def finish(recorder: Recorder) -> dict[str, Function]:
         keys[scope] = interned.setdefault(key, len(interned))
     for scope in scopes:
         if scope.parent is None:
-            roots[scope.graph.name] = _function(scope, scope.graph.name, recorder)
+            roots[scope.graph.name] = function = _function(scope, scope.graph.name, recorder)
+            if scope.module is not None:
+                recorder.tree.classes[id(scope.module)].methods[scope.graph.name] = function
     for scope in scopes:
         if scope.parent is None or scope.module is None:
             continue
@@ -61,6 +65,7 @@ def finish(recorder: Recorder) -> dict[str, Function]:
         assert scope.call is not None
         scope.call.attributes["name"] = name
     recorder.tree.finish_classes()
+    share_classes(recorder.tree, roots.values())
     return roots
 
 
@@ -185,12 +190,7 @@ def _key(scope: Scope, keys: dict[Scope, int]) -> tuple[Any, ...]:
 
 
 def _attributes(node: Node) -> tuple[Any, ...]:
-    found: list[Any] = []
-    for name, value in node.attributes.items():
-        if isinstance(value, int | float | str | bool | complex):
-            found.append((name, type(value), repr(value)))
-        else:
-            found.append((name, id(value)) if isinstance(value, torch.Tensor) else (name, repr(value)))
+    found = [(name, constant_key(value)) for name, value in node.attributes.items()]
     return (str(node.outputs[0].type) if node.kind == "prim::Constant" else "", *found)
 
 

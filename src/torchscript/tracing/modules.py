@@ -39,8 +39,8 @@ def qualified_name(obj: Any) -> str:
 class ModuleTree:
     """The traced module and all modules inside it; empty when a function is traced.
 
-    Each module has a class of its own, as its graphs are its own; a module that stands in several places
-    has one.
+    While recording, each module has a class of its own, as its graphs are its own; a module that stands in
+    several places has one. `share_classes` merges them.
     """
 
     def __init__(self, root: nn.Module | None) -> None:
@@ -51,7 +51,6 @@ class ModuleTree:
         self.tensors: dict[int, Tensor] = {}
         self.used_plain: set[tuple[int, str]] = set()
         self._attributes: dict[int, dict[str, torch.Tensor]] = {}
-        self._names: dict[str, int] = {}
         if root is not None:
             self._add(root, (), frozenset())
 
@@ -63,7 +62,7 @@ class ModuleTree:
         self.modules[path] = module
         if first:
             compiled = getattr(module, "_ts_class", None)
-            self.classes[id(module)] = compiled if compiled is not None else self._new_class(module)
+            self.classes[id(module)] = compiled if compiled is not None else _new_class(module)
             self._attributes[id(module)] = tensor_attributes(module)
         for name, tensor in self._attributes[id(module)].items():
             if torch.nn.parameter.is_lazy(tensor):
@@ -81,15 +80,14 @@ class ModuleTree:
             if child is not None:
                 self._add(child, (*path, name), above | {id(module)})
 
-    def _new_class(self, module: nn.Module) -> ClassType:
-        name = qualified_name(type(module))
-        count = self._names.get(name, 0)
-        self._names[name] = count + 1
-        if count:
-            # as PyTorch keeps classes apart that have one name
-            package, _, base = name.rpartition(".")
-            name = f"{package}.___torch_mangle_{count - 1}.{base}"
-        return ClassType(name, is_module=True)
+    def own_classes(self) -> list[ClassType]:
+        """The classes that the recording made, in the order of their modules (compiled modules have theirs)."""
+        classes = (
+            self.classes[id(module)]
+            for module in self.modules.values()
+            if getattr(module, "_ts_class", None) is None
+        )
+        return list(dict.fromkeys(classes))
 
     def __contains__(self, module: nn.Module) -> bool:
         return id(module) in self.paths
@@ -173,6 +171,10 @@ class ModuleTree:
             for name, child in module._modules.items():
                 if child is not None:
                     attributes[name] = ClassAttribute(self.classes[id(child)], AttributeKind.MODULE)
+
+
+def _new_class(module: nn.Module) -> ClassType:
+    return ClassType(qualified_name(type(module)), is_module=True)
 
 
 def tensor_attributes(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -113,7 +113,6 @@ def record_methods(
         outputs[name] = _run(recorder, name, run, signature, args, kwargs, strict)
     methods = finish(recorder)
     cls = recorder.tree.class_at(())
-    cls.methods.update(methods)
     plain: dict[tuple[str, ...], tuple[str, ...]] = {}
     for path, each in recorder.tree.modules.items():
         used = [n for n in each.__dict__ if (id(each), n) in recorder.tree.used_plain]
