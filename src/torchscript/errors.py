@@ -49,7 +49,8 @@ class CompileError(Error):
         """The same error as one of the classes that users know, without the compiler's own traceback."""
         kind = next(c for c in type(self).__mro__ if c.__module__ == __name__)
         if kind is type(self):
-            return self.with_traceback(None)
+            self.__traceback__ = None
+            return self
         error = kind(self.message, self.where, notes=self.notes)
         error.frames = self.frames
         error.__dict__.update({k: v for k, v in vars(self).items() if k not in vars(error)})

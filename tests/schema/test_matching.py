@@ -267,12 +267,12 @@ def test_reasons(call):
     assert REASONS[call] in str(raised.value)
 
 
-def test_the_message_lists_overloads_with_the_likely_first_and_out_variants_last():
+def test_the_message_lists_the_overloads_that_come_nearest():
     with pytest.raises(SchemaMatchError) as raised:
         matched("aten::add(x, s)")
     lines = str(raised.value).splitlines()
-    assert lines[0] == "No form of 'aten::add' takes (Tensor, str)."
-    assert lines[1] == "  add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor"
+    assert lines[0] == "'add' does not take (Tensor, str)."
+    assert lines[1] == "  add(self: Tensor, other: Tensor, *, alpha: number = 1) -> Tensor"
     assert lines[2] == "    argument 'other' is a str, it must be a Tensor"
-    assert lines[-1].startswith("  … and ") and len(lines) == 18
-    assert not any("out)" in line for line in lines)
+    assert len(lines) <= 8
+    assert not any("out" in line for line in lines)

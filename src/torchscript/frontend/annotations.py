@@ -115,11 +115,13 @@ class TypeResolver:
             return annotation
         origin = typing.get_origin(annotation)
         arguments = typing.get_args(annotation)
-        if origin is not None:
+        if origin in (list, dict, set) and not arguments:
+            annotation = origin  # typing.Dict without what it contains
+        elif origin is not None:
             found = self._generic(origin, arguments, where)
             if found is not None:
                 return found
-        if annotation in (list, tuple, dict, tuple, dict):
+        if annotation in (list, tuple, dict, set):
             raise NotATypeError(
                 f"'{_spell(annotation)}' does not say what it contains.",
                 where,
@@ -151,7 +153,13 @@ class TypeResolver:
         ):
             return T.ListType(of(arguments[0]))
         if origin in (dict, collections.OrderedDict, collections.abc.Mapping, collections.abc.MutableMapping):
-            return T.DictType(of(arguments[0]), of(arguments[1]))
+            key = of(arguments[0])
+            if isinstance(key, T.ListType | T.DictType | T.OptionalType):
+                raise CompileError(
+                    f"The keys of a dict are int, float, bool, complex, str or Tensor, not {key.annotation()}.",
+                    where,
+                )
+            return T.DictType(key, of(arguments[1]))
         if origin in (set, frozenset, collections.abc.Set, collections.abc.MutableSet):
             return T.SetType(of(arguments[0]))
         if origin is tuple:

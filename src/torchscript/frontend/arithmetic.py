@@ -8,10 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import types as T
+from ..errors import CompileError
+from ..schema.reasons import name_of
 from . import arrays, conditions, expressions, methods, presence, sets
 from .emitter import Emitter
 from .handlers import expression
-from .values import Dynamic, Known, Sequence, Val, is_scalar_constant, known_of, type_of
+from .values import (
+    BuiltinMethod,
+    Dynamic,
+    Known,
+    Method,
+    Sequence,
+    Val,
+    is_scalar_constant,
+    known_of,
+    type_of,
+)
 
 BINARY: dict[type[ast.operator], tuple[str, str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("aten::add", "+", operator.add),
@@ -91,15 +103,24 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         folded = arrays.fold(e, function, [left, right])
         if folded is not None:
             return folded
+        for operand in (left, right):
+            if isinstance(operand, BuiltinMethod | Method):
+                raise e.certain(TypeError, f"'{symbol}' cannot take {operand.describe()}: it is not called.")
         left, right = (arrays.as_tensor(e, v) or v for v in (left, right))
         lt, rt = type_of(left), type_of(right)
+    if op is ast.Add and isinstance(lt, T.ListType) and isinstance(rt, T.ListType) and lt != rt:
+        fitted = e.try_coerce(right, lt)  # an empty list is one of anything
+        if fitted is not None:
+            right, rt = Dynamic(fitted), lt
     special = sets.operator(e, op, left, right) or _sequence_operator(e, op, left, right)
     if special is not None:
         return special
     if isinstance(lt, T.ClassType) or isinstance(rt, T.ClassType):
-        found = _class_operator(e, f"__{METHODS[symbol]}__", left, right)
+        method = f"__{METHODS[symbol]}__"
+        found = _class_operator(e, method, left, right)
         if found is not None:
             return found
+        raise missing_method(e, symbol, method, left, right)
     if op is ast.Mod and isinstance(lt, T.StringType):
         arguments = right.items if isinstance(right, Sequence) else [right]
         return Dynamic(e.call("aten::percentFormat", [left, *arguments]))
@@ -186,6 +207,15 @@ def _sequence_operator(e: Emitter, op: type[ast.operator], left: Val, right: Val
         if is_number(lt) and isinstance(rt, T.ListType | T.StringType):
             return Dynamic(e.call("aten::mul", [right, left]))
     return None
+
+
+def missing_method(e: Emitter, symbol: str, method: str, left: Val, right: Val) -> CompileError:
+    """The error of an operator on an object whose class does not define it."""
+    types = [t for t in (type_of(left), type_of(right)) if isinstance(t, T.ClassType)]
+    return e.error(
+        f"'{symbol}' does not take {left.describe()} and {right.describe()}: "
+        f"'{name_of(types[0])}' has no method '{method}'."
+    )
 
 
 def _class_operator(e: Emitter, method: str, left: Val, right: Val) -> Val | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import enum
+import inspect
 import types as python_types
 from typing import Any
 
@@ -10,8 +12,9 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Function
-from . import autograd_functions, methods, module_methods, presence, transient
-from .emitter import Emitter
+from ..schema.reasons import name_of
+from . import autograd_functions, function_calls, methods, module_methods, presence, transient
+from .emitter import Emitter, suggestion
 from .values import (
     Attribute,
     BuiltinMethod,
@@ -56,7 +59,15 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
     if isinstance(owner, Sequence):
         if name in owner.field_names:
             return owner.items[owner.field_names.index(name)]
+        if owner.named is not None and hasattr(owner.named.python_class, name):
+            return _python_attribute(e, owner, owner.named.python_class, name)
+        if not hasattr(list if owner.is_list else tuple, name):
+            fields = f"; it has {', '.join(owner.field_names)}" if owner.field_names else ""
+            kind = f"'{name_of(owner.named)}'" if owner.named is not None else owner.subject()
+            raise e.error(f"{kind} has no {'field' if fields else 'attribute'} '{name}'{fields}.", node)
         return BuiltinMethod(owner, name)
+    if isinstance(owner, Static) and isinstance(owner.object, enum.Enum) and name in ("name", "value"):
+        return e.static(getattr(owner.object, name), owner.known.dependencies)
     if isinstance(owner, Static) and type is None:
         return _object_attribute(e, owner, name, node)
     if isinstance(type, T.NoneType) and not hasattr(None, name):
@@ -75,14 +86,14 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
             raise e.unsupported(f"The attribute '{name}' of a Tensor cannot be read in compiled code.", node)
         return BuiltinMethod(owner, name)
     if isinstance(type, T.NamedTupleType):
+        if name not in type.field_names and hasattr(type.python_class, name):
+            return _python_attribute(e, owner, type.python_class, name)
         if name in type.field_names:
             index = type.field_names.index(name)
             value = e.materialize(owner)
             position = e.constant(index, T.INT)
             return Dynamic(e.emit("prim::TupleIndex", [value, position], [type.elements[index]]).output)
-        raise e.error(
-            f"'{type.annotation()}' has no field '{name}'; it has {', '.join(type.field_names)}.", node
-        )
+        raise e.error(f"'{name_of(type)}' has no field '{name}'; it has {', '.join(type.field_names)}.", node)
     if isinstance(type, T.ClassType):
         return _class_attribute(e, owner, type, name, node)
     if isinstance(type, T.EnumType) and name in ("name", "value"):
@@ -93,6 +104,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return Dynamic(
             e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output
         )
+    if isinstance(type, T.EnumType) and hasattr(type.python_class, name):
+        return _python_attribute(e, owner, type.python_class, name)
     if isinstance(type, T.DeviceType):
         if name == "type":
             return Dynamic(e.call("prim::type", [owner]))
@@ -119,6 +132,18 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
     return BuiltinMethod(owner, name)
 
 
+def _python_attribute(e: Emitter, owner: Val, cls: Any, name: str) -> Val:
+    """A method, property or class attribute that a NamedTuple or an Enum defines in Python."""
+    found = inspect.getattr_static(cls, name)
+    if isinstance(found, python_types.FunctionType) and found.__module__ == cls.__module__ and name[0] != "_":
+        return Partial(Static(found, None), [owner], {})
+    if isinstance(found, property) and found.fget is not None:
+        return function_calls.call_function(e, found.fget, [owner], {})
+    if isinstance(found, staticmethod | classmethod):
+        return e.static(getattr(cls, name))
+    return BuiltinMethod(owner, name) if callable(found) else e.static(found)
+
+
 def _tensor_attribute(e: Emitter, owner: Val, name: str) -> Val:
     out = e.call(TENSOR_ATTRIBUTES[name], [owner])
     if name == "dtype":
@@ -126,6 +151,13 @@ def _tensor_attribute(e: Emitter, owner: Val, name: str) -> Val:
     elif name == "layout":
         out.type = T.LAYOUT
     return Dynamic(out)
+
+
+def _members(obj: Any) -> tuple[str, ...]:
+    """A note with the members of an enum."""
+    if isinstance(obj, type) and issubclass(obj, enum.Enum):
+        return (f"Its members are {', '.join(m.name for m in obj)}.",)
+    return ()
 
 
 def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None) -> Val:
@@ -139,6 +171,7 @@ def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None
             AttributeError,
             f"The {kind} has no attribute '{name}'.".replace("The the", "The").replace("The a ", "A "),
             node,
+            *(_members(obj) or suggestion(name, dir(obj))),
         ) from None
     if isinstance(obj, dict | list | tuple | str) and callable(found):
         return BuiltinMethod(owner, name)
@@ -161,9 +194,13 @@ def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node:
         return methods.call_class_method(e, owner, name, [], {})
     if found is not None and not callable(found):
         return e.static(found)
-    if e.program.class_method(type, name) is not None:
+    if methods.class_method(e, type, name) is not None:
         return BuiltinMethod(owner, name)
-    raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no attribute '{name}'.", node)
+    raise e.error(
+        f"'{name_of(type)}' has no attribute '{name}'.",
+        node,
+        *suggestion(name, (*type.attributes, *dir(cls))),
+    )
 
 
 def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> Val:
@@ -225,7 +262,10 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
             dynamic = getattr(module, name)
         except Exception:
             raise e.certain(
-                AttributeError, f"The module '{cls.__qualname__}' has no attribute '{name}'.", node
+                AttributeError,
+                f"The module '{cls.__qualname__}' has no attribute '{name}'.",
+                node,
+                *suggestion(name, (k for k in dir(module) if not k.startswith("_"))),
             ) from None
         return (
             Static(dynamic, e.program.type_of_object(dynamic))
@@ -280,8 +320,11 @@ class Super(Val):
 
 
 def super_attribute(e: Emitter, owner: Super, name: str, node: ast.AST | None) -> Val:
+    type = type_of(owner.owner)
+    if isinstance(type, T.ClassType) and not isinstance(owner.owner, Module):
+        return _super_of_class(e, owner, type, name, node)
     if not isinstance(owner.owner, Module):
-        raise e.unsupported("super() can only be used in methods of modules.", node)
+        raise e.unsupported("super() can only be used in methods of modules and script classes.", node)
     order = type(owner.owner.module).__mro__
     for base in order[order.index(owner.cls) + 1 :]:
         if name in base.__dict__:
@@ -289,6 +332,24 @@ def super_attribute(e: Emitter, owner: Super, name: str, node: ast.AST | None) -
             if callable(found):
                 return Method(owner.owner, name, found)
             return e.static(found)
+    raise e.error(f"No base class has '{name}'.", node)
+
+
+def _super_of_class(e: Emitter, owner: Super, type: T.ClassType, name: str, node: ast.AST | None) -> Val:
+    """`super().name` in a method of a script class."""
+    from . import classes
+
+    order = type.python_class.__mro__ if type.python_class is not None else ()
+    for base in order[order.index(owner.cls) + 1 :]:
+        if base is object:
+            break
+        found = base.__dict__.get(name)
+        if isinstance(found, python_types.FunctionType):
+            return BuiltinMethod(owner.owner, classes.base_method(e.program, type, base, name).name)
+        if found is not None:
+            return e.static(found)
+    if name == "__init__":
+        return Special("object.__init__", lambda e, node, positional, named: e.none())
     raise e.error(f"No base class has '{name}'.", node)
 
 
@@ -302,7 +363,9 @@ def attribute_type(e: Emitter, target: ast.Attribute) -> T.Type | None:
     )
     if isinstance(owner_type, T.ClassType):
         attribute = owner_type.attributes.get(target.attr)
-        return attribute.type if attribute is not None else None
+        if attribute is None or (isinstance(attribute.type, T.ClassType) and attribute.type.is_module):
+            return None
+        return attribute.type
     return None
 
 
@@ -332,9 +395,15 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
             _assign_tensor_attribute(e, owner, name, value)
             return
         if not isinstance(owner_type, T.ClassType):
-            raise e.error(f"{owner.describe().capitalize()} has no attributes that can be assigned.", target)
+            raise e.error(f"{owner.subject()} has no attributes that can be assigned.", target)
         cls = owner_type
         place = e.materialize(owner)
+        from . import classes
+
+        setter = classes.setter_of(e.program, cls, name)
+        if setter is not None:
+            methods.call_class_method(e, owner, setter, [value], {})
+            return
         attribute = cls.attributes.get(name)
         if attribute is None and e.initializing is not cls:
             e.program.class_method(cls, "__init__")
@@ -342,7 +411,7 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
         if attribute is None:
             if e.initializing is not cls:
                 raise e.error(
-                    f"'{cls.qualified_name}' has no attribute '{name}'; __init__ has to assign it.", target
+                    f"'{name_of(cls)}' has no attribute '{name}'; __init__ has to assign it.", target
                 )
             attribute = T.ClassAttribute(e.materialize(value).type)
             cls.attributes[name] = attribute

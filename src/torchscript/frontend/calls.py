@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types as python_types
 from typing import Any
 
 import torch
 
 from .. import types as T
+from ..errors import CompileError
 from ..operators.resolve import operator_name_of, operator_schemas_of
 from ..schema import Schema, match_overloads
 from . import (
@@ -56,7 +58,7 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
         syntactic = registry.syntactic(callee.object)
         if syntactic is not None:
             return syntactic(e, node, hint)
-    positional, named = arguments_of(e, node)
+    positional, named = arguments_of(e, node, callee)
     e.node = node
     if isinstance(callee, BuiltinMethod) and callee.name == "tolist" and not positional:
         if isinstance(type_of(callee.owner), T.TensorType):
@@ -66,7 +68,17 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     return call(e, callee, positional, named, hint)
 
 
-def arguments_of(e: Emitter, node: ast.Call) -> tuple[list[Val], dict[str, Val]]:
+def takes_star_of_list(callee: Val | None) -> bool:
+    """Whether what is called takes numbers one by one or as a list, as `x.view` does."""
+    if isinstance(callee, Static):
+        obj = callee.object
+        if isinstance(obj, python_types.FunctionType) and operator_name_of(obj) is None:
+            return bool(obj.__code__.co_flags & inspect.CO_VARARGS)
+        return obj not in (print, len)
+    return not isinstance(callee, Closure | Method | Module | Partial)
+
+
+def arguments_of(e: Emitter, node: ast.Call, callee: Val | None = None) -> tuple[list[Val], dict[str, Val]]:
     """The arguments of a call, with `*` and `**` spread."""
     from . import expressions, loops
 
@@ -74,15 +86,16 @@ def arguments_of(e: Emitter, node: ast.Call) -> tuple[list[Val], dict[str, Val]]
     for argument in node.args:
         if isinstance(argument, ast.Starred):
             inner = expressions.emit(e, argument.value)
-            items = loops.static_items(e, inner)
+            items = loops.static_items(e, inner, known_lists=True)
             if items is not None:
                 positional.extend(items)
                 continue
-            if isinstance(type_of(inner), T.ListType):
+            if isinstance(type_of(inner), T.ListType) and takes_star_of_list(callee):
                 return [_star_list(e, node)], _named(e, node)
             raise e.error(
                 f"How many arguments '*' stands for is not known while compiling: {inner.describe()}.",
                 argument,
+                "Pass the elements one by one (values[0], values[1]), or the list itself.",
             )
         val = expressions.emit(e, argument)
         if isinstance(val, Unusable):
@@ -146,7 +159,7 @@ def call(
         return methods.call_builtin_method(e, callee, "forward", positional, named)
     if isinstance(callee, Unusable):
         raise e.error(callee.reason)
-    raise e.error(f"{callee.describe().capitalize()} cannot be called.")
+    raise e.error(f"{callee.subject()} cannot be called.")
 
 
 def call_object(
@@ -157,7 +170,10 @@ def call_object(
 
     special = registry.special(obj)
     if special is not None:
-        return special(e, positional, named, hint)
+        try:
+            return special(e, positional, named, hint)
+        except (IndexError, KeyError, TypeError) as error:  # what it takes, it did not get
+            raise wrong_arguments(e, getattr(obj, "__name__", repr(obj)), positional, named) from error
     compiled = runtime.compiled_function_of(obj)
     if compiled is not None:
         return _call_compiled(e, compiled, positional, named)
@@ -194,6 +210,12 @@ def call_object(
     if isinstance(own_call, python_types.FunctionType):  # an instance that can be called
         return function_calls.call_function(e, own_call, [Static(obj, None), *positional], named)
     return function_calls.call_function(e, obj, positional, named)
+
+
+def wrong_arguments(e: Emitter, name: str, positional: list[Val], named: dict[str, Val]) -> CompileError:
+    """The error of a call of a builtin that takes other arguments."""
+    given = [v.describe() for v in positional] + [f"{k}={v.describe()}" for k, v in named.items()]
+    return e.error(f"'{name}' cannot be called with {', '.join(given) if given else 'no arguments'}.")
 
 
 def fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> Val | None:
@@ -233,6 +255,11 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
     folded = _fold_math(e, obj, positional, named)
     if folded is not None:
         return folded
+    if getattr(obj, "__module__", None) == "math":  # `math.floor(x.item())` is an int, whatever x holds
+        positional = [
+            Dynamic(e.call("aten::Float", [p])) if isinstance(type_of(p), T.NumberType) else p
+            for p in positional
+        ]
     schemas = operator_schemas_of(obj) or ()
     flag = gradient_flag(schemas, named)
     positional, named = (
@@ -294,7 +321,7 @@ def require_data(e: Emitter, display: str, values: list[Val]) -> None:
                 raise e.error(val.reason)
             if isinstance(val, Sequence | Attribute):
                 e.materialize(val)
-            raise e.error(f"{val.describe().capitalize()} cannot be passed to '{display}'.")
+            raise e.error(f"{val.subject()} cannot be passed to '{display}'.")
 
 
 def _is_none(val: Val) -> bool:
@@ -351,6 +378,8 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     module = callee.module
     if isinstance(getattr(module, "_ts_class", None), T.ClassType):
         return _call_compiled_method(e, callee, "forward", positional, named)
+    if callee.value is None and callee.parent is None and next(module.parameters(), None) is not None:
+        e.module_value(callee)  # which says that it is not registered
 
     cls = type(module)
     own_call = attributes.getattr_static(cls, "__call__")

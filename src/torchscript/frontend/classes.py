@@ -15,7 +15,7 @@ from ..errors import CompileError
 from ..ir.graph import Function, Graph
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
-from . import compilation, declarations, methods
+from . import compilation, dataclass_methods, declarations, generated, marks, methods
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
 from .emitter import Emitter
 from .sources import function_source
@@ -37,6 +37,8 @@ def class_type(program: Program, cls: type) -> T.Type | None:
     made: T.Type | None = None
     if is_named_tuple(cls):
         made = _named_tuple(program, cls)
+    elif issubclass(cls, enum.Enum) and issubclass(cls, int | float | str):  # members are data, too
+        made = T.INT if issubclass(cls, int) else T.FLOAT if issubclass(cls, float) else T.STRING
     elif issubclass(cls, enum.Enum):
         made = _enum(program, cls)
     elif issubclass(cls, torch.nn.Module | BaseException) or cls.__module__.partition(".")[0] in _NO_CLASSES:
@@ -109,12 +111,36 @@ def method_of(program: Program, cls: T.ClassType, name: str) -> Function | None:
         raw = raw.__func__
     if not isinstance(raw, python_types.FunctionType):
         return None
-    if name != "__init__":
+    raw = dataclass_methods.method_of(cls.python_class, name) or raw
+    if name != "__init__" and (cls, "__init__") not in program.in_progress:
         method_of(program, cls, "__init__")  # the attributes come first
     return _compile_method(program, cls, name, raw)
 
 
-def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any) -> Function:
+def base_method(program: Program, cls: T.ClassType, base: type, name: str) -> Function:
+    """`super().name`: the method of a base class, compiled as one more method of `cls`."""
+    own_name = f"{name.strip('_')}_of_{base.__name__}"
+    found = cls.methods.get(own_name)
+    if found is None:
+        function = dataclass_methods.method_of(base, name) or vars(base)[name]
+        found = _compile_method(program, cls, own_name, function, initializes=name == "__init__")
+    return found
+
+
+def setter_of(program: Program, cls: T.ClassType, name: str) -> str | None:
+    """The name of the compiled setter of a property; None where there is none."""
+    raw = inspect.getattr_static(cls.python_class, name, None) if cls.python_class is not None else None
+    if not isinstance(raw, property) or raw.fset is None:
+        return None
+    own_name = f"set_{name}"
+    if own_name not in cls.methods:
+        _compile_method(program, cls, own_name, raw.fset)
+    return own_name
+
+
+def _compile_method(
+    program: Program, cls: T.ClassType, name: str, function: Any, initializes: bool = False
+) -> Function:
     source = function_source(function)
     declared = declarations.declared_types(program, source)
     key = (cls, name)
@@ -126,8 +152,8 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
     graph = Graph(name)
     e = Emitter(program, source, graph)
     e.return_type = declared.get("return")
-    e.owner_class = cls.python_class
-    e.initializing = cls if name == "__init__" else None
+    e.owner_class = marks.defining_class(function, cls.python_class)
+    e.initializing = cls if name == "__init__" or initializes else None
     arguments: list[Argument] = []
     try:
         for index, parameter in enumerate(inspect.signature(function).parameters.values()):
@@ -136,6 +162,8 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
             )
             if index == 0:
                 type_: T.Type = cls
+            elif name == "__exit__" and parameter.name not in declared:
+                type_ = T.ANY  # what PyTorch asks for
             elif parameter.name in declared:
                 type_ = declared[parameter.name]
             elif default is not NO_DEFAULT and default is not None:
@@ -145,7 +173,8 @@ def _compile_method(program: Program, cls: T.ClassType, name: str, function: Any
             value = graph.block.add_parameter(type_, parameter.name)
             arguments.append(Argument(parameter.name, type_, default))
             e.scope.set(parameter.name, Dynamic(value))
-        result = compilation.run_body(e, source.tree)
+        with compilation.at_the_users_line(e):
+            result = compilation.run_body(e, source.tree)
         graph.block.add_output(compilation.emit_result(e, result, declared))
     finally:
         program.in_progress.discard(key)
@@ -175,7 +204,7 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
         known = known_of(positional[0])
         if known is not None:
             return e.static(cls(e.depend(positional[0])))
-        raise e.unsupported(f"'{cls.__qualname__}(…)' of a run-time value cannot be compiled.")
+        return _member_of(e, cls, positional[0])
     if issubclass(cls, torch.nn.Module):
         from . import transient
 
@@ -193,16 +222,28 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
     return result
 
 
+def _member_of(e: Emitter, cls: type[enum.Enum], value: Val) -> Val:
+    """`Color(value)` of a run-time value: compared with each member's."""
+    cases = "\n".join(
+        f"    if value == {member.value!r}:\n        return cls.{member.name}" for member in cls
+    )
+    text = f"def member(cls, value):\n{cases}\n    raise ValueError(str(value) + ' is not a valid {cls.__qualname__}')"
+    return generated.in_place(e, text, {"cls": e.static(cls), "value": value})
+
+
 def _construct_named_tuple(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) -> Val:
     type = e.program.class_type(cls)
     assert isinstance(type, T.NamedTupleType)
     values = dict(zip(type.field_names, positional, strict=False))
     values.update(named)
+    if not getattr(cls, "__annotations__", None):
+        type = _as_made(e, cls, type, values)
     defaults = dict(type.field_defaults)
     items: list[Val] = []
     for name, element in zip(type.field_names, type.elements, strict=True):
         if name in values:
-            items.append(Dynamic(e.coerce(values[name], element, None, f"the field '{name}'")))
+            val = values[name]
+            items.append(Dynamic(e.coerce(val, element, None, f"the field '{name}'")))
         elif name in defaults:
             items.append(e.static(defaults[name]))
         else:
@@ -211,6 +252,27 @@ def _construct_named_tuple(e: Emitter, cls: Any, positional: list[Val], named: d
     if unknown or len(positional) > len(type.field_names):
         raise e.error(f"'{cls.__qualname__}' has the fields {', '.join(type.field_names)}.")
     return Sequence(items, named=type)
+
+
+def _as_made(e: Emitter, cls: Any, type: T.NamedTupleType, values: dict[str, Val]) -> T.NamedTupleType:
+    """A namedtuple whose fields nobody annotated: of the types that it is made with, the first time."""
+    own = tuple(
+        type_of(values[n]) if n in values else t for n, t in zip(type.field_names, type.elements, strict=True)
+    )
+    if all(t is not None and t.is_subtype_of(d) for t, d in zip(own, type.elements, strict=True)):
+        return type
+    if cls in e.program.made_tuples or any(t is None for t in own):
+        return type
+    made = T.NamedTupleType(
+        tuple(t for t in own if t is not None),
+        type.qualified_name,
+        type.field_names,
+        type.field_defaults,
+        cls,
+    )
+    e.program.made_tuples.add(cls)
+    e.program.class_types[cls] = made
+    return made
 
 
 def gradient_mode(program: Program, name: str) -> T.ClassType:

@@ -74,8 +74,11 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
         special = _equality(e, left, right, lt, rt, isinstance(op, ast.NotEq))
         if special is not None:
             return special
-    if isinstance(lt, T.ClassType) and e.program.class_method(lt, method) is not None:
-        return methods.call_class_method(e, left, method, [right], {})
+    of_class = _of_class(e, type(op), method, left, right)
+    if of_class is not None:
+        return of_class
+    if isinstance(lt, T.ClassType) and not isinstance(op, ast.Eq | ast.NotEq):
+        raise arithmetic.missing_method(e, symbol, method, left, right)
     if isinstance(rt, T.TensorType) and arithmetic.is_number(lt):
         mirrored = {
             "aten::lt": "aten::gt",
@@ -96,6 +99,31 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
             )
     result = e.call_operator(name, [left, right], {}, symbol)
     return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result
+
+
+_MIRRORED = {
+    "__eq__": "__eq__",
+    "__ne__": "__ne__",
+    "__lt__": "__gt__",
+    "__gt__": "__lt__",
+    "__le__": "__ge__",
+    "__ge__": "__le__",
+}
+
+
+def _of_class(e: Emitter, op: type[ast.cmpop], method: str, left: Val, right: Val) -> Val | None:
+    """A comparison that a script class defines; `!=` is the contrary of `==`, as in Python."""
+    for owner, other, name in ((left, right, method), (right, left, _MIRRORED[method])):
+        own = type_of(owner)
+        if not isinstance(own, T.ClassType) or own.is_module:
+            continue
+        if e.program.class_method(own, name) is not None:
+            return methods.call_class_method(e, owner, name, [other], {})
+        if op is ast.NotEq and e.program.class_method(own, "__eq__") is not None:
+            return Dynamic(
+                e.call("aten::__not__", [methods.call_class_method(e, owner, "__eq__", [other], {})])
+            )
+    return None
 
 
 def _equality(

@@ -51,13 +51,13 @@ def emit_with(e: Emitter, node: ast.With, index: int) -> Outcome:
         outcome = _inside(e, node, index)
         e.emit("prim::Exit", [value, *(e.constant(None, T.NONE) for _ in range(3))], [T.NONE])
         return outcome
-    raise e.unsupported(f"{manager.describe().capitalize()} cannot be used in 'with'.", item.context_expr)
+    raise e.unsupported(f"{manager.subject()} cannot be used in 'with'.", item.context_expr)
 
 
 def _enter_type(e: Emitter, cls: T.ClassType) -> T.Type:
     method = e.program.class_method(cls, "__enter__")
-    if method is None:
-        raise e.error(f"The class '{cls.qualified_name}' has no __enter__.")
+    if method is None or e.program.class_method(cls, "__exit__") is None:
+        raise e.error(f"The class '{cls.qualified_name}' has no __enter__ or no __exit__: it cannot stand in 'with'.")
     return method.schema.return_type
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import difflib
+import enum
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +15,7 @@ from ..errors import CompileError, NotSupportedError
 from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import schemas_of
 from ..schema import NO_DEFAULT, Argument, Binding, Conversion, Matched, match_overloads
+from ..schema.reasons import describe
 from ..source import SourceRange
 from .pending import resolve_pending, settle, settled
 from .sources import FunctionSource
@@ -118,6 +122,7 @@ class Emitter:
         self.yielded: Val | None = None  # in a generator: the list of its values
         self.yield_block: Block | None = None
         self.conditional = 0  # how many branches of run-time conditions are around what is compiled
+        self.behind_exit = 0  # how many statements before may have returned
         self.frame: Frame | None = None  # the list of statements that is compiled (splitting.py)
         self.splits = 0
 
@@ -174,8 +179,8 @@ class Emitter:
             ast.copy_location(inner, self.node)
         return expressions.emit(self, tree)
 
-    def needs_unrolling(self, message: str, node: ast.AST | None = None) -> NeedsUnrolling:
-        return NeedsUnrolling(message, self.where(node))
+    def needs_unrolling(self, message: str, node: ast.AST | None = None, *notes: str) -> NeedsUnrolling:
+        return NeedsUnrolling(message, self.where(node), notes=notes)
 
     # -- values ----------------------------------------------------------------------------------------------
 
@@ -188,6 +193,8 @@ class Emitter:
 
     def constant(self, obj: Any, type: T.Type) -> Value:
         """A `prim::Constant` for `obj`; lists and dicts are built, since a program may change them."""
+        if isinstance(obj, enum.Enum) and not isinstance(type, T.EnumType):  # a member that is an int or str, too
+            obj = obj.value
         if isinstance(obj, list):
             element = type.contained[0] if isinstance(type, T.ListType) else T.TENSOR
             items = [self.constant(o, self._element_type(o, element)) for o in obj]
@@ -239,11 +246,11 @@ class Emitter:
             return self.build_dict(items, node)
         if isinstance(val, Unusable):
             raise self.error(val.reason, node)
-        raise self.error(f"{_capital(val.describe())} cannot be used as a value here.", node)
+        raise self.error(f"{val.subject()} cannot be used as a value here.", node)
 
     def materialize_sequence(self, val: Sequence, node: ast.AST | None = None) -> Value:
         if val.is_list:
-            return self.build_list(val.items, node)
+            return self.build_list(val.items, val.node or node)
         items = [self.materialize(item, node) for item in val.items]
         type = val.named if val.named is not None else T.TupleType(tuple(v.type for v in items))
         return self.emit("prim::TupleConstruct", items, [type]).output
@@ -320,13 +327,11 @@ class Emitter:
             if found is not None:
                 return found
         given = type_of(val)
-        shown = str(given) if given is not None else val.describe()
+        shown = describe(given) if given is not None else val.describe()
         notes: tuple[str, ...] = ()
         if isinstance(given, T.OptionalType) and given.element.is_subtype_of(type):
             notes = ("It may be None: check it first with 'if … is not None' or 'assert … is not None'.",)
-        raise self.error(
-            f"{_capital(what)} must be {_article(type)}, but it is {_article(shown)}.", node, *notes
-        )
+        raise self.error(f"{_capital(what)} must be {describe(type)}, but it is {shown}.", node, *notes)
 
     def try_coerce(self, val: Val, type: T.Type, node: ast.AST | None = None) -> Value | None:
         if isinstance(val, Sequence):
@@ -346,7 +351,13 @@ class Emitter:
                 if any(p is None for p in parts):
                     return None
                 return self.emit("prim::ListConstruct", parts, [goal]).output
-        known = known_of(val) if isinstance(val, Static) else None
+        known = known_of(val) if isinstance(val, Static | Attribute) else None
+        if known is not None and isinstance(known.object, list) and not known.object:
+            goal = type.element if isinstance(type, T.OptionalType) else type
+            if isinstance(goal, T.ListType) and goal != type_of(val):  # an empty list is one of anything
+                self.depend(val)
+                return self.emit("prim::ListConstruct", [], [goal]).output
+        known = known if isinstance(val, Static) else None
         if known is not None and isinstance(known.object, int) and not isinstance(known.object, bool):
             goal = type.element if isinstance(type, T.OptionalType) else type
             if isinstance(goal, T.FloatType):
@@ -467,7 +478,7 @@ class Emitter:
                     raise self.error(argument.reason)
                 if isinstance(argument, Sequence):
                     self.materialize(argument)
-                raise self.error(f"{_capital(argument.describe())} cannot be passed to '{display or name}'.")
+                raise self.error(f"{argument.subject()} cannot be passed to '{display or name}'.")
         schemas = schemas_of(name)
         if not schemas:
             raise self.unsupported(f"There is no operator '{display or name}'.")
@@ -622,15 +633,14 @@ def _both_numbers(a: T.Type, b: T.Type) -> bool:
     return {str(a), str(b)} == {"int", "float"}
 
 
+def suggestion(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """A note with the known name that `name` was probably meant to be."""
+    close = difflib.get_close_matches(name, known, 1, 0.7)
+    return (f"Did you mean '{close[0]}'?",) if close else ()
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _article(type: T.Type | str) -> str:
-    text = type.annotation() if isinstance(type, T.Type) else type
-    if text.startswith(("a ", "an ", "the ")):
-        return text
-    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
 
 
 def describe_object(known: Known | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Function
-from . import binding, compilation, declarations, function_calls, marks
+from . import binding, by_use, compilation, declarations, function_calls, marks
 from .sources import function_source
 from .typing_of import plain
 from .values import Mapping, Module, Sequence
@@ -77,6 +77,8 @@ def compile_entry(
                 bound[name] = binding.Bound(program.static(default), True)
                 modes[name] = ("static", function_calls.Identity(default))
                 continue
+        if type is None:
+            type = by_use.type_by_use(tree, name, owner.module if owner is not None else None)
         if type is None or (isinstance(type, T.AnyType) and name not in declared):
             type = T.TENSOR
         modes[name] = ("typed", type)

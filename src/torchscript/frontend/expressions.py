@@ -95,11 +95,18 @@ def _tuple(e: Emitter, node: ast.Tuple, hint: T.Type | None) -> Val:
 
 def _has_run_time_star(e: Emitter, nodes: list[ast.expr]) -> bool:
     from . import loops
+    from .control import discard
 
     for node in nodes:
         if isinstance(node, ast.Starred):
+            mark = len(e.block.nodes)
             inner = emit(e, node.value)
-            if isinstance(type_of(inner), T.ListType) and loops.static_items(e, inner) is None:
+            run_time = (
+                isinstance(type_of(inner), T.ListType)
+                and loops.static_items(e, inner, known_lists=True) is None
+            )
+            discard(e.block, mark)
+            if run_time:
                 return True
     return False
 
@@ -111,7 +118,7 @@ def _elements(e: Emitter, nodes: list[ast.expr], hints: tuple[T.Type, ...] | Non
     for i, element in enumerate(nodes):
         if isinstance(element, ast.Starred):
             inner = emit(e, element.value)
-            parts = loops.static_items(e, inner)
+            parts = loops.static_items(e, inner, known_lists=True)
             if parts is None:
                 raise e.error(
                     f"How many values '*' stands for is not known while compiling: {inner.describe()}.",
@@ -131,7 +138,7 @@ def _list(e: Emitter, node: ast.List, hint: T.Type | None) -> Val:
     inner = hint.element if isinstance(hint, T.OptionalType) else hint
     element = inner.element if isinstance(inner, T.ListType) else None
     stars = [n for n in node.elts if isinstance(n, ast.Starred)]
-    if stars and any(isinstance(type_of(emit(e, s.value)), T.ListType) for s in stars):
+    if stars and _has_run_time_star(e, node.elts):
         return _list_with_stars(e, node)
     items = _elements(e, node.elts, (element,) * len(node.elts) if element is not None else None)
     if any(type_of(item) is None or isinstance(item, Module) for item in items):
@@ -143,7 +150,9 @@ def _list(e: Emitter, node: ast.List, hint: T.Type | None) -> Val:
         for t in types[1:]:
             common = T.unify(common, t) if common is not None and t is not None else None
         if common is None and not all(isinstance(t, T.IntType | T.FloatType) for t in types):
-            return Sequence(items, is_list=True)  # of mixed types: usable while its parts are known
+            mixed = Sequence(items, is_list=True)  # of mixed types: usable while its parts are known
+            mixed.node = node
+            return mixed
     return Dynamic(e.build_list(items, node, element))
 
 

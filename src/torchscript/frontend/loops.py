@@ -8,6 +8,7 @@ range with known bounds is a run-time loop, unless its body needs the index whil
 from __future__ import annotations
 
 import ast
+import enum
 from collections.abc import Callable
 from functools import partial
 
@@ -69,7 +70,7 @@ def static_items(e: Emitter, val: Val, known_lists: bool = False) -> list[Val] |
         return [e.static(o, known.dependencies) for o in known.object]
     if isinstance(val, Static | Attribute) and type is None and val.known is not None:
         obj = val.known.object
-        if isinstance(obj, list | range | dict | set | frozenset):
+        if isinstance(obj, list | range | dict | set | frozenset | enum.EnumMeta):
             e.depend(val)
             return [e.static(o, val.known.dependencies) for o in obj]
     if isinstance(type, T.TupleType):
@@ -189,7 +190,7 @@ def plan_of(e: Emitter, val: Val, node: ast.AST) -> Plan:
             "Things of different kinds are iterated together with a value whose length is known only at run time.",
             node,
         )
-    raise e.error(f"{val.describe().capitalize()} cannot be iterated.", node)
+    raise e.error(f"{val.subject()} cannot be iterated.", node)
 
 
 def _iterable_plan(e: Emitter, val: Iterable, node: ast.AST) -> Plan:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import types as T
 from ..ir.graph import Node, Value
+from ..schema.reasons import describe
 from .outcomes import Branch, Flag
 from .pending import resolve_pending
 from .values import Dynamic, Module, Sequence, Static, Unusable, Val, same, type_of
@@ -208,6 +209,14 @@ def _merge(
     common = merge_types(left.type, right.type)
     if declared is not None:
         common = declared
+    if common is None and isinstance(where, ast.Return) and _differ_in_shape(left.type, right.type):
+        common = T.union(left.type, right.type)  # `return x, weights` here and `return x` there
+    if common is None and what == "returned":
+        raise e.error(
+            f"Type mismatch: {describe(left.type)} is returned on one path, and {describe(right.type)} on another; "
+            "a function returns one type.",
+            where,
+        )
     if common is None:
         _fail(
             e,
@@ -221,9 +230,24 @@ def _merge(
     cb = yield_convert(e, b, right, common)
     if ca is None or cb is None:
         bad = left.type if ca is None else right.type
-        _fail(e, what, where, f"has the type {bad.annotation()}, but {common.annotation()} is asked for")
+        if what == "returned" and isinstance(bad, T.NoneType):
+            raise e.error(
+                f"The function can end without returning anything, but it is declared to return {describe(common)}.",
+                where,
+                "Put a 'return' (or a 'raise') on every path.",
+            )
+        _fail(e, what, where, f"is {describe(bad)}, but {describe(common)} is asked for")
     assert ca is not None and cb is not None
     return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
+
+
+def _differ_in_shape(a: T.Type, b: T.Type) -> bool:
+    """Whether one is a tuple, list or dict and the other is not, or has another length; and tensors are in them."""
+    members = [m for t in (a, b) for m in (t.members if isinstance(t, T.UnionType) else (t,))]
+    shapes = {(type(m), len(m.contained) if isinstance(m, T.TupleType) else 0) for m in members}
+    containers = any(isinstance(m, T.TupleType | T.ListType | T.DictType) for m in members)
+    numbers = any(isinstance(m, T.IntType | T.FloatType | T.BoolType | T.StringType) for m in members)
+    return containers and len(shapes) == len(members) and not numbers
 
 
 def yield_convert(e: Emitter, branch: Branch, value: Value, type: T.Type) -> Value | None:

@@ -8,12 +8,15 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..errors import CompileError
+from ..ir.graph import Function
 from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
+from ..schema.reasons import name_of
 from . import calls, formatting, function_calls, sets
 from .builtins import registry, tensors
-from .emitter import Emitter
+from .emitter import Emitter, suggestion
 from .values import (
     Attribute,
     Dynamic,
@@ -27,15 +30,30 @@ from .values import (
 )
 
 
+def class_method(e: Emitter, type: T.ClassType, name: str) -> Function | None:
+    """A method of a script class, compiled because of what stands here."""
+    try:
+        return e.program.class_method(type, name)
+    except CompileError as error:
+        error.called_from(f"{name_of(type)}.{name}", e.where())
+        raise
+
+
 def call_class_method(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
     """A method of an instance of a script class."""
     type = type_of(owner)
     assert isinstance(type, T.ClassType)
-    function = e.program.class_method(type, name)
+    function = class_method(e, type, name)
     if function is None:
-        raise e.error(f"'{type.qualified_name.removeprefix('__torch__.')}' has no method '{name}'.")
+        raise e.error(
+            f"'{name_of(type)}' has no method '{name}'.", None, *suggestion(name, dir(type.python_class))
+        )
     matched = match_overloads(
-        [function.schema], [owner, *positional], named, where=e.where(), display_name=name
+        [function.schema],
+        [owner, *positional],
+        named,
+        where=e.where(),
+        display_name=f"{name_of(type)}.{name}",
     )
     arguments = [e._bound(b) for b in matched.bindings]
     result = function.schema.return_type
@@ -75,12 +93,48 @@ def call_builtin_method(
         template = known_of(owner)
         if template is not None:
             return formatting.format_values(e, e.depend(owner), positional, named)
+    named_tuple = _named_tuple_method(e, owner, name, positional, named)
+    if named_tuple is not None:
+        return named_tuple
     if isinstance(owner, Sequence):
         owner = Dynamic(e.build_list(owner.items)) if not owner.is_list or calls.uniform(owner) else owner
     special = registry.METHOD_HANDLERS.get((_kind(type), name))
     if special is not None:
-        return special(e, owner, positional, named)
+        try:
+            return special(e, owner, positional, named)
+        except (IndexError, KeyError, TypeError) as error:
+            from .calls import wrong_arguments
+
+            raise wrong_arguments(e, name, positional, named) from error
+    python = {"list": list, "dict": dict, "str": str, "tuple": tuple}.get(_kind(type))
+    if python is not None and not hasattr(python, name):
+        known = (k for k in dir(python) if not k.startswith("_"))
+        raise e.error(f"A {python.__name__} has no method '{name}'.", None, *suggestion(name, known))
     return e.call_operator(f"aten::{name}", [owner, *positional], named, name)
+
+
+def _named_tuple_method(
+    e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]
+) -> Val | None:
+    """`t._replace(x=1)` and `t._asdict()`."""
+    from . import loops
+
+    type = type_of(owner)
+    if not isinstance(type, T.NamedTupleType) or positional or name not in ("_replace", "_asdict"):
+        return None
+    items = loops.static_items(e, owner)
+    assert items is not None
+    fields = dict(zip(type.field_names, items, strict=True))
+    if name == "_asdict":
+        return Mapping(dict(fields))
+    unknown = set(named) - set(fields)
+    if unknown:
+        raise e.error(f"'{type.annotation()}' has no field '{unknown.pop()}'; it has {', '.join(fields)}.")
+    parts: list[Val] = []
+    for field, element in zip(fields, type.elements, strict=True):
+        val = named.get(field, fields[field])
+        parts.append(Dynamic(e.coerce(val, element, None, f"the field '{field}'")) if field in named else val)
+    return Sequence(parts, named=type)
 
 
 def _kind(type: T.Type | None) -> str:
@@ -156,10 +210,7 @@ def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named
         method = getattr(torch.Tensor, name, None)
         if isinstance(method, python_types.FunctionType):
             return function_calls.call_function(e, method, [owner, *positional], named)
-        import difflib
-
-        close = difflib.get_close_matches(name, dir(torch.Tensor), 1)
-        notes = (f"Did you mean '{close[0]}'?",) if close else ()
+        notes = suggestion(name, dir(torch.Tensor))
         raise e.error(f"A Tensor has no method or attribute '{name}'.", None, *notes)
     flag = calls.gradient_flag(schemas_of(operator), named)
     positional = calls.tensor_lists(e, positional)

@@ -43,6 +43,7 @@ class Program:
         self.class_types: dict[type, T.Type] = {}
         self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
         self.prefers_static: set[Any] = set()
+        self.made_tuples: set[type] = set()  # namedtuples whose types come from their first use
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named
         self.resolver = TypeResolver(self.class_type)

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from .. import types as T
 from ..errors import CompileWarning
 from ..ir.graph import Value
-from . import attributes, augmented, comparisons, conditions, declarations, expressions, loops, subscripts
+from . import (
+    attributes,
+    augmented,
+    comparisons,
+    conditions,
+    declarations,
+    expressions,
+    loops,
+    subscripts,
+    unpacking,
+)
 from .control import assigned_names, discard, emit_if, run_steps
 from .emitter import CertainError, Emitter, Scope
 from .outcomes import Outcome, Step
@@ -71,7 +81,7 @@ def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
 def _emit(e: Emitter, node: ast.stmt) -> Outcome:
     handler = HANDLERS[type(node)]
     e.node = node
-    if not e.conditional and e.catching is None:
+    if not e.conditional and not e.behind_exit and e.catching is None:
         return handler(e, node)
     block, mark, scope = e.block, len(e.block.nodes), e.scope
     pending, taken, declared = e.pending_rest, e.rest_taken, e.return_type
@@ -92,7 +102,7 @@ def _raises(e: Emitter, node: ast.stmt, problem: CertainError) -> Outcome:
     outcome = tries.caught(e, problem.exception, e.static(problem.message))
     if outcome is not None:
         return outcome
-    if not e.conditional:
+    if not e.conditional and (not e.behind_exit or issubclass(problem.exception, NameError)):
         raise problem
     name = problem.exception.__name__
     place = problem.where.show() if problem.where is not None else ""
@@ -162,6 +172,8 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
             hint = declared  # an empty list is one of what was declared; another value may be of another type
         elif hint is None and declared is not None and T.holds_optional(declared):
             wider = declared  # [a] is a List[Optional[int]] where the variable is one
+    if len(node.targets) == 1 and unpacking.assign_display(e, node.targets[0], node.value):
+        return Outcome()
     value = expressions.emit(e, node.value, hint or wider)
     if hint is not None and type_of(value) is not None:
         value = Dynamic(e.coerce(value, hint, node, "the assigned value"))
@@ -237,9 +249,7 @@ def _unpack(e: Emitter, target: ast.Tuple | ast.List, value: Val) -> None:
     items = items_of(e, value, len(target.elts), bool(stars), target)
     if not stars:
         if len(items) != len(target.elts):
-            raise e.error(
-                f"{len(target.elts)} names cannot be unpacked from {len(items)} values.", target
-            )
+            raise e.error(f"{len(target.elts)} names cannot be unpacked from {len(items)} values.", target)
         for element, item in zip(target.elts, items, strict=True):
             assign(e, element, item)
         return

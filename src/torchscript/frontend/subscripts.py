@@ -39,6 +39,9 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         return Dynamic(tensor_indexing.read(e, e.materialize(owner), index))
     if isinstance(type, T.NoneType):
         raise e.certain(TypeError, "None cannot be subscripted.", node)
+    if isinstance(type, T.IntType | T.FloatType | T.BoolType):
+        article = "An" if isinstance(type, T.IntType) else "A"
+        raise e.certain(TypeError, f"{article} {type.annotation()} cannot be subscripted.", node)
     if isinstance(type, T.OptionalType):
         raise e.error(
             f"A value that may be None ({type.annotation()}) cannot be subscripted.",
@@ -97,7 +100,7 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         return methods.call_class_method(e, owner, "__getitem__", [key], {})
     if type is None:
         raise e.needs_unrolling(
-            f"{owner.describe().capitalize()} can only be subscripted by what is known while compiling.", node
+            f"{owner.subject()} can only be subscripted by what is known while compiling.", node
         )
     if isinstance(type_of(key), T.TensorType) and isinstance(type, T.ListType | T.StringType):
         key = Dynamic(e.call("aten::IntImplicit", [key]))
@@ -155,17 +158,22 @@ def _module_item(e: Emitter, owner: Module, key: Val, node: ast.AST) -> Val:
             raise e.error(f"The module '{type(module).__qualname__}' cannot be subscripted.", node)
         return calls.call_method(e, Method(owner, "__getitem__", found), [key], {})
     if known is None:
-        raise e.needs_unrolling("The index into a container of modules must be known while compiling.", node)
+        raise e.needs_unrolling(
+            "The index into a container of modules must be known while compiling.",
+            node,
+            "Loop over the modules: for j, layer in enumerate(layers): if j == i: x = layer(x)",
+        )
     index = e.depend(key)
     if isinstance(module, torch.nn.ModuleDict):
         if index not in module:
-            raise e.error(f"There is no module {index!r}; there are {', '.join(map(repr, module))}.", node)
+            raise e.error(f"There is no module {index!r}; the keys are {', '.join(map(repr, module))}.", node)
         return e.program.submodule(e, owner, index)
     names = list(module._modules)
     try:
         name = names[index]
     except (IndexError, TypeError):
-        raise e.error(f"The index {index!r} is out of range: there are {len(names)} modules.", node) from None
+        count = "is 1 module" if len(names) == 1 else f"are {len(names)} modules"
+        raise e.error(f"The index {index!r} is out of range: there {count}.", node) from None
     return e.program.submodule(e, owner, name)
 
 
@@ -180,7 +188,7 @@ def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
     if fixed:
         items = loops.static_items(e, owner)
         if items is None:
-            raise e.error(f"{owner.describe().capitalize()} cannot be sliced.", where)
+            raise e.error(f"{owner.subject()} cannot be sliced.", where)
         if any(k is None for k in known):
             if (
                 isinstance(owner, Sequence)
@@ -245,7 +253,7 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
 def assign_slice(e: Emitter, owner: Val, index: ast.Slice, value: Val, target: ast.AST) -> None:
     """`xs[a:b] = ys`: the list is emptied, and filled with what comes before, `ys`, and what comes after."""
     if not isinstance(type_of(owner), T.ListType):
-        raise e.error(f"{owner.describe().capitalize()} has no slice that can be assigned.", target)
+        raise e.error(f"{owner.subject()} has no slice that can be assigned.", target)
     if index.step is not None:
         raise e.unsupported(
             "A slice of a list with a step cannot be assigned.", target, "Assign the elements in a loop."

@@ -182,7 +182,7 @@ def _apply(e: Emitter, value: Value, part: Part, dim: int, tensors: dict[int, Va
         raise e.error(
             "An index that may be None cannot be compiled: whether it adds a dimension is not known.", None
         )
-    raise e.error(f"{part.describe().capitalize()} cannot be a tensor index.")
+    raise e.error(f"{part.subject()} cannot be a tensor index.")
 
 
 def _sliced(e: Emitter, value: Value, dim: int, bounds: list[Val]) -> Value:

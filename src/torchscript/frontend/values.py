@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import types as python_types
 import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Value
+from ..schema.reasons import describe, name_of
 from ..source import SourceRange
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ class Val:
         """For error messages: what this is, in the user's words."""
         return "a value"
 
+    def subject(self) -> str:
+        """`describe()` at the beginning of a sentence."""
+        text = self.describe()
+        return text[:1].upper() + text[1:]
+
 
 class Dynamic(Val):
     """A value that exists at run time. `known` is its value where the compiler happens to know it too."""
@@ -60,7 +67,7 @@ class Dynamic(Val):
         return self.value.type
 
     def describe(self) -> str:
-        return f"a {self.value.type}"
+        return describe(self.value.type)
 
 
 class Known(typing.NamedTuple):
@@ -89,11 +96,17 @@ class Static(Val):
     def describe(self) -> str:
         obj = self.object
         if self.type is not None:
-            return f"the {self.type} {obj!r}" if not isinstance(obj, torch.Tensor) else "a Tensor constant"
+            return (
+                f"the {name_of(self.type)} {obj!r}"
+                if not isinstance(obj, torch.Tensor)
+                else "a Tensor constant"
+            )
         if isinstance(obj, type):
             return f"the class '{obj.__qualname__}'"
         if callable(obj):
             return f"the function '{getattr(obj, '__qualname__', getattr(obj, '__name__', repr(obj)))}'"
+        if isinstance(obj, python_types.ModuleType):
+            return f"the module '{obj.__name__}'"
         return f"a Python object of class '{type(obj).__qualname__}'"
 
 
@@ -112,13 +125,13 @@ class Attribute(Val):
         self.known = known
 
     def describe(self) -> str:
-        return f"the attribute '{self.name}'" + (f" of type {self.type}" if self.type is not None else "")
+        return f"the attribute '{self.name}'" + (f", {describe(self.type)}" if self.type is not None else "")
 
 
 class Sequence(Val):
     """A tuple or list whose parts are known one by one. `named` is its NamedTuple type, if it is one."""
 
-    __slots__ = ("field_names", "is_list", "items", "named")
+    __slots__ = ("field_names", "is_list", "items", "named", "node")
 
     def __init__(
         self,
@@ -131,6 +144,7 @@ class Sequence(Val):
         self.is_list = is_list
         self.named = named
         self.field_names = named.field_names if named is not None else field_names
+        self.node: ast.AST | None = None  # the literal, for errors
 
     @property
     def type(self) -> T.Type | None:
@@ -233,7 +247,7 @@ class Closure(Val):
         self.scope = scope
 
     def describe(self) -> str:
-        return f"the function '{getattr(self.tree, 'name', 'lambda')}'"
+        return "a lambda" if isinstance(self.tree, ast.Lambda) else f"the function '{self.tree.name}'"
 
 
 class Partial(Val):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import numbers
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,7 @@ class Signature:
 
     def __init__(self, function: Function, skip: int = 0) -> None:
         schema = function.schema
+        self.function = function
         self.name = function.name
         self.arguments: tuple[Argument, ...] = tuple(schema.arguments[skip:])
         self.count = len(self.arguments)
@@ -151,10 +153,31 @@ class Signature:
         shown = ", ".join(f"{a.name}: {a.type.annotation()}" for a in self.arguments)
         return f"Declaration: {self.name}({shown})"
 
+    def _hint(self, argument: Argument) -> str:
+        """A note where the argument is a Tensor only because nothing says what else it is."""
+        annotations = getattr(self.function.python_function, "__annotations__", None)
+        if annotations is None or not isinstance(argument.type, T.TensorType):
+            return ""
+        if argument.name not in annotations:
+            return f"\n'{argument.name}' has no annotation, so it is a Tensor. Annotate it, or compile with example_inputs=."
+        if annotations[argument.name] in (dict, list, tuple, typing.Dict, typing.List, typing.Tuple):  # noqa: UP006
+            return f"\nThe annotation of '{argument.name}' does not say what it contains: write Dict[str, int] or the like."
+        return ""
+
     def _mismatch(self, argument: Argument, value: Any) -> ArgumentError:
         kind = type(value).__name__
-        detail = f" ({value!r})" if isinstance(value, int | float | str | bool | type(None)) else ""
+        detail = f" ({value!r})" if isinstance(value, int | float | str | bool) else ""
+        if isinstance(argument.type, T.ListType) and isinstance(value, list):
+            wrong = (i for i, v in enumerate(value) if not value_has_type(v, argument.type.element))
+            index = next(wrong, None)
+            if index is not None:
+                detail = f" with {_article(type(value[index]).__name__)} at index {index}"
         return ArgumentError(
             f"'{self.name}' expects a value of type '{argument.type.annotation()}' for the argument "
-            f"'{argument.name}', but it got a {kind}{detail}.\n{self._declaration()}"
+            f"'{argument.name}', but it got {_article(kind)}{detail}.\n{self._declaration()}"
+            + self._hint(argument)
         )
+
+
+def _article(kind: str) -> str:
+    return "None" if kind == "NoneType" else f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"

@@ -16,7 +16,7 @@ from ..errors import SchemaMatchError
 from ..source import SourceRange
 from .conversion import EXACT, Conversion, Level, fit
 from .model import Argument, Schema
-from .reasons import Refusal, describe_call, describe_refusals
+from .reasons import Refusal, describe_failure
 from .variables import Bindings, bind, has_variables, substitute
 
 
@@ -209,8 +209,10 @@ def match_overloads(
     refusals = [(schema, _bind(_plan_of(schema), positional, named, Level.TO_TENSOR)) for schema in schemas]
     name = display_name or (schemas[0].name if schemas else "?")
     raise SchemaMatchError(
-        describe_refusals(
-            describe_call(name, positional, named),
+        describe_failure(
+            name,
+            positional,
+            named,
             [(schema, found) for schema, found in refusals if isinstance(found, Refusal)],
         ),
         where,
@@ -339,6 +341,9 @@ def _bound_type(slot: _Slot, actual: T.Type, env: Bindings) -> T.Type | Refusal:
     """The argument's type with its variables bound to fit `actual`."""
     why = bind(slot.type, actual, env)
     if why is not None:
+        known = env.get(slot.type.variable) if isinstance(slot.type, T.TypeVariable) else None
+        if known is not None:
+            return Refusal("type", slot.name, actual, known)
         return Refusal("variable", slot.name, actual, slot.type, why)
     return substitute(slot.type, env)
 

@@ -1,0 +1,3 @@
+def main(x: int):
+    count: int = "none"
+    return x + count

@@ -1,0 +1,8 @@
+from typing import Dict
+
+
+def main(d: Dict):
+    return len(d)
+
+
+arguments = ({},)

@@ -1,0 +1,8 @@
+import torch
+
+
+def main(x, n):
+    return x * n
+
+
+arguments = (torch.ones(1), 2)

@@ -1,0 +1,6 @@
+async def fetch(x):
+    return x
+
+
+def main(x):
+    return fetch(x)

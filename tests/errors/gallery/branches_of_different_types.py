@@ -1,0 +1,6 @@
+def main(x):
+    if x.sum() > 0:
+        scale = 2
+    else:
+        scale = "two"
+    return scale

@@ -1,0 +1,3 @@
+def main(x):
+    name = input()
+    return x

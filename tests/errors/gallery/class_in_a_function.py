@@ -1,0 +1,5 @@
+def main(x):
+    class Point:
+        pass
+
+    return x

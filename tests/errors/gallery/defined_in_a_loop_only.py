@@ -1,0 +1,4 @@
+def main(n: int):
+    for i in range(n):
+        last = i
+    return last

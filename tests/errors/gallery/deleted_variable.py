@@ -1,0 +1,3 @@
+def main(x):
+    del x
+    return x

@@ -1,0 +1,2 @@
+def main(x, n: int):
+    return {"x": x, "n": n}

@@ -1,0 +1,3 @@
+def main(n: int):
+    for i in range(n):
+        yield i

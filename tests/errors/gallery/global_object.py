@@ -1,0 +1,10 @@
+class Config:
+    def __repr__(self):
+        return "Config"
+
+
+CONFIG = object()
+
+
+def main(x):
+    return CONFIG

@@ -1,0 +1,2 @@
+def main(n: int):
+    return n + 100000000000000000000

@@ -1,0 +1,6 @@
+from typing import List
+
+
+def main(xs: List[int]):
+    xs.push(1)
+    return xs

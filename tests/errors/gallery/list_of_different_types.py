@@ -1,0 +1,3 @@
+def main(x, n: int):
+    values = [x, n]
+    return values

@@ -1,0 +1,5 @@
+from typing import List
+
+
+def main(xs: List[int]):
+    return xs * xs

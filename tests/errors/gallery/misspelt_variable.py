@@ -1,0 +1,2 @@
+def main(values):
+    return value + 1

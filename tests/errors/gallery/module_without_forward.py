@@ -1,0 +1,8 @@
+import torch
+from torch import nn
+
+
+class Main(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)

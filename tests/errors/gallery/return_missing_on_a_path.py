@@ -1,0 +1,3 @@
+def main(n: int) -> int:
+    if n > 0:
+        return n

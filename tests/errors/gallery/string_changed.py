@@ -1,0 +1,3 @@
+def main(name: str):
+    name[0] = "a"
+    return name

@@ -1,0 +1,2 @@
+def main(n: int, name: str):
+    return name < n

@@ -1,0 +1,6 @@
+def scale(x, by: float):
+    return x * by
+
+
+def main(x):
+    return scale(x)

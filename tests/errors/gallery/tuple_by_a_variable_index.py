@@ -1,0 +1,3 @@
+def main(x, i: int):
+    pair = (x, "name")
+    return pair[i]

@@ -1,0 +1,4 @@
+def main(n: int):
+    pair = (n, n)
+    pair[0] = 3
+    return pair

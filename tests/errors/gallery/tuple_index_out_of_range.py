@@ -1,0 +1,3 @@
+def main(x, n: int):
+    pair = (x, n)
+    return pair[2]

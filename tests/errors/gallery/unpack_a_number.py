@@ -1,0 +1,3 @@
+def main(n: int):
+    a, b = n
+    return a

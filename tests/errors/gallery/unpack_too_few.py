@@ -1,0 +1,3 @@
+def main(x, n: int):
+    a, b, c = x, n
+    return a

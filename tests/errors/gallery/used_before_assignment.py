@@ -1,0 +1,3 @@
+def main(n: int):
+    total += n
+    return total
