@@ -13,7 +13,8 @@ import torch
 
 import torchscript as jit
 from torchscript import types as T
-from torchscript.archive import container_writer
+from torchscript.archive import container_writer, progress
+from torchscript.archive.container import open_container
 from torchscript.archive.container_writer import ContainerWriter
 from torchscript.archive.writer import save, save_to_buffer
 
@@ -232,7 +233,7 @@ def test_weights_are_not_copied():
 
 
 def test_records_beyond_4_gib(monkeypatch, tmp_path):
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    monkeypatch.setattr(container_writer, "_WIDE", 100)  # nobody writes 4 GB in a test
     path = tmp_path / "m.pt"
     save(module(), path)
     data = path.read_bytes()
@@ -241,3 +242,58 @@ def test_records_beyond_4_gib(monkeypatch, tmp_path):
     loaded = stock_load(data)
     assert torch.equal(loaded.get_w4(), torch.arange(29.0))
     assert jit.load(io.BytesIO(data)).w4.tolist() == loaded.get_w4().tolist()
+
+
+def test_sizes_and_offsets_of_more_than_32_bits(monkeypatch):
+    monkeypatch.setattr(container_writer, "_WIDE", 100)  # nobody writes 4 GB in a test
+    buffer = io.BytesIO()
+    writer = container_writer.ContainerWriter(buffer, "wide")
+    records = {"a": b"x" * 50, "b/ü": bytes(range(200)), "empty": b"", "c": b"z" * 100}
+    for name, data in records.items():
+        writer.add(name, data)
+    writer.close()
+    with zipfile.ZipFile(buffer) as archive:
+        assert {name: archive.read(f"wide/{name}") for name in records} == records
+    container = open_container(buffer.getvalue())
+    assert {name: container.read(name) for name in records} == records
+
+
+def test_more_records_than_16_bits_count():
+    buffer = io.BytesIO()
+    writer = container_writer.ContainerWriter(buffer, "many")
+    for number in range(66_000):
+        writer.add(str(number), b"%d" % number)
+    writer.close()
+    container = open_container(buffer.getvalue())
+    assert container.read("65999") == b"65999"
+    assert len(zipfile.ZipFile(buffer).namelist()) == len(list(container.names())) == 66_001
+
+
+def test_archives_say_who_wrote_them_and_differ_by_their_serialization_id(tmp_path):
+    def records(weight):
+        module = torch.nn.Linear(2, 2)
+        torch.nn.init.constant_(module.weight, weight)
+        torch.nn.init.zeros_(module.bias)
+        reader = torch._C.PyTorchFileReader(io.BytesIO(jit.script(module).save_to_buffer()))
+        return reader.get_record(".data/producer"), reader.get_record(".data/serialization_id")
+
+    (producer, one), (_, same), (_, other) = records(1.0), records(1.0), records(2.0)
+    assert producer.startswith(b"torchscript")
+    assert one == same != other and len(one) == 40 and one.isdigit()
+
+
+def test_a_bar_is_drawn_only_for_large_modules_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def drawn(total, stream):
+        monkeypatch.setattr("sys.stderr", stream)
+        with progress.progress("saving big", total) as written:
+            for _ in range(4):
+                written(total // 4)
+        return stream.getvalue()
+
+    assert "saving big" in drawn(progress.THRESHOLD, Terminal())
+    assert drawn(progress.THRESHOLD - 1, Terminal()) == ""
+    assert drawn(progress.THRESHOLD, io.StringIO()) == ""

@@ -11,11 +11,12 @@ import ctypes
 import hashlib
 import os
 import stat
+import struct
 import tempfile
-import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple
 
 import torch
 
@@ -23,10 +24,24 @@ from ..errors import ArchiveError
 
 ALIGNMENT = 64
 _CHUNK = 16 << 20
-_DATE = (1980, 1, 1, 0, 0, 0)
+_SMALL = 1 << 20
+_DATE = (1 << 5) | 1
+"""1980-01-01, the first day that zip files know."""
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_ENTRY = struct.Struct("<4sBBHHHHH3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_END_64_LOCATOR = struct.Struct("<4sLQL")
+_ZIP64 = struct.Struct("<2H2Q")
+_WIDE = 0xFFFFFFFF
+"""A size or offset from here on stands in a field of 64 bits, and `_MARK` in that of 32."""
+_MARK = 0xFFFFFFFF
+
+_UTF8 = 1 << 11
+_UNIX = 3
+_MODE = 0o100644 << 16
 _PADDING_ID = b"FB"
-_LOCAL_HEADER = 30
-_ZIP64_EXTRA = 20
 
 
 class _Stream:
@@ -52,33 +67,59 @@ class _Stream:
 
 
 class ContainerWriter:
-    """Writes the records of an archive below the folder `name`."""
+    """Writes the records of an archive below the folder `name`.
+
+    `written` is told how many bytes of records were written since the last call.
+    """
 
     def __init__(
         self, file: IO[bytes], name: str, written: Callable[[int], object] = lambda count: None
     ) -> None:
-        """`written` is told how many bytes of records were written since the last call."""
         self.name = name
+        self._out = _Stream(file)
         self._written = written
-        self._zip = zipfile.ZipFile(cast(IO[bytes], _Stream(file)), "w", zipfile.ZIP_STORED)
+        self._at = 0
+        self._entries: list[_Entry] = []
 
     def add(self, record: str, data: bytes | memoryview) -> None:
         """Append a record."""
         view = memoryview(data).cast("B")
-        info = zipfile.ZipInfo(f"{self.name}/{record}", _DATE)
-        info.external_attr = 0o644 << 16
-        info.create_system = 3
-        info.file_size = len(view)
-        large = len(view) >= zipfile.ZIP64_LIMIT // 2
-        encoded = info.filename.encode("utf-8")
-        assert self._zip.fp is not None
-        begin = self._zip.fp.tell() + _LOCAL_HEADER + len(encoded) + (_ZIP64_EXTRA if large else 0)
-        padding = -(begin + 4) % ALIGNMENT
-        info.extra = _PADDING_ID + padding.to_bytes(2, "little") + b"\0" * padding
-        with self._zip.open(info, "w", force_zip64=large) as out:
-            info.extra = b""  # the padding is for this place, not for the directory
-            for start in range(0, len(view), _CHUNK):
-                self._written(out.write(view[start : start + _CHUNK]))
+        size = len(view)
+        checksum = 0
+        for start in range(0, size, _CHUNK):
+            checksum = zlib.crc32(view[start : start + _CHUNK], checksum)
+        path = f"{self.name}/{record}".encode()
+        begin = self._at
+        extra = _ZIP64.pack(1, 16, size, size) if size >= _WIDE else b""
+        padding = -(begin + _LOCAL.size + len(path) + len(extra) + 4) % ALIGNMENT
+        extra += _PADDING_ID + padding.to_bytes(2, "little") + b"\0" * padding
+        narrow = _narrow(size)
+        self._put(
+            _LOCAL.pack(
+                b"PK\3\4",
+                45 if size >= _WIDE else 20,
+                _UTF8,
+                0,
+                0,
+                _DATE,
+                checksum,
+                narrow,
+                narrow,
+                len(path),
+                len(extra),
+            )
+            + path
+            + extra
+        )
+        if size <= _SMALL:
+            self._put(view)
+            self._written(size)
+        else:
+            for start in range(0, size, _CHUNK):
+                chunk = view[start : start + _CHUNK]
+                self._put(chunk)
+                self._written(len(chunk))
+        self._entries.append(_Entry(path, checksum, size, begin))
 
     def add_storage(self, record: str, storage: torch.UntypedStorage) -> None:
         """Append the bytes of a storage. One of another device is copied to the CPU, and only for so long."""
@@ -93,15 +134,71 @@ class ContainerWriter:
     def close(self) -> None:
         """Write the record that tells this content from any other, and the directory."""
         digest = hashlib.sha256()
-        for info in self._zip.filelist:
-            digest.update(f"{info.filename.removeprefix(self.name)}\0{info.CRC}\0{info.file_size}\n".encode())
+        for entry in self._entries:
+            record = entry.path[len(self.name.encode()) :]
+            digest.update(b"%b\0%d\0%d\n" % (record, entry.checksum, entry.size))
         halves = (int.from_bytes(digest.digest()[at : at + 8], "little") for at in (0, 8))
         self.add(".data/serialization_id", "".join(f"{half:020}" for half in halves).encode())
-        self._zip.close()
+        begin = self._at
+        self._put(b"".join(entry.packed() for entry in self._entries))
+        self._end(begin, self._at - begin)
+        self._out.flush()
 
-    def abandon(self) -> None:
-        """Write no more."""
-        self._zip.fp = None
+    def _end(self, begin: int, size: int) -> None:
+        count = len(self._entries)
+        if begin >= _WIDE or count >= 0xFFFF:
+            at = self._at
+            self._put(_END_64.pack(b"PK\6\6", _END_64.size - 12, 45, 45, 0, 0, count, count, size, begin))
+            self._put(_END_64_LOCATOR.pack(b"PK\6\7", 0, at, 1))
+        count = min(count, 0xFFFF)
+        self._put(_END.pack(b"PK\5\6", 0, 0, count, count, _narrow(size), _narrow(begin), 0))
+
+    def _put(self, data: bytes | memoryview) -> None:
+        self._out.write(data)
+        self._at += len(data)
+
+
+def _narrow(value: int) -> int:
+    return value if value < _WIDE else _MARK
+
+
+class _Entry(NamedTuple):
+    """A record's line in the directory."""
+
+    path: bytes
+    checksum: int
+    size: int
+    begin: int
+
+    def packed(self) -> bytes:
+        wide = [value for value in (self.size, self.size, self.begin) if value >= _WIDE]
+        extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
+        size = _narrow(self.size)
+        version = 45 if wide else 20
+        return (
+            _ENTRY.pack(
+                b"PK\1\2",
+                version,
+                _UNIX,
+                version,
+                _UTF8,
+                0,
+                0,
+                _DATE,
+                self.checksum,
+                size,
+                size,
+                len(self.path),
+                len(extra),
+                0,
+                0,
+                0,
+                _MODE,
+                _narrow(self.begin),
+            )
+            + self.path
+            + extra
+        )
 
 
 @contextlib.contextmanager

@@ -95,23 +95,19 @@ class Records:
             self._write(ContainerWriter(file, name, written), tables)
 
     def _write(self, container: ContainerWriter, tables: Sequence[tuple[str, StorageTable]]) -> None:
-        try:
-            container.add("data.pkl", self.data)
-            for path, code in self.program.files.items():
-                container.add(path, code.text.encode())
-                container.add(f"{path}.debug_pkl", debug_pickle(code))
-            container.add("constants.pkl", self.constants)
-            container.add("version", f"{_version(self.program)}\n".encode())
-            container.add("byteorder", sys.byteorder.encode())
-            container.add(PRODUCER, own_name().encode())
-            for path, data in self.extra_files.items():
-                container.add(f"extra/{path}", data)
-            for folder, table in tables:
-                for number, storage in enumerate(table.storages):
-                    container.add_storage(f"{folder}/{number}", storage)
-        except BaseException:
-            container.abandon()
-            raise
+        container.add("data.pkl", self.data)
+        for path, code in self.program.files.items():
+            container.add(path, code.text.encode())
+            container.add(f"{path}.debug_pkl", debug_pickle(code))
+        container.add("constants.pkl", self.constants)
+        container.add("version", f"{_version(self.program)}\n".encode())
+        container.add("byteorder", sys.byteorder.encode())
+        container.add(PRODUCER, own_name().encode())
+        for path, data in self.extra_files.items():
+            container.add(f"extra/{path}", data)
+        for folder, table in tables:
+            for number, storage in enumerate(table.storages):
+                container.add_storage(f"{folder}/{number}", storage)
         container.close()
 
 
@@ -124,8 +120,9 @@ class _Root:
 
 
 def _root_of(obj: Any) -> _Root:
-    # a module that was made for this machine is saved as what it was made of
-    cls = getattr(obj, "__dict__", {}).get("_ts_archive_class") or getattr(obj, "_ts_class", None)
+    if hasattr(obj, "_ts_as_saved"):
+        obj = obj._ts_as_saved()
+    cls = getattr(obj, "_ts_class", None)
     if isinstance(cls, T.ClassType):
         return _Root(obj, cls)
     function = obj if isinstance(obj, Function) else getattr(obj, "_ts_function", None)
