@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,20 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
         write_package(obj, program, path, Path(output))
     library = Library(path, program)
     if isinstance(obj, ScriptFunction):
-        return NativeFunction(obj, library, program)
+        return NativeFunction(obj, library, program.methods[0])
     return native_module(obj, library, program)
+
+
+def compile_functions(functions: Sequence[ScriptFunction], *, optimize: bool = True) -> list[NativeFunction]:
+    """Compile several functions into one library, with one run of the C++ compiler."""
+
+    def prepare(function: Function) -> Graph:
+        return prepared_graph(function, optimize)
+
+    methods = [(f"f{i}", f._ts_function) for i, f in enumerate(functions)]
+    program = generate(methods, prepare=prepare, make_kernel=make_kernel)
+    library = Library(build_program(program.text, name=f"{len(functions)} functions"), program)
+    return [NativeFunction(f, library, m) for f, m in zip(functions, program.methods, strict=True)]
 
 
 def native_program(obj: ScriptFunction | ScriptModule, *, optimize: bool = True) -> tuple[NativeProgram, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import torch
+
 from .. import types as T
 from ..codegen.cpp import NativeMethod, NativeProgram, Slot
 from ..runtime.function import ScriptFunction
@@ -21,6 +23,9 @@ class NativeCall:
 
     def __init__(self, library: Library, method: NativeMethod, is_method: bool) -> None:
         self._raw = library.method(method.name)
+        self.takes_tensors = all(
+            isinstance(v.type, T.TensorType) for v in method.function.graph.inputs[is_method:]
+        )
         types = [v.type for v in method.function.graph.inputs][is_method:]
         encoders = [(i, e) for i, t in enumerate(types) if (e := encoder(t)) is not None]
         self._encoders = encoders
@@ -63,20 +68,28 @@ def update(container: Any, new: Any) -> None:
         container.update(new)
 
 
+def _are_tensors(values: tuple[Any, ...]) -> bool:
+    """Whether there is nothing to check or convert, as in most calls."""
+    return all(isinstance(v, torch.Tensor) for v in values)
+
+
 class NativeFunction(ScriptFunction):
     """A compiled function that runs as native code, without Python's lock."""
 
-    def __init__(self, original: ScriptFunction, library: Library, program: NativeProgram) -> None:
+    def __init__(self, original: ScriptFunction, library: Library, method: NativeMethod) -> None:
         super().__init__(original._ts_function)
         from ..runtime.arguments import Signature
 
         self._arguments = Signature(self._ts_function)
-        self._native = NativeCall(library, program.methods[0], False)
+        self._native = NativeCall(library, method, False)
+        self._direct = self._native.takes_tensors
         self.library = library
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.current() is not None:
             return super().__call__(*args, **kwargs)
+        if self._direct and not kwargs and len(args) == self._arguments.count and _are_tensors(args):
+            return self._native(args)
         return self._native(self._arguments.bind(args, kwargs))
 
     def __repr__(self) -> str:

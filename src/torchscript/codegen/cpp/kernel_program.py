@@ -265,6 +265,9 @@ class _Reader:
         if name in ("add", "sub", "rsub") and operands[2].is_number and operands[2].text == "1.0":
             operands.pop()
         arguments = [o if i == place else self._float(o) for i, o in enumerate(operands)]
+        if name == "div" and arguments[1].is_reduced and not arguments[0].is_reduced:
+            # one division for a row
+            return self._emit("mul", [arguments[0], self._emit("reciprocal", [arguments[1]])])
         return self._emit(name, arguments, is_mask=meaning.result == "bool")
 
     def _cast(self, node: Node, meaning: Meaning, operands: list[Item]) -> Item:

@@ -6,14 +6,19 @@ aten::pow.int_to_int  →  pow_int_to_int_                             but where
 
 from __future__ import annotations
 
-from ...operators.language import BUILTINS, dicts, lists, mathematics, numbers, strings
+from ...operators.language import BUILTINS
 
-_TABLES = (numbers, mathematics, strings, lists, dicts)
+_MISSING = frozenset({
+    "aten::dequantize.any",
+    "aten::wait",
+    "prim::ModuleContainerIndex.dict",
+    "prim::ModuleContainerIndex.list",
+    "prim::TupleIndex",
+    "prim::Uninitialized",
+})  # fmt: skip
 
-NATIVE_OPERATORS: frozenset[str] = frozenset(b.schema.key for table in _TABLES for b in table.TABLE) - {
-    "prim::abs"
-} | {"prim::Print"}
-"""The keys of the operators that have a C++ function."""
+NATIVE_OPERATORS: frozenset[str] = frozenset(BUILTINS) - _MISSING
+"""The keys of the operators that have a C++ function. `prim::tolist` is a template of its result's type."""
 
 _NAMES = {"aten::pow.int_to_int": "pow_int_to_int_"}
 

@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING
 from ... import types as T
 from ...ir.graph import Function, Graph, Node, Value
 from ...operators import builtin_of
+from ...passes.fusible import known
 from ...schema import Schema
+from ...schema.model import AnyClassType, AnyEnumType
+from .borrowing import is_borrowed
 from .names import quoted
-from .operators import check_registered, formal_types, language_function, schema_of, typed_call
+from .operators import (
+    FAST,
+    FAST_VIEWS,
+    check_registered,
+    formal_types,
+    is_only_read,
+    language_function,
+    schema_of,
+    typed_call,
+)
 from .problems import Problem
 from .types import field, is_heavy
 
@@ -45,6 +57,7 @@ class NodeWriter:
         self.p = printer
         self.unit = printer.unit
         self.types = printer.unit.types
+        self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
             "prim::CallFunction": self._call_function,
             "prim::CallMethod": self._call_method,
@@ -167,6 +180,14 @@ class NodeWriter:
             self._language(node, schema, function)
             return
         arguments = [self._argument(v) for v in node.inputs]
+        fast = FAST.get(schema.key)
+        if fast is None and schema.key in FAST_VIEWS and is_only_read(node.output):
+            fast = FAST_VIEWS[schema.key]
+        if fast is not None:
+            self._define(node, f"ts::fast::{fast}({', '.join(arguments)})")
+            return
+        if schema.key == "aten::chunk" and self._chunk(node):
+            return
         typed = typed_call(schema)
         if typed is not None:
             self.unit.headers.add(typed.header)
@@ -177,6 +198,23 @@ class NodeWriter:
             handle = self.unit.operator(schema.name, schema.overload)
             text = f"ts::call_boxed<{result}>({', '.join([handle, *arguments])})"
         self._finish(node, text)
+
+    def _chunk(self, node: Node) -> bool:
+        """`a, b = x.chunk(2, 1)` whose pieces are only read: no list in between."""
+        users = [user for user, _ in node.output.users]
+        if len(users) != 1 or users[0].kind != "prim::ListUnpack":
+            return False
+        pieces = users[0].outputs
+        if known(node.inputs[1]) != len(pieces) or not all(map(is_only_read, pieces)):
+            return False
+        name = self.p.names.unique("_pieces")
+        self.p.line(f"Tensor {name}[{len(pieces)}];")
+        source, dim = self.value(node.inputs[0]), self.value(node.inputs[2])
+        self.p.line(f"ts::fast::chunk({source}, {len(pieces)}, {dim}, {name});")
+        for i, piece in enumerate(pieces):
+            self.p.variables[piece] = f"{name}[{i}]"
+        self.unpacked.add(users[0])
+        return True
 
     def _result_type(self, node: Node) -> str:
         spelled = [self.types.of(v.type) for v in node.outputs]
@@ -208,11 +246,16 @@ class NodeWriter:
                 )
 
     def _language(self, node: Node, schema: Schema, function: str) -> None:
+        if schema.key == "aten::__getitem__.t" and is_borrowed(node):
+            name = self.p.local(node.output)
+            source, index = map(self.value, node.inputs)
+            self.p.line(f"const {self.types.of(node.output.type)}& {name} = ts::item({source}, {index});")
+            return
         formals = formal_types(node, schema)
         arguments = []
         for i, value in enumerate(node.inputs):
             text = self.value(value)
-            if i < len(formals):
+            if i < len(formals) and not isinstance(formals[i], AnyEnumType | AnyClassType):
                 wanted = self.types.of(formals[i])
                 if wanted != self.types.of(value.type):
                     text = f"convert<{wanted}>({text})"
@@ -328,6 +371,8 @@ class NodeWriter:
         self._define(node, f"{self.types.of(node.output.type)}({items})")
 
     def _list_unpack(self, node: Node) -> None:
+        if node in self.unpacked:
+            return
         source = self.value(node.inputs[0])
         self.p.line(f"ts::check_unpack({source}, {len(node.outputs)});")
         for i, value in enumerate(node.outputs):

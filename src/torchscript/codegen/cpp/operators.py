@@ -16,13 +16,48 @@ import torch
 
 from ... import types as T
 from ...errors import BackendError
-from ...ir.graph import Node
+from ...ir.graph import Node, Value
 from ...ir.operands import find_schema
 from ...operators import builtin_of, overload_of, schemas_of
 from ...schema import Schema
 from ...schema.variables import Bindings, bind, substitute
 from .language import NATIVE_OPERATORS, function_of
 from .problems import Problem
+
+FAST = {
+    "aten::linear": "linear",
+    "aten::mm": "mm",
+    "aten::matmul": "matmul",
+    "aten::addmm": "addmm",
+    "aten::gru_cell": "gru_cell",
+}
+"""Operators with a quicker form for small tensors, in native/include/torchscript/fast.h."""
+
+FAST_VIEWS = {"aten::select.int": "select", "aten::slice.Tensor": "slice", "aten::unsqueeze": "unsqueeze"}
+"""Likewise, where the view is only read."""
+
+
+def is_only_read(value: Value) -> bool:
+    """Whether all users of a tensor merely read it: none writes it, keeps it, or returns what shares its memory."""
+    for user, _ in value.users:
+        if user.kind == "prim::FusionGroup":
+            continue
+        if user.kind.startswith("prim::") or user.blocks or user.kind in _MAY_RETURN_IT:
+            return False
+        try:
+            schema = schema_of(user)
+        except Problem:
+            return False
+        if schema.key in FAST_VIEWS and is_only_read(user.output):
+            continue
+        if schema.is_mutable or any(r.alias is not None for r in schema.returns):
+            return False
+        if any(isinstance(r.type, T.ListType) for r in schema.returns):
+            return False
+    return True
+
+
+_MAY_RETURN_IT = frozenset({"aten::dropout", "aten::feature_dropout", "aten::alpha_dropout", "aten::type_as"})
 
 
 @dataclass(frozen=True, slots=True)

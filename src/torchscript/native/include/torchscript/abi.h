@@ -3,7 +3,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
-#include <ATen/core/stack.h>
 #include <c10/util/intrusive_ptr.h>
 
 #include <string>
@@ -11,6 +10,8 @@
 #include <vector>
 
 namespace ts {
+
+using Stack = std::vector<c10::IValue>;
 
 // Raised whenever generated code and its loaders change together.
 constexpr int ABI = 1;
@@ -41,7 +42,7 @@ struct Method {
   const char* name;
   const char* schema;
   size_t arguments;
-  void (*call)(void* instance, c10::Stack& stack);
+  void (*call)(void* instance, Stack& stack);
 };
 
 struct Program {

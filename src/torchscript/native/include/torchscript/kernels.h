@@ -157,12 +157,17 @@ inline Vec<T> exp(const Vec<T>& x) {
   return x.exp();
 }
 // Range reduction by ln 2 in two parts and a polynomial of degree 6; below 2 units in the last place.
-inline Vec<float> exp(const Vec<float>& x) {
+inline Vec<float> exp(const Vec<float>& given) {
   using V = Vec<float>;
+#if defined(__AVX512F__)
+  // these keep a NaN that is their second operand
+  const V x(_mm512_max_ps(_mm512_set1_ps(-104.f), _mm512_min_ps(_mm512_set1_ps(89.f), given)));
+#else
+  const V x = at::vec::minimum(at::vec::maximum(given, V(-87.3365478f)), V(88.7228394f));
+#endif
   const V n = (x * V(1.44269504088896341f)).round();
-  const V held = at::vec::minimum(at::vec::maximum(n, V(-127.f)), V(128.f));
-  V r = at::vec::fmadd(held, V(-0.693359375f), x);
-  r = at::vec::fmadd(held, V(2.12194440e-4f), r);
+  V r = at::vec::fmadd(n, V(-0.693359375f), x);
+  r = at::vec::fmadd(n, V(2.12194440e-4f), r);
   V p = V(1.9875691500e-4f);
   p = at::vec::fmadd(p, r, V(1.3981999507e-3f));
   p = at::vec::fmadd(p, r, V(8.3334519073e-3f));
@@ -170,32 +175,42 @@ inline Vec<float> exp(const Vec<float>& x) {
   p = at::vec::fmadd(p, r, V(1.6666665459e-1f));
   p = at::vec::fmadd(p, r, V(5.0000001201e-1f));
   p = at::vec::fmadd(p, r * r, r + V(1.f));
+#if defined(__AVX512F__)
+  return V(_mm512_scalef_ps(p, n));
+#else
   // 2^n in two steps, since 2^128 is no float
-  const auto whole = at::vec::convert_to_int_of_same_size(held - V(1.f)) + Vec<int32_t>(127);
-  const V scale = at::vec::cast<float>(whole << Vec<int32_t>(23));
-  V result = p * scale * V(2.f);
-  result = select(x > V(88.7228394f), V(std::numeric_limits<float>::infinity()), result);
-  result = select(x < V(-87.3365478f), V(0.f), result);
-  return select(x != x, x, result);
+  const auto whole = at::vec::convert_to_int_of_same_size(n - V(1.f)) + Vec<int32_t>(127);
+  const V result = p * at::vec::cast<float>(whole << Vec<int32_t>(23)) * V(2.f);
+  const V upper = select(given > V(88.7228394f), V(std::numeric_limits<float>::infinity()), result);
+  return select(given != given, given, select(given < V(-87.3365478f), V(0.f), upper));
+#endif
 }
 
 template <class T>
 inline Vec<T> tanh(const Vec<T>& x) {
   return x.tanh();
 }
-// A polynomial near 0, where 1 - 2 / (e^2x + 1) would lose digits.
-inline Vec<float> tanh(const Vec<float>& x) {
+// A quotient of polynomials on the interval in which the result is not ±1 yet (coefficients as in Eigen's ptanh);
+// within 4 units in the last place.
+inline Vec<float> tanh(const Vec<float>& given) {
   using V = Vec<float>;
-  const V size = x.abs();
-  const V far = V(1.f) - V(2.f) / (exp(size + size) + V(1.f));
+#if defined(__AVX512F__)
+  const V x(_mm512_max_ps(_mm512_set1_ps(-7.90531110763549805f),
+                          _mm512_min_ps(_mm512_set1_ps(7.90531110763549805f), given)));
+#else
+  const V x = at::vec::minimum(at::vec::maximum(given, V(-7.90531110763549805f)), V(7.90531110763549805f));
+#endif
   const V z = x * x;
-  V p = V(-5.70498872745e-3f);
-  p = at::vec::fmadd(p, z, V(2.06390887954e-2f));
-  p = at::vec::fmadd(p, z, V(-5.37397155531e-2f));
-  p = at::vec::fmadd(p, z, V(1.33314422036e-1f));
-  p = at::vec::fmadd(p, z, V(-3.33332819422e-1f));
-  const V near = at::vec::fmadd(p * z, x, x);
-  return select(size < V(0.625f), near, select(x < V(0.f), far.neg(), far));
+  V p = at::vec::fmadd(z, V(-2.76076847742355e-16f), V(2.00018790482477e-13f));
+  p = at::vec::fmadd(z, p, V(-8.60467152213735e-11f));
+  p = at::vec::fmadd(z, p, V(5.12229709037114e-08f));
+  p = at::vec::fmadd(z, p, V(1.48572235717979e-05f));
+  p = at::vec::fmadd(z, p, V(6.37261928875436e-04f));
+  p = at::vec::fmadd(z, p, V(4.89352455891786e-03f));
+  V q = at::vec::fmadd(z, V(1.19825839466702e-06f), V(1.18534705686654e-04f));
+  q = at::vec::fmadd(z, q, V(2.26843463243900e-03f));
+  q = at::vec::fmadd(z, q, V(4.89352518554385e-03f));
+  return x * p / q;
 }
 
 template <class T>

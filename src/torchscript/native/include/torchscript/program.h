@@ -17,6 +17,7 @@
 #include "call.h"
 #include "convert.h"
 #include "errors.h"
+#include "fast.h"
 #include "lang/lang.h"
 #include "support.h"
 #include "values.h"

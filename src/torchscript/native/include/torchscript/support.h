@@ -21,4 +21,14 @@ void check_unpack(const List<T>& list, int64_t count) {
     raise("ValueError", "too many values to unpack (expected " + std::to_string(count) + ")");
 }
 
+// An element where it lies in its list: valid until the list changes.
+template <class T>
+const Stored<T>& item(const List<T>& list, int64_t index) {
+  const auto& items = list.items();
+  if (index < 0) index += static_cast<int64_t>(items.size());
+  if (static_cast<size_t>(index) >= items.size()) [[unlikely]]
+    raise("IndexError", "list index out of range");
+  return items[static_cast<size_t>(index)];
+}
+
 }  // namespace ts
