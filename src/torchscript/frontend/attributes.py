@@ -320,9 +320,9 @@ class Super(Val):
 
 
 def super_attribute(e: Emitter, owner: Super, name: str, node: ast.AST | None) -> Val:
-    type = type_of(owner.owner)
-    if isinstance(type, T.ClassType) and not isinstance(owner.owner, Module):
-        return _super_of_class(e, owner, type, name, node)
+    own = type_of(owner.owner)
+    if isinstance(own, T.ClassType) and not isinstance(owner.owner, Module):
+        return _super_of_class(e, owner, own, name, node)
     if not isinstance(owner.owner, Module):
         raise e.unsupported("super() can only be used in methods of modules and script classes.", node)
     order = type(owner.owner.module).__mro__

@@ -238,7 +238,7 @@ def _identity(e: Emitter, node: ast.Compare) -> Condition | None:
     if lt is None or rt is None:
         return Condition(static=negative)
     name = "aten::__isnot__" if negative else "aten::__is__"
-    if isinstance(lt, T.BoolType) and isinstance(rt, T.BoolType):
+    if (isinstance(lt, T.BoolType) and isinstance(rt, T.BoolType)) or isinstance(lt, T.EnumType):
         return Condition(value=e.call("aten::ne" if negative else "aten::eq", [left, right]))
     return Condition(value=e.call(name, [left, right]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections import deque
 
 from ...ir.graph import Node, Value
@@ -118,6 +119,17 @@ class Statements:
     def _set_attribute(self, node: Node, at: Location) -> ast.stmt:
         owner, value = self._expressions.arguments(node.inputs, at)
         name = node.attributes["name"]
+        python = getattr(node.inputs[0].type, "python_class", None)
+        frozen = (
+            python is not None
+            and python.__setattr__ is not object.__setattr__
+            and dataclasses.is_dataclass(python)
+        )
+        if frozen:
+            setter = self._expressions.name("set_frozen", object.__setattr__, at)
+            return ast.Expr(
+                self._expressions.call(setter, [owner, ast.Constant(name, **at), value], at), **at
+            )
         if name.isidentifier():
             return ast.Assign([ast.Attribute(owner, name, ast.Store(), **at)], value, **at)
         setter = self._expressions.name("setattr", setattr, at)

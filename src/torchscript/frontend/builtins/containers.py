@@ -29,6 +29,8 @@ def _len(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     from .. import calls, loops
 
     val = positional[0]
+    if isinstance(type_of(val), T.IntType | T.FloatType | T.BoolType | T.ComplexType | T.NoneType):
+        raise e.error(f"{val.subject()} has no length.")
     if isinstance(val, Module):
         module = val.module
         own = (
@@ -175,12 +177,21 @@ def _sorted(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     if key is not None:
         flag = reverse if reverse is not None else e.static(False)
         return function_calls.call_function(e, prelude.sorted_by, [val, key, flag], {})
+    _needs_order(e, val)
     result = e.call_operator("aten::sorted", [val], {}, "sorted")
     if reverse is not None:
         condition = conditions.of_value(e, reverse)
         if condition.static is not False:
             e.call_operator("aten::reverse", [result], {}, "reverse")
     return result
+
+
+def _needs_order(e: Emitter, val: Val) -> None:
+    """Objects of script classes are sorted by their `__lt__`, which has to be compiled for that."""
+    type = type_of(val)
+    if isinstance(type, T.ListType) and isinstance(type.element, T.ClassType):
+        if e.program.class_method(type.element, "__lt__") is None:
+            raise e.error(f"Objects of '{type.element.annotation()}' cannot be sorted: the class has no __lt__.")
 
 
 def sort_key(named: dict[str, Val]) -> Val | None:
@@ -199,6 +210,7 @@ def _list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, V
     if key is not None:
         flag = named.get("reverse", e.static(False))
         return function_calls.call_function(e, prelude.sort_by, [owner, key, flag], {})
+    _needs_order(e, owner)
     return e.call_operator("aten::sort", [owner, *positional], named, "sort")
 
 

@@ -58,8 +58,13 @@ def _super(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
         cls = expressions.emit(e, node.args[0])
         owner = expressions.emit(e, node.args[1])
         return Super(owner, e.depend(cls))
+    if e.self_module is None and e.owner_class is not None and isinstance(e.source.tree, ast.FunctionDef):
+        arguments = [*e.source.tree.args.posonlyargs, *e.source.tree.args.args]
+        first = e.scope.get(arguments[0].arg) if arguments else None
+        if first is not None and isinstance(type_of(first), T.ClassType):
+            return Super(first, e.owner_class)
     if e.self_module is None or e.owner_class is None:
-        raise e.unsupported("super() can only be used in methods of modules.", node)
+        raise e.unsupported("super() can only be used in methods of modules and script classes.", node)
     return Super(e.self_module, e.owner_class)
 
 
@@ -68,7 +73,10 @@ def _hasattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     from .. import expressions
 
     owner = expressions.emit(e, node.args[0])
-    name = e.depend(expressions.emit(e, node.args[1]))
+    name_val = expressions.emit(e, node.args[1])
+    if known_of(name_val) is None:
+        raise e.needs_unrolling("The attribute's name must be known while compiling.", node.args[1])
+    name = e.depend(name_val)
     if isinstance(owner, Module):
         return e.static(hasattr(owner.module, name))
     type = type_of(owner)
@@ -293,6 +301,10 @@ def _constant_of(function: Any) -> Handler:
     return handler
 
 
+for _function in (
+    torch.cuda.is_available, torch.cuda.device_count, torch.cuda.is_initialized, torch.backends.mps.is_available,
+):  # fmt: skip
+    handles(_function)(_constant_of(_function))
 for _question in ("is_available", "is_initialized"):
     if hasattr(torch.distributed, _question):
         handles(getattr(torch.distributed, _question))(_constant_of(getattr(torch.distributed, _question)))
