@@ -150,7 +150,32 @@ def zipped(xs: List[int], ys: List[str]) -> List[Tuple[int, str]]:
     return out
 
 
+def work(x: Tensor, n: int) -> Tensor:
+    for _ in range(n):
+        x = x * 1.5 - 0.1
+    return x
+
+
+def forked(x: Tensor) -> Tensor:
+    a = torchscript.fork(work, x, 3)
+    b = torchscript.fork(work, x + 1, 4)
+    return torchscript.wait(a) + torchscript.wait(b)
+
+
+def borrowed(n: int) -> List[List[int]]:
+    rows = [[0] * n for _ in range(n)]
+    for i in range(n):
+        for j in range(n):
+            rows[i][j] = rows[i - 1][j - 1] + i * j
+    last = rows[-1]
+    rows.append(last)
+    last.append(n)
+    return rows
+
+
 CASES = [
+    (forked, (torch.ones(3),)),
+    (borrowed, (4,)),
     (arithmetic, (-7, 2, 0.75)),
     (arithmetic, (7, -2, -2.5)),
     (loops, (30,)),

@@ -71,9 +71,7 @@ class FunctionPrinter:
             f"{INDENT}int _at = 0;",
             f"{INDENT}try {{",
             *self.lines,
-            f"{INDENT}}} catch (...) {{",
-            f"{INDENT * 2}ts::rethrow_at(_places[_at].file, _places[_at].line, {quoted(self.function.name)});",
-            f"{INDENT}}}",
+            f"{INDENT}}} {self._handler()}",
             "}",
         ])  # fmt: skip
 
@@ -139,6 +137,8 @@ class FunctionPrinter:
             self._loop(node)
         elif node.kind == "prim::FusionGroup":
             self._group(node)
+        elif node.kind == "prim::fork" and node.blocks:
+            self._fork(node)
         else:
             self.nodes.write(node)
 
@@ -228,6 +228,26 @@ class FunctionPrinter:
             pending.append((name, text))
         for name, text in pending:
             self.line(f"{name} = {text};")
+
+    def _fork(self, node: Node) -> None:
+        """A block that runs on a thread of its own; it keeps what it reads."""
+        (block,) = node.blocks
+        self.at(node.source)
+        assert isinstance(node.output.type, T.FutureType)
+        type = node.output.type.element
+        spelled = self.unit.types.of(type)
+        self.line(
+            f"Future<{spelled}> {self.local(node.output)} = ts::fork<{spelled}>([=]() mutable -> {spelled} {{ try {{"
+        )
+        self._nested(block)
+        self.line(f"{INDENT}return {self.nodes.converted(block.outputs[0], type)};")
+        self.line(f"}} {self._handler()} }});")
+
+    def _handler(self) -> str:
+        return (
+            "catch (...) { ts::rethrow_at(_places[_at].file, _places[_at].line, "
+            f"{quoted(self.function.name)}); }}"
+        )
 
     def _group(self, node: Node) -> None:
         """A fusion group: its kernel where that can run, its operators one by one otherwise."""

@@ -19,6 +19,8 @@ from ...ir.graph import Node
 from .kernel_program import Item, Kernel, NoKernel, read_group
 from .unit import Unit
 
+_PLACEHOLDER = "@kernel"  # until it is known whether another group has the same kernel
+
 _REDUCERS = {"sum": "Sum<T>", "mean": "Sum<T>", "amax": "Extremum<T, true>", "amin": "Extremum<T, false>"}
 _DTYPES = {torch.float32: "at::kFloat", torch.float64: "at::kDouble"}
 
@@ -29,8 +31,11 @@ def make_kernel(unit: Unit, group: Node) -> str | None:
         kernel = read_group(group)
     except NoKernel:
         return None
-    name = unit.kernel_name()
-    unit.kernels.append(_Writer(kernel, name, group).write())
+    text = _Writer(kernel, _PLACEHOLDER, group).write()
+    name = unit.kernel_names.get(text)
+    if name is None:
+        name = unit.kernel_names[text] = unit.kernel_name()
+        unit.kernels.append(text.replace(_PLACEHOLDER, name))
     return name
 
 

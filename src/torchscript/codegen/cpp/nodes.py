@@ -75,6 +75,7 @@ class NodeWriter:
             "prim::TupleSlice": self._tuple_slice,
             "prim::TupleUnpack": self._tuple_unpack,
             "prim::fork": self._fork,
+            "aten::wait": self._wait,
             "prim::isinstance": self._isinstance,
             "prim::EnumName": self._enum_name,
             "prim::EnumValue": self._enum_value,
@@ -461,7 +462,19 @@ class NodeWriter:
         self._finish(node, self._called(method, node.inputs))
 
     def _fork(self, node: Node) -> None:
-        raise Problem("fork has no native form yet")
+        function, values = node.attributes.get("function"), list(node.inputs)
+        if not isinstance(function, Function):
+            callee = values.pop(0).node
+            function = callee.attributes.get("function") if callee is not None else None
+        if not isinstance(function, Function):
+            raise Problem("fork of a function that is only known at run time")
+        assert isinstance(node.output.type, T.FutureType)
+        result = self.types.of(node.output.type.element)
+        # the call keeps its arguments: what is only borrowed here may be gone when it runs
+        self._define(node, f"ts::fork<{result}>([=] {{ return {self._called(function, values)}; }})")
+
+    def _wait(self, node: Node) -> None:
+        self._define(node, f"ts::wait({self.value(node.inputs[0])})")
 
     def _print(self, node: Node) -> None:
         self.p.line(f"lang::print_({', '.join(map(self.value, node.inputs))});")

@@ -18,6 +18,7 @@
 #include "convert.h"
 #include "errors.h"
 #include "fast.h"
+#include "future.h"
 #include "lang/lang.h"
 #include "support.h"
 #include "values.h"

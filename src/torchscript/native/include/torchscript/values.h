@@ -49,8 +49,17 @@ struct Device {
   Device() = default;
   Device(c10::Device device) : value(device) {}
   operator c10::Device() const { return value; }
+  c10::DeviceType type() const { return value.type(); }
+  c10::DeviceIndex index() const { return value.index(); }
+  bool has_index() const { return value.has_index(); }
+  bool is_cpu() const { return value.is_cpu(); }
+  bool is_cuda() const { return value.is_cuda(); }
+  bool is_meta() const { return value.is_meta(); }
+  std::string str() const { return value.str(); }
   bool operator==(const Device& other) const { return value == other.value; }
   bool operator!=(const Device& other) const { return value != other.value; }
+  bool operator==(const c10::Device& other) const { return value == other; }
+  bool operator!=(const c10::Device& other) const { return value != other; }
 };
 
 // -- lists -----------------------------------------------------------------------------------------------------------
