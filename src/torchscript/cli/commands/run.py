@@ -24,6 +24,7 @@ def run(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads that PyTorch may use.")] = None,
     grad: Annotated[bool, typer.Option("--grad", help="Record gradients while running.")] = False,
     train: Annotated[bool, typer.Option("--train/--eval", help="Training mode; as saved otherwise.")] = False,
+    native: Annotated[bool, typer.Option("--native", help="Compile to native code first.")] = False,
     allow_io: AllowIO = False,
     json: Json = False,
 ) -> None:
@@ -55,6 +56,12 @@ def run(
     module = module_of(found)
     if train:
         module.train()
+    if native:
+        from ...native.api import compile
+
+        if "." in method:
+            raise Error("--native compiles the methods of the top module; name one of those")
+        module = compile(module)
     call = method_of(module, method)
     try:
         with torch.set_grad_enabled(grad):
