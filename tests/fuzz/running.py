@@ -95,7 +95,9 @@ class Script(Runner):
     name = "script"
 
     def prepare(self, entry: Callable[..., Any], module: types.ModuleType) -> Callable[..., Any]:
-        return jit.script(entry)
+        scripted = jit.script(entry)
+        verify((scripted.forward if isinstance(entry, torch.nn.Module) else scripted).graph)
+        return scripted
 
 
 class Archive(Runner):

@@ -237,13 +237,13 @@ class Statements(Expressions):
             lambda: f"{path}.append({element()})",
             lambda: f"{path}[{self.index(1)}] = {element()}",
             lambda: f"{path}.insert({self.index(1)}, {element()})",
-            lambda: f"{path}.extend({self.expression(kind, 2)}[:2])",
-            lambda: f"{path} += {self.expression(kind, 2)}[:2]",
+            lambda: f"{path}.extend({self.some(kind)})",
+            lambda: f"{path} += {self.some(kind)}",
             lambda: f"{path}.reverse()",
             lambda: f"del {path}[{self.index(1)}]",
             lambda: f"{path}.clear()",
             lambda: f"{path}.pop()",
-            lambda: f"{path}[{self.bounds(steps=False)}] = {self.expression(kind, 1)}",
+            lambda: f"{path}[{self.bounds(steps=False)}] = {self.some(kind)}",
         ]
         if kind.element in (INT, STR, FLOAT):
             ways += [
@@ -253,6 +253,12 @@ class Statements(Expressions):
         if kind.element == INT:
             ways += [lambda: f"{path}[{self.index(1)}] += {self.integer(1, 100)}"] * 2
         self.write(c.one_of(ways)())
+
+    def some(self, kind: ListOf) -> str:
+        """A short list. A slice of a literal has the narrower type of its elements."""
+        if isinstance(kind.element, OptionalOf):
+            return f"[{self.expression(kind.element, 2)}]"
+        return f"{self.expression(kind, 2)}[:2]"
 
     def change_dict(self, path: str, kind: DictOf) -> None:
         c = self.choices

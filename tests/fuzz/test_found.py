@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 import torchscript as jit
+from torchscript.ir import verify
 
 
 def test_bits_of_ints(assert_agrees):
@@ -110,3 +111,24 @@ def test_attributes_of_an_object_that_was_made_elsewhere(assert_agrees):
         return p.a * p.b
 
     assert torch.equal(jit.script(f)(Pair(torch.ones(2), 2.0)), torch.full((2,), 2.0))
+
+
+def test_a_loop_that_ends_after_one_iteration_tests_its_condition(assert_agrees):
+    def f(n: int, xs: List[int]):
+        while n > 0 and all([x > 0 for x in xs]):
+            n -= 1
+            break
+        return n
+
+    scripted = assert_agrees(f, 3, [-1])
+    assert scripted(3, [1]) == f(3, [1])
+
+
+def test_a_condition_whose_last_part_is_known(assert_agrees, check_graph):
+    def f(n: int):
+        while n > 0 and (any([n > i for i in [1, 2]]) and "a" in ""):
+            n -= 1
+        return n
+
+    check_graph(assert_agrees(f, 3).graph)
+    verify(jit.script(f).graph)

@@ -198,9 +198,10 @@ def _bool_op(e: Emitter, values: list[ast.expr], is_and: bool) -> Condition:
             e.scope.set(name, val)
     if rest.static is not None and rest.static is is_and and not rest.when_true and not rest.when_false:
         return Condition(None, node.add_output(T.BOOL), first.when_true, first.when_false)  # `a and True`
+    value = node.add_output(T.BOOL)
     if rest.static is not None and rest.static is not is_and:
         return Condition(static=not is_and)
-    return _combined(None, node.add_output(T.BOOL), first, rest, is_and)
+    return _combined(None, value, first, rest, is_and)
 
 
 def _combined(

@@ -453,7 +453,7 @@ class Planner:
             return
 
         is_while = test.head is not None or condition is not None or self._is_endless(trips, index)
-        if not is_while and known_bool(first) is None:
+        if test.head is None and condition is None and known_bool(first) is None:  # nothing else tests it
             guard = self._tick()
             self._read(first, region, guard)
             branch = P.Branch(P.Condition(first), node.source)
