@@ -1,5 +1,8 @@
 """Operators in place, views and indexing are recorded with their meaning."""
 
+import copy
+import io
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -139,3 +142,25 @@ def test_no_grad_regions_stop_gradients():
     f(x, one).sum().backward()
     traced(x, other).sum().backward()
     assert torch.equal(one.grad, other.grad)
+
+
+def test_data_of_parameters_that_forward_writes(assert_same):
+    class Masked(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 3)
+            self.register_buffer("mask", torch.tensor([1.0, 0.0, 1.0]))
+
+        def forward(self, x):
+            self.weight.data *= self.mask
+            self.bias.data = self.bias.data + 1
+            self.bias.data[0] = 7
+            return super().forward(x)
+
+    module = Masked()
+    traced = jit.trace(module, torch.rand(2, 3), check_trace=False)
+    loaded = torch.jit.load(io.BytesIO(traced.save_to_buffer()))
+    for _ in range(2):
+        x = torch.rand(4, 3)
+        wanted = copy.deepcopy(module)(x)
+        assert_same(loaded(x), wanted)
+        assert_same(traced(x), wanted)

@@ -20,6 +20,7 @@ from ..operators.resolve import TENSOR_CASTS
 from . import state
 from .calls import normal, operator_schemas, record_call
 from .construction import is_followed, made_by_new, tensor_from
+from .fallback import is_same
 from .indexing import record_getitem, record_setitem
 from .recorder import Recorder, info_type
 from .sizes import TracedNumber, TracedSize, plain, traced, without_history
@@ -341,11 +342,20 @@ def record_attribute(recorder: Recorder, func: Any, args: tuple[Any, ...]) -> An
 def record_assignment(recorder: Recorder, func: Any, args: tuple[Any, ...]) -> Any:
     """`x.data = y`: `func` is the `__set__` of the attribute of Tensor."""
     if func.__self__.__name__ == "data" and isinstance(args[1], torch.Tensor):
-        recorder.locate()
-        inputs = [recorder.value_of(args[0]), recorder.value_of(args[1])]
+        tensor, given = args
+        with state.paused():
+            same = is_same(tensor, given)  # `x.data += 1` ends so
+            fits = tensor.shape == given.shape and tensor.dtype == given.dtype
+        if not same:
+            recorder.locate()
+            value, new = recorder.value_of(tensor), recorder.value_of(given)
+            if fits:  # a leaf that requires gradients takes nothing in place, but below its detached self
+                value = recorder.call_operator("aten::detach", [value])[0]
+                recorder.call_operator("aten::copy_", [value, new])
+            else:
+                recorder.call_operator("aten::set_.source_Tensor", [value, new])
         with state.paused():
             func(*args)
-        recorder.call_operator("aten::set_.source_Tensor", inputs)
         return None
     with state.paused():
         return func(*args)

@@ -169,6 +169,17 @@ class Diagnostics:
             "every call.",
         )
 
+    def changed(self, what: str, before: Any, now: Any, filename: str, line: int) -> None:
+        """The run changed a value of Python."""
+        self.warn_at(
+            f"changed {what}",
+            f"{what} was changed by this run (from {_short(before)} to {_short(now)}). Python values are not "
+            "recorded: calls of the trace will not change it, and what was computed from it is a constant. "
+            "Make it a tensor (a buffer of the module), or return it.",
+            filename,
+            line,
+        )
+
     def outside_tensor(self, name: str) -> None:
         """An operation that recording knows nothing about returned tensors."""
         self.warn(

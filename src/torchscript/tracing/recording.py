@@ -20,6 +20,7 @@ from .finishing import finish
 from .interception import RecordingMode
 from .modules import qualified_name
 from .observing import call_original, observing
+from .python_state import PythonState
 from .recorder import Recorder, info_type
 from .submodules import named_arguments
 
@@ -140,6 +141,7 @@ def _run(
     root = recorder.tree.root
     if root is not None:
         scope.self_value = scope.block.add_parameter(recorder.tree.class_at(()), "self")
+    python_state = None if recorder.diagnostics.silent else PythonState(signature, root)
     with state.activated(recorder):
         with state.paused():
             args, kwargs = _inputs(recorder, signature, args, kwargs)
@@ -152,6 +154,8 @@ def _run(
                 recorder.write_changed_attributes(module)
         with state.paused():
             _output(recorder, result, strict)
+            if python_state is not None:
+                python_state.warn_of_changes(recorder.diagnostics)
     scope.example = None
     scopes.close()
     return result
