@@ -378,6 +378,7 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     module = callee.module
     if isinstance(getattr(module, "_ts_class", None), T.ClassType):
         return _call_compiled_method(e, callee, "forward", positional, named)
+    callee = adopt(e, callee)
     if callee.value is None and callee.parent is None and next(module.parameters(), None) is not None:
         e.module_value(callee)  # which says that it is not registered
 

@@ -137,7 +137,11 @@ def emit_if(
     leaves_a, leaves_b = _leaves(a.outcome), _leaves(b.outcome)
     if rest and ((leaves_a and b.outcome.falls) or (leaves_b and a.outcome.falls)):
         steps = take_rest(e)
-        run_branch(e, b if leaves_a else a, lambda: run_steps(e, steps))
+        e.behind_exit += 1
+        try:
+            run_branch(e, b if leaves_a else a, lambda: run_steps(e, steps))
+        finally:
+            e.behind_exit -= 1
         e.rest_taken = True
     e.node = here
     both_fall = a.outcome.falls and b.outcome.falls

@@ -36,6 +36,8 @@ def unwrap(function: Any) -> Any:
             getattr(function, "__script_if_tracing_wrapper", None) and getattr(function, "__wrapped__", None)
         )
         inner = getattr(function, "_torchscript_original", None)
+        if inner is None and type(function).__name__ == "ScriptFunction":  # PyTorch keeps what it compiled
+            inner = getattr(function, "_torchdynamo_inline", None)
         if inner is not None:
             function = inner
         elif original is not None and callable(original):

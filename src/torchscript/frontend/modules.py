@@ -201,6 +201,8 @@ class SpecTable:
             if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
                 return None
             type_ = self.program.type_of_object(value)
+        else:
+            type_ = self._as_it_is(value, type_)
         if type_ is None:
             return None
         if name in assigned:
@@ -213,6 +215,19 @@ class SpecTable:
         if isinstance(type_, T.ClassType) and not isinstance(value, object):
             return None
         return T.ClassAttribute(type_, final=final)
+
+    def _as_it_is(self, value: Any, declared: T.Type) -> T.Type:
+        """The declared type of an attribute, or that of its value where Python let it hold something else."""
+        own = self.program.type_of_object(value)
+        if (
+            own is None
+            or own.is_subtype_of(declared)
+            or not isinstance(own, T.NoneType | T.IntType | T.StringType)
+        ):
+            return declared
+        if isinstance(own, T.NoneType):
+            return T.optional(declared)
+        return declared if isinstance(declared, T.FloatType | T.ClassType | T.UnionType | T.AnyType) else own
 
 
 def _hashable(value: Any) -> Any:

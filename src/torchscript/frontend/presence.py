@@ -23,13 +23,30 @@ if TYPE_CHECKING:
 
 def present(e: Emitter, val: Val) -> Val | None:
     """`val` as what it is when it is not None, behind a check; None if it is no guessed Optional."""
-    if not isinstance(type_of(val), T.OptionalType):
+    own = type_of(val)
+    if isinstance(own, T.ListType) and isinstance(own.element, T.OptionalType):
+        return _all_of_list(e, val)
+    if not isinstance(own, T.OptionalType):
         return None
     value = e.materialize(val)
     if not isinstance(value.type, T.OptionalType) or not _guessed(e, value):
         return None
 
     return inspection.unwrap_optional(e, Dynamic(value))
+
+
+def _all_of_list(e: Emitter, val: Val) -> Val | None:
+    """`[a, b]`, just written, with every guessed Optional as what it is when it is not None."""
+    value = e.materialize(val)
+    if value.node is None or value.node.kind != "prim::ListConstruct" or value.users:
+        return None
+    items: list[Val] = []
+    for part in list(value.node.inputs):
+        sure = present(e, Dynamic(part))
+        if sure is None and isinstance(part.type, T.OptionalType):
+            return None
+        items.append(sure if sure is not None else Dynamic(part))
+    return Dynamic(e.build_list(items))
 
 
 def may_be_none(e: Emitter, val: Val) -> bool:

@@ -58,7 +58,7 @@ def function_source(function: Callable[..., Any]) -> FunctionSource:
     code = getattr(function, "__code__", None)
     if not isinstance(function, types.FunctionType) or code is None:
         name = getattr(function, "__qualname__", repr(function))
-        raise NoSourceError(f"'{name}' is not a Python function: it has no source that could be compiled.")
+        raise NoSourceError(f"'{name}' is not written in Python: it has no source that could be compiled.")
     parsed = _PARSED.get(id(code))
     if parsed is None:
         parsed = _PARSED[id(code)] = (code, *_parse(function, code))
@@ -119,7 +119,7 @@ def _parse(function: Callable[..., Any], code: types.CodeType) -> tuple[ast.Func
         )
     if name == "<lambda>":
         return _parse_lambda(code, lines)
-    end = _block_end(lines, first, _last_line(code))
+    end = _block_end(lines, first, max(_last_line(code), _definition_line(lines, first)))
     text = "".join(lines[first - 1 : end])
     source = Source(text, code.co_filename, first)
     tree = _parse_text(text, first)
@@ -131,6 +131,14 @@ def _parse(function: Callable[..., Any], code: types.CodeType) -> tuple[ast.Func
             "has the file changed since?"
         )
     return tree, source
+
+
+def _definition_line(lines: list[str], first: int) -> int:
+    """The line of the `def` below the decorators from line `first` on."""
+    for number in range(first, min(first + 50, len(lines)) + 1):
+        if lines[number - 1].lstrip().startswith(("def ", "async def ")):
+            return number
+    return first
 
 
 def _block_end(lines: list[str], first: int, last: int) -> int:

@@ -184,7 +184,8 @@ class _Statements:
         settled = [
             name
             for name, type, one, other in zip(names, types, *given)
-            if T.unify(_type_in_source(one), _type_in_source(other)) == type
+            if not isinstance(type, T.UnionType)  # PyTorch makes none of a Union and what is not in it
+            and T.unify(_type_in_source(one), _type_in_source(other)) == type
         ]
         self.assign(names, given[number], types, settled)
         if not may_be_empty:

@@ -11,7 +11,7 @@ import torch
 from ... import types as T
 from .. import pooling
 from ..emitter import Emitter
-from ..values import Partial, Sequence, Val, known_of
+from ..values import Dynamic, Partial, Sequence, Val, known_of, type_of
 from .registry import Handler, handles
 
 
@@ -37,6 +37,9 @@ def _reduce(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
 @handles(itertools.repeat)
 def _repeat(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     count = positional[1] if len(positional) > 1 else named.get("times")
+    if count is not None and known_of(count) is None and type_of(positional[0]) is not None:
+        one = Dynamic(e.build_list([positional[0]]))
+        return e.call_operator("aten::mul", [one, count], {}, "repeat")
     if count is None or known_of(count) is None:
         raise e.unsupported("itertools.repeat needs a number of times that is known while compiling.")
     return Sequence([positional[0]] * e.depend(count), is_list=True)

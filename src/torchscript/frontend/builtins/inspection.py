@@ -301,10 +301,10 @@ def _constant_of(function: Any) -> Handler:
     return handler
 
 
-for _function in (
+for _state in (
     torch.cuda.is_available, torch.cuda.device_count, torch.cuda.is_initialized, torch.backends.mps.is_available,
 ):  # fmt: skip
-    handles(_function)(_constant_of(_function))
+    handles(_state)(_constant_of(_state))
 for _question in ("is_available", "is_initialized"):
     if hasattr(torch.distributed, _question):
         handles(getattr(torch.distributed, _question))(_constant_of(getattr(torch.distributed, _question)))

@@ -9,8 +9,8 @@ import torch
 from ... import types as T
 from .. import function_calls
 from ..emitter import Emitter
-from ..values import Dynamic, Static, Val, known_of, type_of
-from . import registry, tensors
+from ..values import Dynamic, Iterable, Static, Val, known_of, type_of
+from . import containers, registry, tensors
 
 
 class TypeName(Dynamic):
@@ -85,6 +85,20 @@ def _new(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -
 
 
 tensors.TENSOR_HANDLERS["new"] = _new
+
+
+def _new_tensor(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`x.new_tensor(data)`: of x's type and device where nothing else is said."""
+    if len(positional) != 1:
+        return None
+    named.setdefault("dtype", Dynamic(e.call("prim::dtype", [owner])))
+    named.setdefault("device", Dynamic(e.call("prim::device", [owner])))
+    data = containers.collect(e, positional[0]) if isinstance(positional[0], Iterable) else positional[0]
+    made = tensors.torch_tensor(e, [data], named)
+    return made if made is not None else e.call_operator("aten::tensor", [data], named, "new_tensor")
+
+
+tensors.TENSOR_HANDLERS["new_tensor"] = _new_tensor
 
 
 @registry.handles(torch.autograd.Variable)

@@ -8,7 +8,7 @@ import torch
 
 from ... import types as T
 from ...operators.resolve import operator_name_of
-from .. import arrays
+from .. import arrays, presence
 from ..emitter import Emitter
 from ..values import Dynamic, Sequence, Val, known_of, type_of
 from .registry import Handler, handles
@@ -83,7 +83,7 @@ TENSOR_HANDLERS: dict[str, TensorHandler] = {
 }
 
 
-def _torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
+def torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
     """`torch.tensor(data)`: of scalars, (nested) lists and tuples; of a tensor, a copy of it."""
     if not positional:
         return None
@@ -116,7 +116,10 @@ def _stack_einsum(e: Emitter, positional: list[Val], named: dict[str, Val]) -> V
     """`torch.einsum(equation, a, b)`: the operands as a list."""
     if len(positional) >= 2 and isinstance(type_of(positional[1]), T.TensorType):
         return e.call_operator(
-            "aten::einsum", [positional[0], Dynamic(e.build_list(positional[1:]))], {}, "einsum"
+            "aten::einsum",
+            [positional[0], Dynamic(e.build_list(presence.all_present(e, positional[1:])))],
+            {},
+            "einsum",
         )
     return None
 
@@ -133,7 +136,7 @@ def _varargs_tensors(name: str) -> Callable[[Emitter, list[Val], dict[str, Val]]
 
 
 TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | None]] = {
-    "aten::tensor": _torch_tensor,
+    "aten::tensor": torch_tensor,
     "aten::as_tensor": lambda e, p, n: (
         e.call_operator("aten::as_tensor", [as_list(e, p[0]), *p[1:]], n, "as_tensor")
         if p and isinstance(p[0], Sequence)

@@ -1,0 +1,57 @@
+"""The type of an argument that nobody annotated, where its use leaves no choice; otherwise it is a Tensor.
+
+features["p3"], features.items()        →  Dict[str, Tensor]
+self.layers[i](x)                       →  int, where self.layers is a list of modules
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import torch
+
+from .. import types as T
+
+_OF_STRINGS = T.DictType(T.STRING, T.TENSOR)
+
+
+def type_by_use(
+    tree: ast.FunctionDef | ast.Lambda, name: str, module: torch.nn.Module | None
+) -> T.Type | None:
+    """What the parameter `name` of a function (a method of `module`) must be; None if nothing says so."""
+    for node in ast.walk(tree):
+        if _is_name(node, name) and isinstance(node.ctx, ast.Store):  # type: ignore[attr-defined]
+            return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            key = node.slice
+            if _is_name(node.value, name) and isinstance(key, ast.Constant) and isinstance(key.value, str):
+                return _OF_STRINGS
+            if _is_name(key, name):
+                container = _attribute(node.value, module)
+                if isinstance(container, torch.nn.ModuleDict):
+                    return T.STRING
+                if _holds_modules(container):
+                    return T.INT
+        elif (
+            isinstance(node, ast.Attribute) and _is_name(node.value, name) and node.attr in ("items", "keys")
+        ):
+            return _OF_STRINGS
+    return None
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _attribute(node: ast.expr, module: torch.nn.Module | None) -> Any:
+    if module is None or not isinstance(node, ast.Attribute) or not _is_name(node.value, "self"):
+        return None
+    return getattr(module, node.attr, None)
+
+
+def _holds_modules(value: Any) -> bool:
+    if isinstance(value, torch.nn.ModuleList | torch.nn.Sequential):
+        return True
+    return isinstance(value, list) and bool(value) and all(isinstance(v, torch.nn.Module) for v in value)
