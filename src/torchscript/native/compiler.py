@@ -60,7 +60,7 @@ def find_compiler() -> Compiler:
     root = torch_root()
     flags = [
         "-std=c++20", "-O2", "-g1", "-fPIC", "-fwrapv", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off",
-        "-fno-semantic-interposition", "-Wno-unused", "-fopenmp",
+        "-fno-semantic-interposition", "-Wno-unused", "-fopenmp", "-DAT_PER_OPERATOR_HEADERS",
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}",
     ]  # fmt: skip
     if platform.machine() in ("x86_64", "AMD64"):

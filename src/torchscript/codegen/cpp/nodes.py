@@ -113,7 +113,7 @@ class NodeWriter:
             self.types.of(m) == inner for m in source.type.members
         ):
             return f"std::get<{inner}>({text})"
-        return f"convert<{inner}>({text})"
+        return f"ts::convert<{inner}>({text})"
 
     def converted(self, value: Value, type: T.Type, moving: bool = False) -> str:
         """A value as a `type`; moved out of its variable at the end of the block if nobody reads it again."""
@@ -121,7 +121,7 @@ class NodeWriter:
         text = self.value(value)
         if moving and self._moves_out(value):
             text = f"std::move({text})"
-        return text if wanted == have else f"convert<{wanted}>({text})"
+        return text if wanted == have else f"ts::convert<{wanted}>({text})"
 
     def _moves_out(self, value: Value) -> bool:
         """Whether a block's output is a local of that block that nobody reads afterwards."""
@@ -237,13 +237,13 @@ class NodeWriter:
                 self.p.line(f"{text};")
                 self.p.variables[node.output] = "None()"
             else:
-                self._define(node, text if wanted in ("Tensor", "void") else f"convert<{wanted}>({text})")
+                self._define(node, text if wanted in ("Tensor", "void") else f"ts::convert<{wanted}>({text})")
         else:
             held = self.p.names.unique("_results")
             self.p.line(f"auto {held} = {text};")
             for i, value in enumerate(node.outputs):
                 self._define(
-                    node, f"convert<{self.types.of(value.type)}>(std::get<{i}>(std::move({held})))", i
+                    node, f"ts::convert<{self.types.of(value.type)}>(std::get<{i}>(std::move({held})))", i
                 )
 
     def _language(self, node: Node, schema: Schema, function: str) -> None:
@@ -259,7 +259,7 @@ class NodeWriter:
             if i < len(formals) and not isinstance(formals[i], AnyEnumType | AnyClassType):
                 wanted = self.types.of(formals[i])
                 if wanted != self.types.of(value.type):
-                    text = f"convert<{wanted}>({text})"
+                    text = f"ts::convert<{wanted}>({text})"
             arguments.append(text)
         builtin = builtin_of(schema)
         text = f"lang::{function}({', '.join(arguments)})"
@@ -275,7 +275,9 @@ class NodeWriter:
         if len(node.outputs) == 1:
             formal = schema.returns[0].type
             wanted = self.types.of(node.output.type)
-            self._define(node, text if str(formal) == str(node.output.type) else f"convert<{wanted}>({text})")
+            self._define(
+                node, text if str(formal) == str(node.output.type) else f"ts::convert<{wanted}>({text})"
+            )
             return
         self._finish(node, text)
 
@@ -360,7 +362,7 @@ class NodeWriter:
         text = f"std::get<{place}>({self.value(node.inputs[0])})"
         wanted = self.types.of(node.output.type)
         self._define(
-            node, text if wanted == self.types.of(type.elements[place]) else f"convert<{wanted}>({text})"
+            node, text if wanted == self.types.of(type.elements[place]) else f"ts::convert<{wanted}>({text})"
         )
 
     def _tuple_slice(self, node: Node) -> None:
@@ -400,7 +402,7 @@ class NodeWriter:
         text = f"{self.value(node.inputs[0])}->{field(name)}"
         declared = owner.attributes.get(name)
         if declared is not None and self.types.of(declared.type) != spelled:
-            self._define(node, f"convert<{spelled}>({text})")
+            self._define(node, f"ts::convert<{spelled}>({text})")
         elif self.p.unit.is_constant(owner, name) and is_heavy(node.output.type) and node.output.users:
             local = self.p.local(node.output)
             self.p.line(f"const {spelled}& {local} = {text};")

@@ -26,7 +26,7 @@ template <class P>
 struct ArgByConversion {
   P value;
   template <class A>
-  explicit ArgByConversion(const A& a) : value(convert<P>(a)) {}
+  explicit ArgByConversion(const A& a) : value(ts::convert<P>(a)) {}
   const P& get() const { return value; }
 };
 
@@ -38,7 +38,7 @@ struct Arg<const Tensor&> {
   explicit Arg(const std::optional<Tensor>& a) : value(a ? &*a : &held) {}
   explicit Arg(None) : value(&held) {}
   template <class A>
-  explicit Arg(const A& number) : value(&held), held(at::native::wrapped_scalar_tensor(convert<Scalar>(number))) {}
+  explicit Arg(const A& number) : value(&held), held(at::native::wrapped_scalar_tensor(ts::convert<Scalar>(number))) {}
   const Tensor& get() const { return *value; }
 };
 template <>
@@ -51,7 +51,7 @@ template <>
 struct Arg<const std::optional<Tensor>&> {
   std::optional<Tensor> value;
   template <class A>
-  explicit Arg(const A& a) : value(convert<std::optional<Tensor>>(a)) {}
+  explicit Arg(const A& a) : value(ts::convert<std::optional<Tensor>>(a)) {}
   const std::optional<Tensor>& get() const { return value; }
 };
 
@@ -67,7 +67,7 @@ struct ArgTensors {
       : held(std::apply([](const auto&... t) { return std::vector<Tensor>{t...}; }, a)), value(held) {}
   template <class T>
   explicit ArgTensors(const List<T>& a) {
-    for (const auto& item : a.items()) held.push_back(convert<Tensor>(item));
+    for (const auto& item : a.items()) held.push_back(ts::convert<Tensor>(item));
     value = held;
   }
   P get() const { return value; }
@@ -90,11 +90,11 @@ struct Arg<const c10::List<std::optional<Tensor>>&> {
   template <class T>
   explicit Arg(const List<T>& a) {
     value.reserve(a.items().size());
-    for (const auto& item : a.items()) value.push_back(convert<std::optional<Tensor>>(item));
+    for (const auto& item : a.items()) value.push_back(ts::convert<std::optional<Tensor>>(item));
   }
   template <class T, size_t N>
   explicit Arg(const std::array<T, N>& a) {
-    for (const auto& item : a) value.push_back(convert<std::optional<Tensor>>(item));
+    for (const auto& item : a) value.push_back(ts::convert<std::optional<Tensor>>(item));
   }
   const c10::List<std::optional<Tensor>>& get() const { return value; }
 };
@@ -109,17 +109,17 @@ struct ArgArray {
   explicit ArgArray(const std::array<T, N>& a) : value(a) {}
   template <class U>
   explicit ArgArray(const List<U>& a) {
-    for (const auto& item : a.items()) held.push_back(convert<T>(static_cast<const U&>(item)));
+    for (const auto& item : a.items()) held.push_back(ts::convert<T>(static_cast<const U&>(item)));
     value = held;
   }
   template <class... U>
   explicit ArgArray(const std::tuple<U...>& a) {
-    std::apply([&](const auto&... x) { (held.push_back(convert<T>(x)), ...); }, a);
+    std::apply([&](const auto&... x) { (held.push_back(ts::convert<T>(x)), ...); }, a);
     value = held;
   }
   template <class A>
   explicit ArgArray(const A& a) {
-    held.push_back(convert<T>(a));
+    held.push_back(ts::convert<T>(a));
     value = held;
   }
   ArgArray(const ArgArray&) = delete;

@@ -56,11 +56,11 @@ struct Convert {
       return from_ivalue<To>(value);
     } else if constexpr (is_optional<F>::value) {
       if (!value) bad_cast("value");
-      return convert<To>(*std::forward<From>(value));
+      return ts::convert<To>(*std::forward<From>(value));
     } else if constexpr (is_list<To>::value && is_list<F>::value) {
       To out;
       for (const auto& item : value.items())
-        out.items().push_back(convert<typename To::element>(static_cast<const typename F::element&>(item)));
+        out.items().push_back(ts::convert<typename To::element>(static_cast<const typename F::element&>(item)));
       return out;
     } else if constexpr (is_ref<To>::value && is_ref<F>::value) {
       return To::cast(value);
@@ -78,13 +78,13 @@ struct Convert<Dict<K, V>> {
     using F = std::decay_t<From>;
     if constexpr (is_dict<F>::value) {
       Dict<K, V> out;
-      value.each([&](const auto& k, const auto& v) { out.set(convert<K>(k), convert<V>(v)); });
+      value.each([&](const auto& k, const auto& v) { out.set(ts::convert<K>(k), ts::convert<V>(v)); });
       return out;
     } else if constexpr (is_variant<F>::value) {
       return from_variant<Dict<K, V>>(std::forward<From>(value));
     } else if constexpr (is_optional<F>::value) {
       if (!value) bad_cast("value");
-      return convert<Dict<K, V>>(*std::forward<From>(value));
+      return ts::convert<Dict<K, V>>(*std::forward<From>(value));
     } else {
       return from_ivalue<Dict<K, V>>(value);
     }
@@ -102,13 +102,13 @@ struct Convert<std::tuple<T...>> {
       return from_variant<To>(std::forward<From>(value));
     else if constexpr (is_optional<F>::value) {
       if (!value) bad_cast("value");
-      return convert<To>(*std::forward<From>(value));
+      return ts::convert<To>(*std::forward<From>(value));
     } else
       return from_ivalue<To>(value);
   }
   template <class F, size_t... I>
   static To each(const F& value, std::index_sequence<I...>) {
-    return To(convert<T>(std::get<I>(value))...);
+    return To(ts::convert<T>(std::get<I>(value))...);
   }
 };
 
@@ -121,13 +121,13 @@ struct Convert<std::optional<U>> {
       return std::nullopt;
     } else if constexpr (is_optional<F>::value) {
       if (!value) return std::nullopt;
-      return std::optional<U>(convert<U>(*std::forward<From>(value)));
+      return std::optional<U>(ts::convert<U>(*std::forward<From>(value)));
     } else if constexpr (is_variant<F>::value) {
       return from_variant<std::optional<U>>(std::forward<From>(value));
     } else if constexpr (std::is_same_v<F, c10::IValue>) {
       return from_ivalue<std::optional<U>>(value);
     } else {
-      return std::optional<U>(convert<U>(std::forward<From>(value)));
+      return std::optional<U>(ts::convert<U>(std::forward<From>(value)));
     }
   }
 };

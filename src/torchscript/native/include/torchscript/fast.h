@@ -34,20 +34,20 @@ void chunk(const Tensor& t, int64_t count, int64_t dim, Tensor* pieces);
 // How generated code calls them: arguments of whatever static type the graph has.
 template <class X, class W, class B>
 Tensor linear(const X& x, const W& weight, const B& bias) {
-  return linear(static_cast<const Tensor&>(x), static_cast<const Tensor&>(weight),
-                convert<std::optional<Tensor>>(bias));
+  return ts::fast::linear(static_cast<const Tensor&>(x), static_cast<const Tensor&>(weight),
+                ts::convert<std::optional<Tensor>>(bias));
 }
 template <class A, class B>
 Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tensor& w_hh, const A& a, const B& b) {
-  return gru_cell(x, h, w_ih, w_hh, convert<std::optional<Tensor>>(a), convert<std::optional<Tensor>>(b));
+  return ts::fast::gru_cell(x, h, w_ih, w_hh, ts::convert<std::optional<Tensor>>(a), ts::convert<std::optional<Tensor>>(b));
 }
 template <class A, class B>
 Tensor addmm(const Tensor& bias, const Tensor& x, const Tensor& weight, const A& beta, const B& alpha) {
-  return addmm(bias, x, weight, convert<Scalar>(beta), convert<Scalar>(alpha));
+  return ts::fast::addmm(bias, x, weight, ts::convert<Scalar>(beta), ts::convert<Scalar>(alpha));
 }
 template <class A, class B>
 Tensor slice(const Tensor& t, int64_t dim, const A& start, const B& end, int64_t step) {
-  return slice(t, dim, convert<std::optional<int64_t>>(start), convert<std::optional<int64_t>>(end), step);
+  return ts::fast::slice(t, dim, ts::convert<std::optional<int64_t>>(start), ts::convert<std::optional<int64_t>>(end), step);
 }
 
 }  // namespace ts::fast
