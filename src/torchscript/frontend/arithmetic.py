@@ -10,7 +10,7 @@ from typing import Any
 from .. import types as T
 from ..errors import CompileError
 from ..schema.reasons import name_of
-from . import arrays, conditions, expressions, methods, presence, sets
+from . import arrays, conditions, expressions, formatting, function_calls, methods, prelude, presence, sets
 from .emitter import Emitter
 from .handlers import expression
 from .values import (
@@ -122,8 +122,7 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
             return found
         raise missing_method(e, symbol, method, left, right)
     if op is ast.Mod and isinstance(lt, T.StringType):
-        arguments = right.items if isinstance(right, Sequence) else [right]
-        return Dynamic(e.call("aten::percentFormat", [left, *arguments]))
+        return formatting.percent(e, left, right)
     if op is ast.FloorDiv and (isinstance(lt, T.TensorType) or isinstance(rt, T.TensorType)):
         name = "aten::floor_divide"
         if not isinstance(lt, T.TensorType):
@@ -204,7 +203,9 @@ def _sequence_operator(e: Emitter, op: type[ast.operator], left: Val, right: Val
             return Sequence(sequence.items * times.object, sequence.is_list)
         if isinstance(sequence, Sequence) and sequence.is_list:
             return Dynamic(e.call("aten::mul", [Dynamic(e.build_list(sequence.items)), count]))
-        if is_number(lt) and isinstance(rt, T.ListType | T.StringType):
+        if isinstance(type_of(sequence), T.StringType):
+            return function_calls.call_function(e, prelude.repeated, [sequence, count], {})
+        if is_number(lt) and isinstance(rt, T.ListType):
             return Dynamic(e.call("aten::mul", [right, left]))
     return None
 

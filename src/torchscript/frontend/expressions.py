@@ -13,6 +13,7 @@ from .values import (
     Dynamic,
     Mapping,
     Module,
+    RaisedException,
     Sequence,
     Unusable,
     Val,
@@ -230,34 +231,35 @@ def _f_string(e: Emitter, node: ast.JoinedStr, hint: T.Type | None) -> Val:
         assert isinstance(part, ast.FormattedValue)
         value = emit(e, part.value)
         known = known_of(value)
-        if part.format_spec is not None or part.conversion != -1:
-            spec = part.format_spec
-            text = (
-                "".join(str(c.value) for c in spec.values if isinstance(c, ast.Constant))
-                if isinstance(spec, ast.JoinedStr)
-                else ""
-            )
-            if known is None:
-                if part.conversion == -1 and text:
-                    raise e.unsupported(
-                        "A format specification in an f-string cannot be compiled for a run-time value.", part
-                    )
-                template += "{}"
-                arguments.append(value)
-                continue
-            template += format(repr(known.object) if part.conversion == 114 else known.object, text)
-            e.depend(value)
-            continue
+        spec = _format_spec(e, part)
+        as_repr = part.conversion == ord("r")
         if known is not None and is_scalar_constant(known.object):
             e.depend(value)
-            template += str(known.object).replace("{", "{{").replace("}", "}}")
+            shown = format(repr(known.object) if as_repr else known.object, spec)
+            template += shown.replace("{", "{{").replace("}", "}}")
             continue
+        if spec or as_repr or isinstance(value, RaisedException):
+            e.node = part
+            value = formatting.format_value(e, value, spec, as_repr)
         template += "{}"
         arguments.append(value)
     e.node = node
-    if not arguments:
-        return e.static(template.replace("{{", "{").replace("}}", "}"))
-    return formatting.format_values(e, template, arguments)
+    return formatting.join_pieces(e, template, arguments)
+
+
+def _format_spec(e: Emitter, part: ast.FormattedValue) -> str:
+    """What stands behind ':'; parts of it that are expressions must be known."""
+    text = ""
+    for piece in part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []:
+        if isinstance(piece, ast.Constant):
+            text += str(piece.value)
+            continue
+        assert isinstance(piece, ast.FormattedValue)
+        value = emit(e, piece.value)
+        if known_of(value) is None:
+            raise e.needs_unrolling("A format specification must be known while compiling.", part)
+        text += str(e.depend(value))
+    return text
 
 
 @expression(ast.Lambda)

@@ -6,6 +6,7 @@ functions along as source, and everything that reads archives can run them.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 # -- sorting and selecting -------------------------------------------------------------------------------------
@@ -178,3 +179,97 @@ def is_float_text(text: str) -> bool:
         and number.strip() == number
         and not (number.startswith("-") or number.startswith("+"))
     )
+
+
+def fixed(value: float, precision: int) -> str:
+    """`f"{value:.{precision}f}"` without its sign, correctly rounded: the fraction's binary digits in four limbs."""
+    if math.isnan(value):
+        return "nan"
+    size = abs(value)
+    if math.isinf(value):
+        return "inf"
+    if size >= 4611686018427387904.0:
+        raise ValueError("the number is too large to be formatted in compiled code")
+    whole = int(size)
+    rest = size - float(whole)
+    limbs = [0, 0, 0, 0]
+    for i in range(4):
+        rest = rest * 268435456.0
+        limbs[i] = int(rest)
+        rest = rest - float(limbs[i])
+    digits = [0]
+    for _ in range(precision):
+        carry = 0
+        for i in range(3, -1, -1):
+            product = limbs[i] * 10 + carry
+            limbs[i] = product % 268435456
+            carry = product // 268435456
+        digits.append(carry)
+    beyond = limbs[1] > 0 or limbs[2] > 0 or limbs[3] > 0 or rest > 0.0
+    last = digits[precision] if precision > 0 else whole % 2
+    if limbs[0] > 134217728 or (limbs[0] == 134217728 and (beyond or last % 2 == 1)):
+        place = precision
+        while place > 0 and digits[place] == 9:
+            digits[place] = 0
+            place -= 1
+        if place > 0:
+            digits[place] += 1
+        else:
+            whole += 1
+    text = str(whole)
+    if precision > 0:
+        text += "."
+        for i in range(precision):
+            text += str(digits[i + 1])
+    return text
+
+
+def grouped(text: str, separator: str) -> str:
+    """Thousands apart: `1234567.5` → `1,234,567.5`."""
+    whole = text.split(".")[0]
+    result = ""
+    for i in range(len(whole)):
+        if i > 0 and (len(whole) - i) % 3 == 0:
+            result += separator
+        result += whole[i]
+    return result + text[len(whole) :]
+
+
+def signed(text: str, negative: bool, plus: str) -> str:
+    return ("-" if negative else plus) + text
+
+
+def repeated(text: str, count: int) -> str:
+    """`text * count`."""
+    return "".join([text for _ in range(count)])
+
+
+def padded(text: str, width: int, fill: str, align: str) -> str:
+    missing = width - len(text)
+    if missing <= 0:
+        return text
+    if align == "<":
+        return text + repeated(fill, missing)
+    if align == "^":
+        return repeated(fill, missing // 2) + text + repeated(fill, missing - missing // 2)
+    if align == "=" and len(text) > 0 and (text[0] == "-" or text[0] == "+" or text[0] == " "):
+        return text[0] + repeated(fill, missing) + text[1:]
+    return repeated(fill, missing) + text
+
+
+def quoted(text: str) -> str:
+    """`repr(text)` of printable text."""
+    escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    if "'" in text and '"' not in text:
+        return '"' + escaped + '"'
+    return "'" + escaped.replace("'", "\\'") + "'"
+
+
+# -- dicts ----------------------------------------------------------------------------------------------------
+
+
+def dict_of_keys(keys: Any, value: Any) -> Any:
+    result = {}
+    for key in keys:
+        result[key] = value
+    return result

@@ -7,7 +7,7 @@ import operator
 from typing import Any
 
 from ... import types as T
-from .. import arithmetic, conditions, methods
+from .. import arithmetic, conditions, function_calls, methods, prelude
 from ..emitter import Emitter
 from ..values import Dynamic, RaisedException, Val, is_scalar_constant, known_of, type_of
 from .registry import Handler, handles
@@ -66,6 +66,8 @@ def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     known = known_of(positional[0])
     if known is not None:
         return e.static(repr(e.depend(positional[0])))
+    if isinstance(type_of(positional[0]), T.StringType):
+        return function_calls.call_function(e, prelude.quoted, positional, {})
     return e.call_operator("aten::str", positional, {}, "repr")
 
 
