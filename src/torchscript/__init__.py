@@ -51,7 +51,8 @@ __all__ = [
     "IRError", "NativeError",
     "NotSupportedError", "RecursiveScriptModule", "SchemaMatchError", "ScriptFunction", "ScriptModule",
     "TopLevelTracedModule", "TracerWarning", "TracingCheckError", "TracingError", "annotate", "compile", "export", "fork",
-    "freeze", "frontend", "ignore", "install", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load", "optimize_for_inference",
+    "freeze", "frontend", "ignore", "install", "interface", "ir", "is_scripting", "is_tracing", "isinstance", "load",
+    "optimize_for_inference",
     "run_frozen_optimizations", "save", "script",
     "script_if_tracing", "script_method", "trace", "trace_module", "uninstall", "unused", "wait",
 ]  # fmt: skip

@@ -43,7 +43,8 @@ def test_pass(name, given, outcome, wanted):
 
 
 def test_every_pass_has_cases():
-    assert {path.stem for path in HERE.glob("*.test")} | {"inline"} == set(PASSES)
+    # graphs in text hold no classes with methods, and no weights: test_inline.py, test_freezing.py
+    assert {path.stem for path in HERE.glob("*.test")} | {"inline", "bnfold", "onednn"} == set(PASSES)
 
 
 def rewrite():

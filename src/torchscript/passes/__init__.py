@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 from ..ir.graph import Graph
 from .attribute_hoisting import hoist_attributes
+from .batch_norm_folding import fold_batch_norms
 from .common_subexpression import eliminate_common_subexpressions
 from .constant_pooling import pool_constants
 from .constant_propagation import propagate_constants
 from .dead_code import eliminate_dead_code
+from .frozen import optimize_frozen
 from .fusion import fuse_operators
 from .inline import inline_calls
 from .list_mutation_removal import remove_list_mutation
@@ -21,7 +23,12 @@ from .list_tuple_forwarding import forward_elements
 from .loop_invariants import hoist_invariants
 from .loop_unrolling import unroll_loops
 from .mutation_removal import remove_tensor_mutation
+from .needless_casts import remove_needless_casts
+from .onednn import use_onednn
 from .peephole import apply_peepholes
+from .raised_conditions import use_raised_conditions
+from .ranks import ask_inputs_for_ranks
+from .tensor_folding import fold_tensors
 from .tuple_lowering import lower_tuples
 from .unfuse import unfuse_operators, unfused
 
@@ -35,6 +42,12 @@ PASSES: dict[str, Callable[[Graph], bool]] = {
     "hoist": hoist_attributes,
     "inplace": remove_tensor_mutation,
     "lists": remove_list_mutation,
+    "fold": fold_tensors,
+    "ranks": ask_inputs_for_ranks,
+    "raises": use_raised_conditions,
+    "casts": remove_needless_casts,
+    "bnfold": fold_batch_norms,
+    "onednn": use_onednn,
     "licm": hoist_invariants,
     "unroll": unroll_loops,
     "pool": pool_constants,
@@ -64,8 +77,11 @@ def optimize(graph: Graph, *, rounds: int = 4) -> None:
 __all__ = [
     "PASSES",
     "apply_peepholes",
+    "ask_inputs_for_ranks",
     "eliminate_common_subexpressions",
     "eliminate_dead_code",
+    "fold_batch_norms",
+    "fold_tensors",
     "forward_elements",
     "fuse_operators",
     "hoist_attributes",
@@ -73,11 +89,15 @@ __all__ = [
     "inline_calls",
     "lower_tuples",
     "optimize",
+    "optimize_frozen",
     "pool_constants",
     "propagate_constants",
     "remove_list_mutation",
+    "remove_needless_casts",
     "remove_tensor_mutation",
     "unfuse_operators",
     "unfused",
     "unroll_loops",
+    "use_onednn",
+    "use_raised_conditions",
 ]

@@ -8,6 +8,7 @@
     %7 = prim::TupleConstruct(*TupleUnpack(%t))   →    %t
     %8 = prim::If(%c): -> (%x), -> (%x)           →    %x            and %c for -> (%true), -> (%false)
     %9 = prim::Loop(…, %x): (%y) -> (…, %y)       →    %x            a carried value that never changes
+    %10 : Tensor = aten::dropout(%x, %p, %false)  →    %x            which is what it returns
 
 Each rule is a function below: a node in, the values in the place of its outputs out.
 """
@@ -124,6 +125,10 @@ def _repacked(node: Node) -> Value | None:
     return unpack.inputs[0] if unpack.inputs[0].type == node.output.type else None
 
 
+def _no_dropout(node: Node) -> Value | None:
+    return node.inputs[0] if len(node.inputs) == 3 and is_bool(node.inputs[2], False) else None
+
+
 def _same_in_both(node: Node) -> list[Value | None]:
     found: list[Value | None] = []
     for one, other in zip(node.blocks[0].outputs, node.blocks[1].outputs, strict=True):
@@ -187,6 +192,14 @@ _RULES: dict[str, tuple[_Rule, ...]] = {
     "aten::mul": (_neutral_element(1, either_side=True),),
     "aten::floordiv": (_neutral_element(1, either_side=False),),
     "prim::TupleConstruct": (_repacked,),
+    "aten::dropout": (_no_dropout,),
+    "aten::dropout_": (_no_dropout,),
+    "aten::feature_dropout": (_no_dropout,),
+    "aten::feature_dropout_": (_no_dropout,),
+    "aten::alpha_dropout": (_no_dropout,),
+    "aten::alpha_dropout_": (_no_dropout,),
+    "aten::feature_alpha_dropout": (_no_dropout,),
+    "aten::feature_alpha_dropout_": (_no_dropout,),
 }
 
 _OUTPUT_RULES: dict[str, Callable[[Node], list[Value | None]]] = {

@@ -23,6 +23,9 @@ from .arguments import Signature
 from .function import Compiled
 from .linking import LINKER
 
+ARCHIVE_CLASS = "_ts_archive_class"
+"""In the `__dict__` of a module that was made for one machine: the class that it is saved as."""
+
 
 class ScriptMethod(Compiled):
     """A compiled method of a module, bound to it."""
@@ -198,6 +201,15 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
 
         save(self, f, extra_files=_extra_files)
 
+    def _ts_as_saved(self) -> ScriptModule:
+        """The module that an archive of this one holds: itself, if it was not made for one machine."""
+        cls = self.__dict__.get(ARCHIVE_CLASS)
+        if cls is None:
+            return self
+        saved = make_module(cls, {name: getattr(self, name) for name in cls.attributes if hasattr(self, name)})
+        saved.training = self.training
+        return saved
+
     def save_to_buffer(self, _extra_files: Mapping[str, str | bytes] | None = None) -> bytes:
         """The archive as bytes."""
         from ..archive.writer import save_to_buffer
@@ -355,7 +367,7 @@ def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: 
 def replace_method(module: ScriptModule, function: Function) -> None:
     """Give a module's class another body for one of its methods; the next call compiles it."""
     made = type(module)
-    cls = made._ts_class  # type: ignore[attr-defined]
+    cls = made._ts_class
     name = function.name
     cls.methods[name] = function
     setattr(made, f"_ts_{name}", _Raw(function))
