@@ -59,7 +59,7 @@ def find_compiler() -> Compiler:
     version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
     root = torch_root()
     flags = [
-        "-std=c++20", "-O2", "-g1", "-fPIC", "-fwrapv", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off",
+        "-std=c++20", "-O3", "-g1", "-fPIC", "-fwrapv", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off",
         "-fno-semantic-interposition", "-Wno-unused", "-fopenmp", "-DAT_PER_OPERATOR_HEADERS",
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}",
     ]  # fmt: skip

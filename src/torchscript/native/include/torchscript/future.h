@@ -17,7 +17,7 @@ struct Future {
 template <class T, class F>
 Future<T> fork(F f) {
   return {std::async(std::launch::async,
-                     [f = std::move(f), state = at::ThreadLocalState()]() -> T {
+                     [f = std::move(f), state = at::ThreadLocalState()]() mutable -> T {
                        at::ThreadLocalStateGuard guard(state);
                        return f();
                      })

@@ -210,7 +210,8 @@ inline Vec<float> tanh(const Vec<float>& given) {
   V q = at::vec::fmadd(z, V(1.19825839466702e-06f), V(1.18534705686654e-04f));
   q = at::vec::fmadd(z, q, V(2.26843463243900e-03f));
   q = at::vec::fmadd(z, q, V(4.89352518554385e-03f));
-  return x * p / q;
+  const V sign = select(given > V(8.66f), V(1.f), V(-1.f));
+  return select(given.abs() > V(8.66f), sign, x * p / q);
 }
 
 template <class T>

@@ -25,10 +25,12 @@ void check_unpack(const List<T>& list, int64_t count) {
 template <class T>
 const Stored<T>& item(const List<T>& list, int64_t index) {
   const auto& items = list.items();
-  if (index < 0) index += static_cast<int64_t>(items.size());
-  if (static_cast<size_t>(index) >= items.size()) [[unlikely]]
-    raise("IndexError", "list index out of range");
-  return items[static_cast<size_t>(index)];
+  size_t place = static_cast<size_t>(index);
+  if (place >= items.size()) [[unlikely]] {
+    place += items.size();
+    if (index >= 0 || place >= items.size()) raise("IndexError", "list index out of range");
+  }
+  return items[place];
 }
 
 }  // namespace ts

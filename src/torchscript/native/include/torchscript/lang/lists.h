@@ -27,10 +27,12 @@ using Same = const std::type_identity_t<T>&;
 
 // The place of element `index` in a sequence of `size`, negative ones counted from the end.
 inline size_t place_of(int64_t index, size_t size, const char* message) {
-  if (index < 0) index += static_cast<int64_t>(size);
-  if (static_cast<uint64_t>(index) >= size) [[unlikely]]
-    fail("IndexError", message);
-  return static_cast<size_t>(index);
+  size_t place = static_cast<size_t>(index);
+  if (place >= size) [[unlikely]] {  // one comparison where the place is counted from the front
+    place += size;
+    if (index >= 0 || place >= size) fail("IndexError", message);
+  }
+  return place;
 }
 
 template <class T>
