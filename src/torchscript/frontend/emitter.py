@@ -65,6 +65,10 @@ class NeedsUnrolling(NotSupportedError):
     """Something must be known while compiling that a loop makes variable; a loop with known bounds then unrolls."""
 
 
+class BecomesTensor(NeedsUnrolling):
+    """A number before a loop that its first iteration makes a Tensor (`loss = 0`)."""
+
+
 class CertainError(CompileError):
     """What stands here can only raise in Python too: `exception` is what it raises.
 
@@ -117,6 +121,7 @@ class Emitter:
         self.pending_rest: Any = ()  # the steps after the current one (control.run_steps)
         self.rest_taken = False
         self.catching: Any = None  # the handlers around (tries.Catching)
+        self.promoting = 0  # how many loops are around that make Tensors of numbers
         self.finalizing = 0  # how many `finally` are around
         self.handled: Any = None  # in a handler: what it caught
         self.yielded: Val | None = None  # in a generator: the list of its values
@@ -193,7 +198,9 @@ class Emitter:
 
     def constant(self, obj: Any, type: T.Type) -> Value:
         """A `prim::Constant` for `obj`; lists and dicts are built, since a program may change them."""
-        if isinstance(obj, enum.Enum) and not isinstance(type, T.EnumType):  # a member that is an int or str, too
+        if isinstance(obj, enum.Enum) and not isinstance(
+            type, T.EnumType
+        ):  # a member that is an int or str, too
             obj = obj.value
         if isinstance(obj, list):
             element = type.contained[0] if isinstance(type, T.ListType) else T.TENSOR

@@ -18,8 +18,8 @@ from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Value
 from . import conditions, expressions
-from .control import assigned_names, discard, run_steps
-from .emitter import Emitter, NeedsUnrolling, Scope
+from .control import assigned_names, discard, emit_if, run_steps
+from .emitter import BecomesTensor, Emitter, NeedsUnrolling, Scope
 from .outcomes import Outcome
 from .pending import settle
 from .run_time_loops import emit_loop
@@ -284,16 +284,76 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
     except NeedsUnrolling as problem:
         discard(e.block, mark)
         e.scope = scope
+        if isinstance(problem, BecomesTensor):
+            return _finish(e, node, _peeled(e, node, iterable, body_for))
         items = static_items(e, iterable, known_lists=True)
         if items is None:
             raise
-        del problem
         e.node = node
         return _finish(e, node, _unrolled(e, items, body_for))
     inner, e.scope = e.scope, scope
     for name, val in inner.names.items():
         scope.set(name, val)
     return _finish(e, node, outcome)
+
+
+def _peeled(e: Emitter, node: ast.For, iterable: Val, body: Callable[[Val], Outcome]) -> Outcome:
+    """The first iteration by itself, since it makes Tensors of numbers, then the loop over the others.
+
+    Where there is no iteration at all, the number is a Tensor afterwards all the same: a variable has one type.
+    """
+    saved, taken = e.pending_rest, e.rest_taken
+    e.pending_rest = ()
+    plan = plan_of(e, iterable, node.iter)
+    names = _targets(node)
+    before = {name: val for name in names if _is_number(val := e.scope.get(name))}
+    changed: list[str] = []
+
+    def first() -> Outcome:
+        outcome = body(plan.item(e, e.constant(0, T.INT)))
+        outcome.continues = False
+        return outcome
+
+    def others() -> Outcome:
+        fewer = e.call("aten::sub", [Dynamic(plan.length), e.static(1)])
+
+        def following(i: Value) -> Outcome:
+            return body(plan.item(e, e.call("aten::add", [Dynamic(i), e.static(1)])))
+
+        return emit_loop(e, fewer, names, None, following)
+
+    def iterations() -> Outcome:
+        e.promoting += 1
+        try:
+            outcome = run_steps(e, [first, others])
+        finally:
+            e.promoting -= 1
+        changed.extend(n for n in before if isinstance(_type_of(e.scope.get(n)), T.TensorType))
+        if outcome.breaks is True and outcome.returns is False:
+            return Outcome()
+        outcome.breaks = False
+        return outcome
+
+    def none() -> Outcome:
+        for name in changed:
+            e.scope.set(name, e.call_operator("aten::tensor", [before[name]], {}, "tensor"))
+        return Outcome()
+
+    if plan.nonempty:
+        outcome = iterations()
+    else:
+        some = e.call("aten::gt", [Dynamic(plan.length), e.static(0)])
+        outcome = emit_if(e, some, iterations, none)
+    e.pending_rest, e.rest_taken = saved, taken
+    return outcome
+
+
+def _is_number(val: Val | None) -> bool:
+    return isinstance(_type_of(val), T.IntType | T.FloatType)
+
+
+def _type_of(val: Val | None) -> T.Type | None:
+    return type_of(val) if val is not None else None
 
 
 def _targets(node: ast.For | ast.While) -> list[str]:
@@ -504,7 +564,6 @@ def _static_level(
 def _comprehend(e: Emitter, generators: list[ast.comprehension], level: int, add: Callable[[], None]) -> None:
     """Run-time loops of a comprehension, the innermost calling `add`."""
     from . import statements
-    from .control import emit_if
 
     if level == len(generators):
         add()

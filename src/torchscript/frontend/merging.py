@@ -206,6 +206,8 @@ def _merge(
         )
     left = yield_in(e, a, lambda: e.materialize(va))
     right = yield_in(e, b, lambda: e.materialize(vb))
+    if e.promoting:
+        left, right = _promoted(e, a, left, right.type), _promoted(e, b, right, left.type)
     common = merge_types(left.type, right.type)
     if declared is not None:
         common = declared
@@ -248,6 +250,13 @@ def _differ_in_shape(a: T.Type, b: T.Type) -> bool:
     containers = any(isinstance(m, T.TupleType | T.ListType | T.DictType) for m in members)
     numbers = any(isinstance(m, T.IntType | T.FloatType | T.BoolType | T.StringType) for m in members)
     return containers and len(shapes) == len(members) and not numbers
+
+
+def _promoted(e: Emitter, branch: Branch, value: Value, other: T.Type) -> Value:
+    """A number as a Tensor, where the other path has a Tensor, in a loop that makes one of it (loops.py)."""
+    if not isinstance(value.type, T.IntType | T.FloatType) or not isinstance(other, T.TensorType):
+        return value
+    return yield_in(e, branch, lambda: e.call("aten::tensor", [Dynamic(value)]))
 
 
 def yield_convert(e: Emitter, branch: Branch, value: Value, type: T.Type) -> Value | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import types as T
 from ..ir.graph import Node, Value
 from . import control, merging
-from .emitter import Scope
+from .emitter import BecomesTensor, Scope
 from .outcomes import Branch, Flag, Outcome
 from .values import Dynamic, Module, Sequence, Static, Unusable, Val, type_of
 
@@ -128,6 +128,8 @@ def _attempt_loop(
         if outcome.dead or outcome.returns is True:
             final = Dynamic(block.parameters[1 + list(carried).index(name)])
         if isinstance(final, Unusable):
+            if isinstance(type, T.IntType | T.FloatType) and not final.is_data and not e.promoting:
+                raise BecomesTensor(final.reason, e.where())
             raise e.error(final.reason)
         if type_of(final) is None or isinstance(final, Module):
             raise e.needs_unrolling(
@@ -138,6 +140,10 @@ def _attempt_loop(
         if fitted is None:
             common = merging.merge_types(type, after.type)
             if common is None or common == type:
+                if isinstance(type, T.IntType | T.FloatType) and isinstance(after.type, T.TensorType):
+                    raise BecomesTensor(
+                        f"'{name}' is a number before the loop and a Tensor after its body.", e.where()
+                    )
                 raise e.needs_unrolling(
                     f"Type mismatch: '{name}' is {type.annotation()} before the loop and "
                     f"{after.type.annotation()} after its body; a variable has one type."
