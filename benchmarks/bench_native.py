@@ -133,6 +133,8 @@ def ours(workload: Workload) -> Any:
 
 def native(workload: Workload) -> Any:
     compiled = ours(workload)
+    if isinstance(workload.program, nn.Module) and not workload.training:
+        compiled = torchscript.optimize_for_inference(compiled)
     return torchscript.compile(compiled)
 
 

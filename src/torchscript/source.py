@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,34 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceRange:
-    """A span of a `Source`: lines are 1-based lines of the file, columns 0-based characters."""
+    """A span of a `Source`: lines are 1-based lines of the file, columns 0-based characters.
+
+    `inlined` is the call that the span was inlined for, if it was: the function that was called, and from where.
+    """
 
     source: Source
     line: int
     column: int
     end_line: int
     end_column: int
+    inlined: tuple[str, SourceRange] | None = field(default=None, repr=False, compare=False)
+
+    def called(self, function: str, call: SourceRange) -> SourceRange:
+        """The same span, as part of `function` inlined at `call`; calls that are known already are inside of it."""
+        if self.inlined is not None:
+            name, inner = self.inlined
+            return replace(self, inlined=(name, inner.called(function, call)))
+        return replace(self, inlined=(function, call))
+
+    def frames(self) -> list[tuple[str | None, SourceRange]]:
+        """The calls that lead here, outermost first: the function that each place is in (None: the outermost), the place."""
+        chain: list[tuple[str | None, SourceRange]] = []
+        place: SourceRange | None = self
+        while place is not None:
+            name, call = place.inlined if place.inlined is not None else (None, None)
+            chain.append((name, place))
+            place = call
+        return chain[::-1]
 
     def __str__(self) -> str:
         return f"{self.source.filename}:{self.line}:{self.column}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .. import types as T
 from ..ir.graph import Block, Function, Graph, Node, copy_node
+from ..source import SourceRange
 
 
 def inline_calls(graph: Graph) -> bool:
@@ -43,12 +44,24 @@ class _Inliner:
             if node.kind == "prim::CallFunction":
                 arguments = arguments[1:]
             mapping = dict(zip(body.inputs, arguments, strict=True))
-            nodes += [copy_node(inner, block, mapping) for inner in body.block.nodes]
+            copies = [copy_node(inner, block, mapping) for inner in body.block.nodes]
+            if function is not None and node.source is not None:
+                self.say_where(copies, function.name, node.source)
+            nodes += copies
             result = body.outputs[0]
             node.output.replace_all_uses_with(mapping.get(result, result))
             node.release()
         block.nodes = nodes
         return changed
+
+    def say_where(self, nodes: list[Node], name: str, call: SourceRange) -> None:
+        """Note with each node's place that it was inlined here."""
+        placed: dict[int, SourceRange] = {}
+        for node in (inner for copied in nodes for inner in copied.all_nodes()):
+            if node.source is None:
+                continue
+            key = id(node.source)
+            node.source = placed.get(key) or placed.setdefault(key, node.source.called(name, call))
 
     def body(self, function: Function, call: Node) -> Graph | None:
         """The function's graph with everything inlined; None where the call has to stay."""

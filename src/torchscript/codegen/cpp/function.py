@@ -9,6 +9,7 @@ from .lifetimes import Lifetimes
 from .names import Names, quoted
 from .nodes import NodeWriter, find_aliases
 from .problems import Problem
+from .steps import find_steps
 from .types import declaration, is_heavy
 from .unit import Unit
 
@@ -37,9 +38,8 @@ class FunctionPrinter:
         self.lifetimes = Lifetimes(self.graph, find_aliases(self.graph))
         self.nodes = NodeWriter(self)
         self.position: dict[Block, int] = {}
-        self._place: tuple[str, int] | None = None
-        self._places: list[tuple[str, int]] = []
-        self._lines_of: tuple[str, int] | None = None
+        self._place: int | None = None
+        self._places: dict[tuple[str, int, str, int], int] = {}  # file, line, function, place of the caller
 
     def signature(self) -> str:
         """Without the body; raises Problem for a type that native code does not have."""
@@ -64,7 +64,8 @@ class FunctionPrinter:
         result = self.graph.outputs[0]
         returned = self.nodes.converted(result, result.type, moving=True)
         self.line(f"return {returned};")
-        places = ", ".join(f"{{{quoted(file)}, {line}}}" for file, line in self._places) or '{"", 0}'
+        places = ", ".join(f"{{{quoted(f)}, {n}, {quoted(name)}, {up}}}" for f, n, name, up in self._places)
+        places = places or f'{{"", 0, {quoted(self.function.name)}, -1}}'
         return "\n".join([
             head + " {",
             f"{INDENT}static const ts::Place _places[] = {{{places}}};",
@@ -90,16 +91,23 @@ class FunctionPrinter:
         """What follows comes from there: for debuggers (`#line`) and for tracebacks (`_at`)."""
         if source is None:
             return
-        place = (source.source.filename, source.line)
+        place = self._place_of(source)
         if place == self._place:
             return
-        if place not in self.unit.place_cache.setdefault(self.name, {}):
-            self.unit.place_cache[self.name][place] = len(self._places)
-            self._places.append(place)
         if self.unit.line_directives:
-            self.lines.append(f"#line {place[1]} {quoted(place[0])}")
-        self.line(f"_at = {self.unit.place_cache[self.name][place]};")
+            self.lines.append(f"#line {source.line} {quoted(source.source.filename)}")
+        self.line(f"_at = {place};")
         self._place = place
+
+    def _place_of(self, source: SourceRange) -> int:
+        """The number of a place; the call that it was inlined for has a smaller one."""
+        caller, function = -1, self.function.name
+        for name, frame in source.frames():
+            key = (frame.source.filename, frame.line, name or function, caller)
+            if key not in self._places:
+                self._places[key] = len(self._places)
+            caller = self._places[key]
+        return caller
 
     # -- blocks ----------------------------------------------------------------------------------------------
 
@@ -194,6 +202,7 @@ class FunctionPrinter:
             if is_heavy(output.type):
                 self.owned.add(output)
         self._place = None
+        self._steps(node)
         counter = self.local(index, "i")
         again = self.names.unique("_again")
         count = self.names.unique("_trips")
@@ -207,6 +216,13 @@ class FunctionPrinter:
         self.depth -= 1
         self.line("}")
         self._place = None
+
+    def _steps(self, node: Node) -> None:
+        for linear, sequence in find_steps(node).items():
+            name = self.names.unique("_steps")
+            read = [self.nodes.value(v) for v in (sequence, *linear.inputs[1:])]
+            self.line(f"ts::fast::Steps {name}({', '.join(read)});")
+            self.nodes.steps[linear] = name
 
     def _carry(self, block: Block, node: Node, inner: list[Value], again: str) -> None:
         """The assignments at the end of an iteration, all at once as far as the program can tell."""
@@ -244,10 +260,8 @@ class FunctionPrinter:
         self.line(f"}} {self._handler()} }});")
 
     def _handler(self) -> str:
-        return (
-            "catch (...) { ts::rethrow_at(_places[_at].file, _places[_at].line, "
-            f"{quoted(self.function.name)}); }}"
-        )
+        """Adds the lines that were running to whatever exception comes."""
+        return "catch (...) { ts::rethrow_at(_places, _at); }"
 
     def _group(self, node: Node) -> None:
         """A fusion group: its kernel where that can run, its operators one by one otherwise."""

@@ -57,6 +57,7 @@ class NodeWriter:
         self.p = printer
         self.unit = printer.unit
         self.types = printer.unit.types
+        self.steps: dict[Node, str] = {}  # linear layers that a loop takes several steps of at a time
         self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
             "prim::CallFunction": self._call_function,
@@ -179,6 +180,17 @@ class NodeWriter:
         function = language_function(schema)
         if function is not None:
             self._language(node, schema, function)
+            return
+        if node in self.steps:
+            index = node.inputs[0].node
+            assert index is not None
+            self._define(node, f"{self.steps[node]}.at({self.value(index.inputs[2])})")
+            return
+        if (
+            node.kind == "aten::select"
+            and node.output.users
+            and all(u in self.steps for u, _ in node.output.users)
+        ):
             return
         arguments = [self._argument(v) for v in node.inputs]
         fast = FAST.get(schema.key)

@@ -30,6 +30,8 @@ FAST = {
     "aten::matmul": "matmul",
     "aten::addmm": "addmm",
     "aten::gru_cell": "gru_cell",
+    "aten::add.Tensor": "add",
+    "aten::mul.Tensor": "mul",
 }
 """Operators with a quicker form for small tensors, in native/include/torchscript/fast.h."""
 

@@ -31,7 +31,6 @@ class Unit:
         self.static_lists: dict[str, str] = {}
         self.kernels: list[str] = []
         self.kernel_names: dict[str, str] = {}  # text of a kernel, without its name → its name
-        self.place_cache: dict[str, dict[tuple[str, int], int]] = {}
         self.make_kernel: Callable[[Unit, Node], str | None] | None = None
         self._names = Names()
 

@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdlib>
+
 namespace ts {
 
 namespace {
@@ -18,25 +20,29 @@ const char* kind_of(const c10::Error& error) {
 
 }  // namespace
 
-void rethrow_at(const char* file, int line, const char* function) {
+void rethrow_at(const Place* places, int at) {
+  const auto placed = [&](Error& error) {
+    for (int place = at; place >= 0; place = places[place].caller)
+      error.at(places[place].file, places[place].line, places[place].function);
+  };
+  const auto thrown = [&](const char* kind, const std::string& message) {
+    Error made(kind, message);
+    placed(made);
+    throw made;
+  };
   try {
     throw;
   } catch (Error& error) {
-    error.at(file, line, function);
+    placed(error);
     throw;
   } catch (const c10::Error& error) {
-    Error made(kind_of(error), error.what_without_backtrace());
-    made.at(file, line, function);
-    throw made;
+    thrown(kind_of(error), error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    Error made("MemoryError", "");
-    made.at(file, line, function);
-    throw made;
+    thrown("MemoryError", "");
   } catch (const std::exception& error) {
-    Error made("RuntimeError", error.what());
-    made.at(file, line, function);
-    throw made;
+    thrown("RuntimeError", error.what());
   }
+  std::abort();
 }
 
 }  // namespace ts

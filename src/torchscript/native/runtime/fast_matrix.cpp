@@ -4,11 +4,13 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/add_ops.h>
 #include <ATen/ops/addmm_ops.h>
 #include <ATen/ops/gru_cell_ops.h>
 #include <ATen/ops/linear_ops.h>
 #include <ATen/ops/matmul_ops.h>
 #include <ATen/ops/mm_ops.h>
+#include <ATen/ops/mul_ops.h>
 #include <c10/core/impl/TorchDispatchModeTLS.h>
 
 #include "torchscript/fast.h"
@@ -150,6 +152,40 @@ Tensor addmm(const Tensor& bias, const Tensor& x, const Tensor& weight, const Sc
   return out.defined() ? out : at::_ops::addmm::call(bias, x, weight, beta, alpha);
 }
 
+namespace {
+
+constexpr int64_t FEW_ELEMENTS = 1 << 14;
+
+bool are_alike(const Tensor& x, const Tensor& y) {
+  return !is_watched() && is_plain_float(x) && is_plain_float(y) && x.numel() <= FEW_ELEMENTS &&
+         x.sizes() == y.sizes() && x.is_contiguous() && y.is_contiguous() && !wants_gradients(x) && !wants_gradients(y);
+}
+
+template <class F>
+Tensor elementwise(const Tensor& x, const Tensor& y, F f) {
+  Tensor out = Tensor(at::detail::empty_cpu(x.sizes(), at::kFloat));
+  const float* a = x.const_data_ptr<float>();
+  const float* b = y.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  const int64_t n = x.numel();
+  int64_t i = 0;
+  for (; i + V::size() <= n; i += V::size()) f(V::loadu(a + i), V::loadu(b + i)).store(to + i);
+  if (i < n) f(V::loadu(a + i, n - i), V::loadu(b + i, n - i)).store(to + i, static_cast<int>(n - i));
+  return out;
+}
+
+}  // namespace
+
+Tensor add(const Tensor& x, const Tensor& y, const Scalar& alpha) {
+  if (are_alike(x, y) && alpha.equal(1)) return elementwise(x, y, [](const V& a, const V& b) { return a + b; });
+  return at::_ops::add_Tensor::call(x, y, alpha);
+}
+
+Tensor mul(const Tensor& x, const Tensor& y) {
+  if (are_alike(x, y)) return elementwise(x, y, [](const V& a, const V& b) { return a * b; });
+  return at::_ops::mul_Tensor::call(x, y);
+}
+
 Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tensor& w_hh,
                 const std::optional<Tensor>& b_ih, const std::optional<Tensor>& b_hh) {
   const auto given = [](const std::optional<Tensor>& t) { return t && t->defined() ? &*t : nullptr; };
@@ -177,6 +213,24 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tens
     }
   }
   return at::_ops::gru_cell::call(x, h, w_ih, w_hh, b_ih, b_hh);
+}
+
+Tensor Steps::at(int64_t i) {
+  const bool is_next = i >= first_ && i < first_ + count_;
+  if (!is_next) {
+    // a sequence without rows, and places out of order, go the usual way
+    if (sequence_.dim() < 2 || weight_.dim() != 2 || i < 0 || i != first_ + count_ || i >= sequence_.size(0))
+      return linear(select(sequence_, 0, i), weight_, bias_);
+    constexpr int64_t MOST_ELEMENTS = 1 << 20, FIRST = 8;
+    const int64_t steps = sequence_.size(0);
+    const int64_t each = std::max<int64_t>(1, sequence_.numel() / steps / std::max<int64_t>(1, sequence_.size(-1)) *
+                                                  weight_.size(0));
+    const int64_t most = std::max<int64_t>(1, MOST_ELEMENTS / each);
+    first_ = i;
+    count_ = std::min({std::max<int64_t>(FIRST, 2 * count_), most, steps - i});
+    block_ = linear(slice(sequence_, 0, i, i + count_, 1), weight_, bias_);
+  }
+  return select(block_, 0, i - first_);
 }
 
 }  // namespace ts::fast

@@ -31,7 +31,16 @@ class Error : public std::exception {
 
 [[noreturn]] inline void raise(const char* kind, std::string message) { throw Error(kind, std::move(message)); }
 
-// Adds a line to the exception that is being handled, and throws it on. Errors of PyTorch become ts::Error first.
-[[noreturn]] void rethrow_at(const char* file, int line, const char* function);
+// A line of the user's source that a statement comes from. `caller` is the place of the call that the statement was inlined
+// for, in the same table; -1 if it was not.
+struct Place {
+  const char* file;
+  int line;
+  const char* function;
+  int caller;
+};
+
+// Adds a place and its callers to the exception that is being handled, and throws it on. Errors of PyTorch become ts::Error.
+[[noreturn]] void rethrow_at(const Place* places, int at);
 
 }  // namespace ts

@@ -20,9 +20,28 @@ Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>
 Tensor mm(const Tensor& x, const Tensor& weight);
 Tensor matmul(const Tensor& x, const Tensor& weight);
 Tensor addmm(const Tensor& bias, const Tensor& x, const Tensor& weight, const Scalar& beta, const Scalar& alpha);
+// aten::add.Tensor, aten::mul.Tensor: small tensors of one shape
+Tensor add(const Tensor& x, const Tensor& y, const Scalar& alpha);
+Tensor mul(const Tensor& x, const Tensor& y);
 // aten::gru_cell
 Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tensor& w_hh,
                 const std::optional<Tensor>& b_ih, const std::optional<Tensor>& b_hh);
+
+// linear(sequence[i], weight, bias) for i = 0, 1, 2, …: several steps at once, which one product computes faster than many.
+// The first block is small, since a loop may end early; no block is large, since a sequence may be long.
+class Steps {
+ public:
+  template <class B>
+  Steps(const Tensor& sequence, const Tensor& weight, const B& bias)
+      : sequence_(sequence), weight_(weight), bias_(ts::convert<std::optional<Tensor>>(bias)) {}
+  Tensor at(int64_t i);
+
+ private:
+  Tensor sequence_, weight_;
+  std::optional<Tensor> bias_;
+  Tensor block_;
+  int64_t first_ = 0, count_ = 0;
+};
 
 // Views that only readers see: no record for autograd, none of the bookkeeping for writing through them.
 Tensor select(const Tensor& t, int64_t dim, int64_t index);

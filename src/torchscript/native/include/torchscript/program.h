@@ -25,11 +25,6 @@
 
 namespace ts {
 
-struct Place {
-  const char* file;
-  int line;
-};
-
 // Makes a field reachable from outside.
 template <class T>
 void add_slot(Instance& instance, const char* path, T& field) {
