@@ -220,7 +220,7 @@ Tensor Steps::at(int64_t i) {
   if (!is_next) {
     // a sequence without rows, and places out of order, go the usual way
     if (sequence_.dim() < 2 || weight_.dim() != 2 || i < 0 || i != first_ + count_ || i >= sequence_.size(0))
-      return linear(select(sequence_, 0, i), weight_, bias_);
+      return ts::fast::linear(ts::fast::select(sequence_, 0, i), weight_, bias_);
     constexpr int64_t MOST_ELEMENTS = 1 << 20, FIRST = 8;
     const int64_t steps = sequence_.size(0);
     const int64_t each = std::max<int64_t>(1, sequence_.numel() / steps / std::max<int64_t>(1, sequence_.size(-1)) *
@@ -228,9 +228,9 @@ Tensor Steps::at(int64_t i) {
     const int64_t most = std::max<int64_t>(1, MOST_ELEMENTS / each);
     first_ = i;
     count_ = std::min({std::max<int64_t>(FIRST, 2 * count_), most, steps - i});
-    block_ = linear(slice(sequence_, 0, i, i + count_, 1), weight_, bias_);
+    block_ = ts::fast::linear(ts::fast::slice(sequence_, 0, i, i + count_, 1), weight_, bias_);
   }
-  return select(block_, 0, i - first_);
+  return ts::fast::select(block_, 0, i - first_);
 }
 
 }  // namespace ts::fast
