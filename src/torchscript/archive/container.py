@@ -361,6 +361,11 @@ def _say_what_it_is(head: bytes, name: str) -> str:
         return (
             f"{name}: is a pickle, not an archive with code; if torch.save wrote it, read it with torch.load"
         )
+    if head[4:8] == b"PTMF":
+        return (
+            f"{name}: is a module for PyTorch's mobile interpreter, written since 1.12 as a flatbuffer, which holds "
+            "byte code without source; save it again from the module it was made of"
+        )
     if head[257:262] == b"ustar":
         return f"{name}: is a tar file (as torch.save wrote before PyTorch 0.4?), not an archive with code"
     return f"{name}: is not a zip file, and so no archive of torch.jit.save"

@@ -60,8 +60,34 @@ def _convolution(dimensions: int) -> Callable[[Any], Any]:
     return make
 
 
+def _cell(state: Any) -> Any:
+    """The weights of a recurrent cell: its kind, tensors, floats, ints, and packed matrices."""
+    kind, tensors, _, numbers, packed = state
+    match kind:
+        case "quantized_dynamic":
+            reduce_range = bool(numbers[0]) if numbers else False
+            return torch.ops.quantized.make_quantized_cell_params_dynamic(*packed, *tensors, reduce_range)
+        case "quantized_fp16":
+            return torch.ops.quantized.make_quantized_cell_params_fp16(*packed)
+        case "quantized":
+            # w_ih, w_hh, biases, and then what is computed of the weights
+            return torch.ops.quantized.make_quantized_cell_params(*tensors[:4])
+        case _:
+            raise ValueError(f"'{str(kind)[:40]}' is no known kind of cell")
+
+
+def _embedding(state: Any) -> Any:
+    """Version 1: (1, [weight], [], [bits of an element])."""
+    version, tensors, _, _ = state
+    if version != 1:
+        raise ValueError(f"version {version} of packed embeddings is not known")
+    return torch.ops.quantized.embedding_bag_prepack(tensors[0])
+
+
 _MAKERS: dict[str, Callable[[Any], Any]] = {
     "quantized.LinearPackedParamsBase": _linear,
     "quantized.Conv2dPackedParamsBase": _convolution(2),
     "quantized.Conv3dPackedParamsBase": _convolution(3),
+    "quantized.EmbeddingPackedParamsBase": _embedding,
+    "rnn.CellParamsBase": _cell,
 }

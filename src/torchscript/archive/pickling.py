@@ -277,7 +277,9 @@ class Pickler:
         get_state = cls.method("__getstate__")
         if get_state is not None and cls.method("__setstate__") is not None:
             self.where.append(".__getstate__()")
-            self.value(value.__getstate__(), get_state.schema.return_type)
+            # `__getstate__` of a module that was loaded is that of nn.Module
+            run = getattr(value, "_ts___getstate__", None) or value.__getstate__
+            self.value(run(), get_state.schema.return_type)
             self.where.pop()
         else:
             self._out += b"}("

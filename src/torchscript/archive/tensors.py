@@ -41,6 +41,10 @@ _LARGEST_EXPANSION = 1 << 30
 """Bytes that an expanded view may stand for, whatever the size of its storage."""
 
 
+_PER_BYTE = {torch.quint4x2: 2, torch.quint2x4: 4}
+"""Elements of a byte, for dtypes of less than one."""
+
+
 @dataclass(frozen=True, slots=True)
 class TypedStorage:
     """A storage and the dtype that its record was written as. `storage` is None on the meta device."""
@@ -278,7 +282,7 @@ class TensorReader:
         if storage.storage is None or 0 in sizes:
             return
         last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides))
-        if (last + 1) * storage.dtype.itemsize > storage.storage.nbytes():
+        if (last + 1) * storage.dtype.itemsize > storage.storage.nbytes() * _PER_BYTE.get(storage.dtype, 1):
             raise self.error(f"of size {list(sizes)} reaches over the end of its storage")
         bytes_viewed = math.prod(sizes) * storage.dtype.itemsize
         if bytes_viewed > max(_LARGEST_EXPANSION, 1000 * storage.storage.nbytes()):

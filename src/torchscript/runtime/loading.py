@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any
 
-import torch
-
 from .. import types as T
 from ..errors import ArchiveError
+from . import hooks
 from .module import ScriptModule, make_module
 from .objects import make_object
 
@@ -45,25 +44,5 @@ def _make(cls: T.ClassType, attributes: dict[str, Any]) -> Any:
     module = make_module(cls, attributes)
     if isinstance(training, bool):
         module.training = training
-    # Compiled callers call the archived hooks themselves; these are for calls from outside. So they do not go
-    # through register_forward_hook, which makes compiled callers come in from outside.
-    for table, hooks in (
-        (module._forward_pre_hooks, cls.forward_pre_hooks),
-        (module._forward_hooks, cls.forward_hooks),
-    ):
-        for number, hook in enumerate(hooks):
-            table[number] = ArchivedHook(hook.name)
+    hooks.install(module, cls)
     return module
-
-
-class ArchivedHook:
-    """A hook of an archived module, as `nn.Module` calls hooks. It belongs to no instance, so it can be copied."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, module: torch.nn.Module, *args: Any) -> Any:
-        return getattr(module, f"_ts_{self.name}")(*args)
-
-    def __repr__(self) -> str:
-        return f"<archived hook {self.name}>"

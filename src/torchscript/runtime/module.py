@@ -19,7 +19,9 @@ from ..errors import ArgumentError, Error
 from ..ir.graph import Function, Graph
 from ..ir.uncompiled import Uncompiled, uncompiled_in
 from ..tracing import state
+from . import hooks
 from .arguments import Signature
+from .first_call import retype
 from .function import Compiled
 from .linking import LINKER
 
@@ -85,6 +87,8 @@ class Entry:
         try:
             values = (self._signature or self.signature).bind(args, kwargs)
         except ArgumentError:
+            if self.function.name == "forward" and retype(owner, args, kwargs):
+                return owner.forward(*args)
             if self.guessed and self.function.python_function is not None:
                 return self.function.python_function(owner, *args, **kwargs)
             raise
@@ -206,7 +210,9 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         cls = self.__dict__.get(ARCHIVE_CLASS)
         if cls is None:
             return self
-        saved = make_module(cls, {name: getattr(self, name) for name in cls.attributes if hasattr(self, name)})
+        saved = make_module(
+            cls, {name: getattr(self, name) for name in cls.attributes if hasattr(self, name)}
+        )
         saved.training = self.training
         return saved
 
@@ -258,7 +264,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         """Make compiled callers run hooks that were registered after compiling."""
         cls = getattr(type(self), "_ts_class", None)
         if isinstance(cls, T.ClassType) and "forward" in cls.methods:
-            self.__dict__["_ts_forward"] = self.__call__
+            self.__dict__["_ts_forward"] = hooks.entry_from_compiled(self, cls)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         new = type(self).__new__(type(self))
@@ -266,7 +272,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         for key, value in self.__dict__.items():
             new.__dict__[key] = copy.deepcopy(value, memo)
         if "_ts_forward" in new.__dict__:
-            new.__dict__["_ts_forward"] = new.__call__
+            new._watch_hooks()
         return new
 
     def __copy__(self) -> Any:

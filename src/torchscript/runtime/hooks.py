@@ -1,0 +1,61 @@
+"""Hooks of modules, when compiled code calls a module and when a user does.
+
+A module calls its hooks itself when it is called from outside. Compiled callers call `_ts_forward`, which is the
+bare code: the hooks that an archive holds stand in the callers' code already. Hooks that are registered later do
+not, so a module that gets one lets compiled callers come in from outside, without the archived ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .. import types as T
+
+_state = threading.local()  # `.inside` are the ids of the modules that compiled code is calling
+
+
+class ArchivedHook:
+    """A hook of an archived module, as `nn.Module` calls hooks. It belongs to no instance, so it can be copied."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, module: torch.nn.Module, *args: Any) -> Any:
+        if id(module) in getattr(_state, "inside", ()):
+            return None
+        return getattr(module, f"_ts_{self.name}")(*args)
+
+    def __repr__(self) -> str:
+        return f"<archived hook {self.name}>"
+
+
+def install(module: torch.nn.Module, cls: T.ClassType) -> None:
+    """Give a loaded module the hooks of its class."""
+    # Not by register_forward_hook: compiled callers need not come in from outside for these.
+    for table, hooks in (
+        (module._forward_pre_hooks, cls.forward_pre_hooks),
+        (module._forward_hooks, cls.forward_hooks),
+    ):
+        for number, hook in enumerate(hooks):
+            table[number] = ArchivedHook(hook.name)
+
+
+def entry_from_compiled(module: torch.nn.Module, cls: T.ClassType) -> Callable[..., Any]:
+    """What compiled callers call once a module has hooks that their code does not know."""
+    if cls.forward_pre_hooks or cls.forward_hooks:
+        return functools.partial(_call, module)
+    return module.__call__
+
+
+def _call(module: torch.nn.Module, *args: Any) -> Any:
+    inside = _state.__dict__.setdefault("inside", set())
+    inside.add(id(module))
+    try:
+        return module(*args)
+    finally:
+        inside.discard(id(module))

@@ -1,0 +1,99 @@
+"""Quantised modules of torch.ao.quantization: their packed weights are read, used, and written again."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import pytest
+import torch
+import torch.ao.quantization as quantization
+from torch import nn
+
+import torchscript as jit
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="needs fbgemm"),
+]
+
+
+class First(nn.Module):
+    """The output of a recurrent module without its state."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        y, _ = self.inner(x)
+        return y
+
+
+def dynamic(module: nn.Module, dtype: torch.dtype = torch.qint8) -> nn.Module:
+    kinds = {nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell}
+    return quantization.quantize_dynamic(module, kinds, dtype)
+
+
+def static(*layers: nn.Module, example: torch.Tensor) -> nn.Module:
+    module = nn.Sequential(quantization.QuantStub(), *layers, quantization.DeQuantStub()).eval()
+    module.qconfig = quantization.get_default_qconfig("fbgemm")
+    if any("Transpose" in type(layer).__name__ for layer in layers):  # has no weights per channel
+        module.qconfig = quantization.QConfig(
+            activation=quantization.default_observer, weight=quantization.default_weight_observer
+        )
+    prepared = quantization.prepare(module)
+    prepared(example)
+    return quantization.convert(prepared)
+
+
+def embedding(module: nn.Module, config: quantization.QConfig) -> nn.Module:
+    module.qconfig = config
+    return quantization.convert(
+        quantization.prepare(nn.Sequential(module)),
+        {type(module): getattr(torch.ao.nn.quantized, type(module).__name__)},
+    )
+
+
+PICTURE = torch.rand(1, 3, 7, 7)
+SEQUENCE = torch.rand(5, 2, 4)
+ROW = torch.rand(2, 4)
+WORDS = torch.tensor([[1, 2], [3, 4]])
+EIGHT, FOUR = (
+    quantization.float_qparams_weight_only_qconfig,
+    quantization.float_qparams_weight_only_qconfig_4bit,
+)
+CASES = {
+    "linear": (lambda: dynamic(nn.Sequential(nn.Linear(4, 3))), ROW),
+    "linear, half": (lambda: dynamic(nn.Sequential(nn.Linear(4, 3)), torch.float16), ROW),
+    "lstm": (lambda: dynamic(First(nn.LSTM(4, 3, num_layers=2))), SEQUENCE),
+    "lstm, half": (lambda: dynamic(First(nn.LSTM(4, 3)), torch.float16), SEQUENCE),
+    "gru": (lambda: dynamic(First(nn.GRU(4, 3, bidirectional=True))), SEQUENCE),
+    "gru cell": (lambda: dynamic(nn.Sequential(nn.GRUCell(4, 3))), ROW),
+    "embedding": (lambda: embedding(nn.Embedding(10, 8), EIGHT), WORDS),
+    "bag": (lambda: embedding(nn.EmbeddingBag(10, 8, mode="sum"), EIGHT), WORDS),
+    "bag, 4 bits": (lambda: embedding(nn.EmbeddingBag(10, 8, mode="sum"), FOUR), WORDS),
+    "static linear": (lambda: static(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), example=ROW), ROW),
+    "conv1d": (lambda: static(nn.Conv1d(3, 4, 3, padding=1), example=PICTURE[:, :, 0]), PICTURE[:, :, 0]),
+    "conv2d": (lambda: static(nn.Conv2d(3, 6, 3, stride=2, groups=3), nn.ReLU(), example=PICTURE), PICTURE),
+    "conv3d": (lambda: static(nn.Conv3d(3, 4, 3), example=torch.rand(1, 3, 4, 4, 4)), torch.rand(1, 3, 4, 4, 4)),
+    "transposed": (lambda: static(nn.ConvTranspose2d(3, 4, 3, output_padding=1, stride=2), example=PICTURE), PICTURE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_computes_the_same_after_reading_and_after_writing(name: str) -> None:
+    torch.manual_seed(0)
+    make, example = CASES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = make()
+        expected = module(example)
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(module), buffer)
+    loaded = jit.load(buffer.getvalue())
+    torch.testing.assert_close(loaded(example), expected)
+    again = loaded.save_to_buffer()
+    if name != "bag, 4 bits":  # stock PyTorch does not read its own: it takes the elements for bytes
+        torch.testing.assert_close(torch.jit.load(io.BytesIO(again))(example), expected)
+    torch.testing.assert_close(jit.load(again)(example), expected)
