@@ -326,7 +326,8 @@ def tuned(module, *inputs):
 def test_residual_blocks_become_convolutions_alone(inplace):
     made = tuned(Residual(inplace=inplace), torch.randn(1, 3, 32, 32), torch.randn(3, 3, 17, 23))
     found = kinds(made.graph)
-    assert found.count("mkldnn::_convolution_pointwise") == 5
+    assert found.count("mkldnn::_convolution_pointwise") == 4
+    assert found.count("mkldnn::_convolution_pointwise_") == 1  # into what the other convolution made
     assert not {"aten::conv2d", "aten::add", "aten::add_", "aten::relu", "aten::relu_"} & set(found)
     with pytest.raises(Exception, match="expected 4D input"):
         made(torch.randn(3, 32, 32))
@@ -430,3 +431,28 @@ def test_passes_alone_leave_other_graphs_alone():
     assert not fold_batch_norms(graph) and not use_onednn(graph)
     optimize_frozen(graph)
     verify(graph)
+
+
+class Kept(nn.Module):
+    """What could take the sum is read again."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+        self.two, self.norm2 = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        y = self.norm(self.one(x))
+        view = y[0]
+        z = torch.relu(self.norm2(self.two(x)) + y)
+        return z, y, view + 1
+
+
+def test_a_residual_that_is_needed_later_is_not_written():
+    module = Kept().eval()
+    made = ts.optimize_for_inference(ts.script(module))
+    assert "mkldnn::_convolution_pointwise_" not in kinds(made.graph)
+    x = torch.randn(2, 3, 5, 5)
+    with torch.no_grad():
+        for one, other in zip(made(x), module(x), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)

@@ -97,7 +97,8 @@ def use_onednn(graph: Graph) -> bool:
                     continue
             plans.append(plan)
             taken.update(plan.nodes)
-    made = {_apply(plan) for plan in plans}
+    order = {node: i for i, node in enumerate(graph.all_nodes())}
+    made = {_apply(plan) for plan in sorted(plans, key=lambda plan: order[plan.last])}
     _end_formats(graph, made)
     return bool(plans)
 
@@ -286,7 +287,29 @@ def _inputs(
         return [x, *tail, *end], "mkldnn::_convolution_pointwise"
     name = None if activation.name == "none" else activation.name
     end = [text("add"), writer.constant(1.0, T.FLOAT), text(name), numbers, text(activation.algorithm)]
+    if _dies_at(other, writer.before, {conv.output}):
+        return [other, x, *tail, *end], "mkldnn::_convolution_pointwise_.binary"
     return [x, other, *tail, *end], "mkldnn::_convolution_pointwise.binary"
+
+
+def _dies_at(value: Value, place: Node, between: set[Value]) -> bool:
+    """Whether nobody needs a tensor of oneDNN's any more once control gets to the place: it can take the result."""
+    node, block = value.node, place.block
+    if node is None or node.block is not block or not node.kind.startswith("mkldnn::_convolution_pointwise"):
+        return False
+    position = block.nodes.index(place)
+    for user, _ in value.users:
+        if user is place or (user.kind == "aten::add" and not between.isdisjoint(user.inputs)):
+            continue  # what the new operator takes the place of
+        if user.block is not block or user is block.return_node or block.nodes.index(user) >= position:
+            return False
+        if user.schema is None or any(
+            r.alias is not None and not r.alias.is_write for r in user.schema.returns
+        ):
+            return False
+        if any(r.alias is not None and user.inputs[0] is value for r in user.schema.returns):
+            return False
+    return True
 
 
 def pack(
