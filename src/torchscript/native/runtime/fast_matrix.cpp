@@ -221,7 +221,7 @@ Tensor Steps::at(int64_t i) {
     // a sequence without rows, and places out of order, go the usual way
     if (sequence_.dim() < 2 || weight_.dim() != 2 || i < 0 || i != first_ + count_ || i >= sequence_.size(0))
       return ts::fast::linear(ts::fast::select(sequence_, 0, i), weight_, bias_);
-    constexpr int64_t MOST_ELEMENTS = 1 << 20, FIRST = 8;
+    constexpr int64_t MOST_ELEMENTS = 1 << 16, FIRST = 8;  // what a core keeps near it
     const int64_t steps = sequence_.size(0);
     const int64_t each = std::max<int64_t>(1, sequence_.numel() / steps / std::max<int64_t>(1, sequence_.size(-1)) *
                                                   weight_.size(0));
