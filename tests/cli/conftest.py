@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import warnings
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from . import models
 from .support import Command
 
 
@@ -19,19 +18,12 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="session")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of archives that stock PyTorch wrote: gate, other (the same with other weights), traced, …"""
+    """A folder of archives that stock PyTorch wrote: gate, other (the same with other weights), traced, …
+
+    Written by a process of its own: stock PyTorch numbers classes by what was compiled before in the process.
+    """
     folder = tmp_path_factory.mktemp("archives")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.manual_seed(0)
-        gate = models.Gate()
-        torch.jit.save(torch.jit.script(gate), folder / "gate.pt", _extra_files={"notes.txt": b"hello"})
-        with torch.no_grad():
-            gate.inner.weight.add_(1e-3)
-        torch.jit.save(torch.jit.script(gate), folder / "other.pt", _extra_files={"notes.txt": b"hello"})
-        picture = models.Picture().eval()
-        torch.jit.save(torch.jit.script(picture), folder / "picture.pt")
-        torch.jit.save(torch.jit.trace(picture, torch.randn(2, 3, 8, 8)), folder / "traced.pt")
-        torch.jit.save(torch.jit.script(models.ReadsFile()), folder / "reads_file.pt")
-        torch.jit.save(torch.jit.script(models.Structured()), folder / "structured.pt")
+    subprocess.run(
+        [sys.executable, "-m", "cli.models", str(folder)], cwd=Path(__file__).parents[1], check=True
+    )
     return folder

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -61,3 +65,23 @@ class Structured(nn.Module):
         if x is not None:
             total = total + x
         return {"total": total * flags["scale"], "pair": total + pair[0] * pair[1]}, name
+
+
+def write(folder: Path) -> None:
+    """All archives of the tests, by stock PyTorch."""
+    warnings.simplefilter("ignore")
+    torch.manual_seed(0)
+    gate = Gate()
+    torch.jit.save(torch.jit.script(gate), folder / "gate.pt", _extra_files={"notes.txt": b"hello"})
+    with torch.no_grad():
+        gate.inner.weight.add_(1e-3)
+    torch.jit.save(torch.jit.script(gate), folder / "other.pt", _extra_files={"notes.txt": b"hello"})
+    picture = Picture().eval()
+    torch.jit.save(torch.jit.script(picture), folder / "picture.pt")
+    torch.jit.save(torch.jit.trace(picture, torch.randn(2, 3, 8, 8)), folder / "traced.pt")
+    torch.jit.save(torch.jit.script(ReadsFile()), folder / "reads_file.pt")
+    torch.jit.save(torch.jit.script(Structured()), folder / "structured.pt")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -90,7 +90,7 @@ def test_code_shows_every_file_as_it_stands_in_the_archive(run: Command, archive
         for record, text in found.items():
             assert archive.read(f"gate/{record}").decode() == text
     assert sorted(found) == [
-        "code/__torch__/cli/models.py",
+        "code/__torch__.py",
         "code/__torch__/torch/nn/modules/linear.py",
     ]
     assert "class Gate(Module):" in run.ok("code", archives / "gate.pt").out
@@ -99,7 +99,7 @@ def test_code_shows_every_file_as_it_stands_in_the_archive(run: Command, archive
 def test_code_of_one_method(run: Command, archives: Path) -> None:
     shown = run.ok("code", archives / "gate.pt", "Gate.halve").out
     assert shown.split() == (
-        "def halve(self: __torch__.cli.models.Gate, x: Tensor) -> Tensor: return torch.div(x, 2)".split()
+        "def halve(self: __torch__.Gate, x: Tensor) -> Tensor: return torch.div(x, 2)".split()
     )
     result = run("code", archives / "gate.pt", "nothing")
     assert result.code == 2 and "has no class, function or method 'nothing'" in result.err
