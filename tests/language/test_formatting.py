@@ -19,7 +19,7 @@ def f_strings(x, f: float, n: int, s: str):
 
 
 def percents(f: float, n: int, s: str):
-    return "%.2f|%03d|%s|%d%%|%5s|%-5s|%x|%+d" % (f, n, s, n, s, s, n, n), "%s and %d" % (s, n), "%6.2f" % f  # noqa: UP031
+    return "%.2f|%03d|%s|%d%%|%5s|%-5s|%x|%+d" % (f, n, s, n, s, s, n, n), "%s and %d" % (s, n), "%6.2f" % f
 
 
 def formats(f: float, n: int, s: str):
@@ -27,7 +27,7 @@ def formats(f: float, n: int, s: str):
         "{:.2f} {:03d} {} {name:>4}".format(f, n, s, name=s),
         "{1} {0}".format(n, s),
         "{:.1%} {:d}{{}}".format(f, n),
-    )  # noqa: UP030, UP032
+    )
 
 
 def reprs(s: str, t: str):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
@@ -15,12 +17,22 @@ from .emitter import Emitter, Scope
 from .pending import settled
 from .sets import without_sets
 from .sources import FunctionSource
-from .values import Attribute, Dynamic, Module, Sequence, Static, Val, known_of, type_of
+from .values import Attribute, Dynamic, Mapping, Module, Sequence, Static, Val, known_of, type_of
 
 if TYPE_CHECKING:
     from .program import Program
 
 MAX_INLINE_DEPTH = 60
+INTERNAL = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+"""What only a mistake of the compiler raises while it compiles a function."""
 
 
 def compile_function(
@@ -71,6 +83,8 @@ def compile_function(
             value = graph.block.add_parameter(val.spec.cls, parameter)
             arguments.append(Argument(parameter, val.spec.cls))
             e.scope.set(parameter, Module(val.module, val.spec, val.root, val.path, value))
+        elif mode[0] == "several":
+            e.scope.set(parameter, _several(program, graph, arguments, mode[1], as_mapping=mode[2]))
         elif mode[0] == "typed":
             value = graph.block.add_parameter(mode[1], parameter)
             default = defaults.get(parameter, NO_DEFAULT) if defaults is not None else NO_DEFAULT
@@ -84,8 +98,9 @@ def compile_function(
         else:
             e.scope.set(parameter, _compiled_in(program, bound[parameter].val))
     entered = [contexts.enter_gradient_mode(e, m) for m in managers or ()]
-    result = run_body(e, tree)
-    output = emit_result(e, result, declared)
+    with at_the_users_line(e):
+        result = run_body(e, tree)
+        output = emit_result(e, result, declared)
     for manager in reversed(entered):
         contexts.exit_gradient_mode(e, manager)
     graph.block.add_output(output)
@@ -95,6 +110,37 @@ def compile_function(
     if spec is not None:
         spec.cls.methods[compiled.name] = compiled
     return compiled
+
+
+@contextlib.contextmanager
+def at_the_users_line(e: Emitter) -> Iterator[None]:
+    """What the compiler itself stumbles over is told with the user's line, as everything else is."""
+    try:
+        yield
+    except RecursionError:
+        raise e.unsupported(
+            "This is nested too deeply to be compiled.", None, "Split it into several statements."
+        ) from None
+    except INTERNAL as error:
+        raise e.error(
+            f"The compiler cannot go on here: {type(error).__name__}: {error}.",
+            None,
+            "This is a mistake in the compiler, which should have said what is wrong with the program. Please report it.",
+        ) from error
+
+
+def _several(
+    program: Program, graph: Graph, arguments: list[Argument], parts: Any, *, as_mapping: bool
+) -> Val:
+    """The values of `*args` or `**kwargs` as parameters of their own."""
+    values: dict[str, Val] = {}
+    for name, part in parts:
+        if isinstance(part, T.Type):
+            values[name] = Dynamic(graph.block.add_parameter(part, name))
+            arguments.append(Argument(name, part))
+        else:
+            values[name] = program.static(part.object)
+    return Mapping(dict(values)) if as_mapping else Sequence(list(values.values()))
 
 
 def _compiled_in(program: Program, val: Val) -> Val:

@@ -22,11 +22,15 @@ def compile_entry(
     program: Program,
     function: Callable[..., Any],
     owner: Module | None = None,
-    examples: dict[str, T.Type] | None = None,
+    examples: dict[str, Any] | None = None,
     *,
     is_static: bool = False,
 ) -> Function:
-    """Compile a function (or a method of `owner`, static or not) by what its own annotations and defaults say."""
+    """Compile a function (or a method of `owner`, static or not) by what its own annotations and defaults say.
+
+    `examples` gives types to arguments without annotation: a type, an `Identity` of an object that is compiled in, or a
+    tuple (dict) of these for `*args` (`**kwargs`).
+    """
     from . import contexts
 
     function = marks.unwrap(function)
@@ -54,6 +58,18 @@ def compile_entry(
             modes[name] = ("module", owner.spec, None, ())
             bound[name] = binding.Bound(owner, False)
             continue
+        example = examples.get(name) if examples is not None else None
+        if isinstance(example, tuple | dict) and example:
+            several = (
+                example if isinstance(example, dict) else {f"{name}_{i}": t for i, t in enumerate(example)}
+            )
+            modes[name] = ("several", tuple(several.items()), isinstance(example, dict))
+            bound[name] = binding.Bound(Sequence([]), False)
+            continue
+        if isinstance(example, function_calls.Identity) and name not in declared:
+            bound[name] = binding.Bound(program.static(example.object), False)
+            modes[name] = ("static", example)
+            continue
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             bound[name] = binding.Bound(Sequence([]), True)
             modes[name] = ("static", ())
@@ -65,8 +81,8 @@ def compile_entry(
         type = declared.get(name)
         default = plain(parameter.default)
         has_default = parameter.default is not inspect.Parameter.empty
-        if examples is not None and name in examples and type is None:
-            type = examples[name]
+        if type is None and isinstance(example, T.Type):
+            type = example
         if type is None and has_default:
             own = program.type_of_object(default)
             if isinstance(own, T.NoneType):
@@ -82,7 +98,10 @@ def compile_entry(
         if type is None or (isinstance(type, T.AnyType) and name not in declared):
             type = T.TENSOR
         modes[name] = ("typed", type)
-        if has_default:
+        fits = has_default and (
+            example is None or function_calls.fits(program.type_of_object(default) or T.ANY, type)
+        )
+        if fits:
             if isinstance(type, T.FloatType) and isinstance(default, int) and not isinstance(default, bool):
                 default = float(default)
             defaults[name] = default

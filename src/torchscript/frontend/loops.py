@@ -306,7 +306,7 @@ def _peeled(e: Emitter, node: ast.For, iterable: Val, body: Callable[[Val], Outc
     e.pending_rest = ()
     plan = plan_of(e, iterable, node.iter)
     names = _targets(node)
-    before = {name: val for name in names if _is_number(val := e.scope.get(name))}
+    before = {name: val for name in names if (val := e.scope.get(name)) is not None and _is_number(val)}
     changed: list[str] = []
 
     def first() -> Outcome:

@@ -15,10 +15,12 @@ from .. import types as T
 from ..errors import CompileError, Error
 from ..frontend import marks, transient
 from ..frontend.entry import compile_entry
+from ..frontend.function_calls import Identity
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program
 from ..frontend.typing_of import plain
 from ..frontend.values import Module
+from .first_call import ScriptFunctionByCall, has_open_arguments, remember, speaks_of_other_types
 from .function import PythonFunction, ScriptFunction
 from .module import ScriptModule, make_module, runtime_class
 
@@ -43,20 +45,17 @@ def compile_until_done(compile_all: Callable[[Program], Made], fallback: bool | 
             outside[error.function] = error
 
 
-def _example_types(
-    program: Program, function: Any, example_inputs: Any, skip: int
-) -> dict[str, T.Type] | None:
+def _example_types(program: Program, function: Any, example_inputs: Any, skip: int) -> dict[str, Any] | None:
     if not example_inputs:
         return None
     names = list(inspect.signature(function).parameters)[skip:]
-    found: dict[str, T.Type] = {}
+    found: dict[str, Any] = {}
     for arguments in example_inputs:
         for name, value in zip(names, arguments, strict=False):
             type_ = program.type_of_object(value)
             if type_ is None:
-                raise Error(
-                    f"The example for the argument '{name}' is a {type(value).__name__}, which is no type of the language."
-                )
+                found[name] = Identity(value)
+                continue
             common = T.unify(found[name], type_) if name in found else type_
             if common is None:
                 raise Error(
@@ -75,7 +74,21 @@ def script_function(function: Any, example_inputs: Any, fallback: bool | None) -
         examples = _example_types(program, original, example_inputs, 0)
         return ScriptFunction(compile_entry(program, original, None, examples))
 
-    return compile_until_done(compile_all, fallback)
+    if example_inputs or fallback is True or not has_open_arguments(original):
+        return compile_until_done(compile_all, fallback)
+
+    def compile_for(examples: Any) -> ScriptFunction:
+        return compile_until_done(
+            lambda program: ScriptFunction(compile_entry(program, original, None, examples)), fallback
+        )
+
+    try:
+        first: Any = compile_until_done(compile_all, fallback)
+    except CompileError as error:
+        if not speaks_of_other_types(original):
+            raise
+        first = error
+    return ScriptFunctionByCall(original, compile_for, first)
 
 
 def script_class(cls: type) -> type:
@@ -110,7 +123,10 @@ def script_module(module: torch.nn.Module, example_inputs: Any, fallback: bool |
             _complete(program, module)
         return Builder(program).build(module)
 
-    return compile_until_done(compile_all, fallback)
+    made = compile_until_done(compile_all, fallback)
+    if not example_inputs and fallback is not True:
+        remember(made, module, lambda examples: script_module(module, examples, fallback))
+    return made
 
 
 def _complete(program: Program, module: torch.nn.Module) -> None:

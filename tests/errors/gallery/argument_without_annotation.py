@@ -5,4 +5,4 @@ def main(x, n):
     return x * n
 
 
-arguments = (torch.ones(1), 2)
+arguments = (torch.ones(1), object())
