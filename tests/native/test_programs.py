@@ -127,8 +127,8 @@ def formatting(x: float, n: int, b: bool) -> str:
     return "{} {} {}".format(x, n, b) + " %d" % n + str(x) + str([1, 2]) + repr("q")
 
 
-def mathematics(x: float) -> Tuple[float, int, float, bool]:
-    return math.sqrt(x) + math.sin(x) + math.exp(-x), math.floor(x) + math.ceil(x), round(x), math.isnan(x)
+def mathematics(x: float) -> Tuple[float, int, bool]:
+    return math.sqrt(x) + math.sin(x) + math.exp(-x), math.floor(x) + math.ceil(x), math.isnan(x)
 
 
 def while_data(x: Tensor) -> Tuple[Tensor, int]:

@@ -25,8 +25,12 @@ _PLAIN = (
 _CODES = (T.DtypeType, T.LayoutType, T.MemoryFormatType)
 
 
-def encoder(type: T.Type) -> Conversion | None:
-    """What makes a Python value ready for the library; None where it is ready as it is."""
+def encoder(type: T.Type, declared: bool = False) -> Conversion | None:
+    """What makes a Python value ready for the library; None where it is ready as it is.
+
+    `declared` says that the dispatcher's schema has the type; otherwise PyTorch infers it from the value, which it
+    cannot do for an empty list.
+    """
     if isinstance(type, _CODES):
         return code_of
     if isinstance(type, T.IntType):
@@ -38,11 +42,9 @@ def encoder(type: T.Type) -> Conversion | None:
         return None if inner is None else lambda v: None if v is None else inner(v)
     if isinstance(type, T.ListType):
         element = encoder(type.element) or _same
-        if type.element.__class__ in (T.TensorType, T.FloatType):
-            return None
-        if type.element.__class__ is T.IntType:
-            return list
-        return lambda v: tuple(map(element, v))
+        if declared:
+            return None if type.element.__class__ is not T.IntType else list
+        return tuple if element is _same else lambda v: tuple(map(element, v))
     if isinstance(type, T.TupleType):
         elements = [encoder(t) or _same for t in type.elements]
         return lambda v: tuple(e(x) for e, x in zip(elements, v, strict=True))

@@ -9,6 +9,7 @@ import torch
 
 from .. import types as T
 from ..codegen.cpp import NativeMethod, NativeProgram, Slot
+from ..codegen.cpp.program import border_type
 from ..runtime.function import ScriptFunction
 from ..runtime.module import Entry, ScriptModule
 from ..tracing import state
@@ -27,7 +28,9 @@ class NativeCall:
             isinstance(v.type, T.TensorType) for v in method.function.graph.inputs[is_method:]
         )
         types = [v.type for v in method.function.graph.inputs][is_method:]
-        encoders = [(i, e) for i, t in enumerate(types) if (e := encoder(t)) is not None]
+        encoders = [
+            (i, e) for i, t in enumerate(types) if (e := encoder(t, border_type(t) != "Any")) is not None
+        ]
         self._encoders = encoders
         self._decode: Conversion | None = decoder(method.function.graph.outputs[0].type)
         self._mutates = method.mutates

@@ -42,6 +42,23 @@ float total(const V& v) {
 #endif
 }
 
+// The totals of four vectors, by adding pairs of lanes of two vectors at a time.
+void totals(const V& a, const V& b, const V& c, const V& d, float* sums) {
+#if defined(__AVX512F__)
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const __m512 all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xEE));
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all),
+                                    _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(all), 1)));
+  _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+#else
+  sums[0] = total(a);
+  sums[1] = total(b);
+  sums[2] = total(c);
+  sums[3] = total(d);
+#endif
+}
+
 // out[n] = bias[n] + Σ x[k] weight[n, k], the rows of the weight side by side
 void rows_product(const float* x, const float* weight, int64_t step, const float* bias, int64_t n, int64_t k,
                   float* out) {
@@ -57,7 +74,8 @@ void rows_product(const float* x, const float* weight, int64_t step, const float
       c = at::vec::fmadd(v, V::loadu(w + 2 * step + j), c);
       d = at::vec::fmadd(v, V::loadu(w + 3 * step + j), d);
     }
-    float sums[4] = {total(a), total(b), total(c), total(d)};
+    float sums[4];
+    totals(a, b, c, d, sums);
     for (int64_t j = whole; j < k; ++j)
       for (int r = 0; r < 4; ++r) sums[r] += x[j] * w[r * step + j];
     for (int r = 0; r < 4; ++r) out[i + r] = sums[r] + (bias != nullptr ? bias[i + r] : 0.f);

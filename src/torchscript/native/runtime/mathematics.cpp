@@ -73,6 +73,8 @@ Complex polar_(double length, double angle) {
       return {std::copysign(size, size * std::cos(angle)), std::copysign(size, size * std::sin(angle))};
     }
     if (length == 0.0) return {0.0, 0.0};
+    if (std::isinf(length) && std::isnan(angle)) return {HUGE_VAL, angle};
+    if (std::isnan(length) && angle == 0.0) return {length, 0.0};
     if (std::isinf(length) && angle == 0.0) return {length, length < 0 ? -angle : angle};
   }
   if (angle == 0.0) return {length, length * angle};
@@ -115,6 +117,14 @@ TS_COMPLEX(atanh_, std::atanh, false)
 Complex log_(Complex a) {
   if (a.real() == 0.0 && a.imag() == 0.0) fail_domain();
   return checked<false>(a, std::log(standard(a)));
+}
+// Of the first logarithm `cmath` forgives the infinity, of the second it does not.
+Complex log_(Complex a, Complex b) {
+  auto log = [](Complex x) -> Complex { return {std::log(std::hypot(x.real(), x.imag())), angle_(x)}; };
+  if (b.real() == 0.0 && b.imag() == 0.0) fail_domain();
+  Complex base = log(b);
+  if (base.real() == 0.0 && base.imag() == 0.0) fail_domain();
+  return divide(log(a), base);
 }
 Complex log10_(Complex a) {
   if (a.real() == 0.0 && a.imag() == 0.0) fail_domain();

@@ -32,7 +32,7 @@ std::tuple<double, double> divmod_(double a, double b) {
 // -- powers ----------------------------------------------------------------------------------------------------------
 
 double power(double a, double b) {
-  if (a == 0.0 && b < 0.0) fail("ZeroDivisionError", "0.0 cannot be raised to a negative power");
+  if (a == 0.0 && b < 0.0 && std::isfinite(b)) fail("ZeroDivisionError", "0.0 cannot be raised to a negative power");
   if (a < 0.0 && std::isfinite(a) && std::isfinite(b) && b != std::floor(b))
     fail("ValueError", "(" + repr_float(a) + ") ** " + repr_float(b) +
                            " is a complex number, where compiled code needs a float");

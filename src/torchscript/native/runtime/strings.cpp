@@ -77,6 +77,7 @@ int64_t ord_(const Str& s) {
   return character;
 }
 Str chr_(int64_t i) {
+  if (i != static_cast<int32_t>(i)) fail("OverflowError", "Python int too large to convert to C int");
   if (i < 0 || i > 0x10FFFF) fail("ValueError", "chr() arg not in range(0x110000)");
   Str out;
   unicode::append(out, static_cast<uint32_t>(i));

@@ -81,7 +81,7 @@ inline double log_(double a, double b) { return div_(log_(a), log_(b)); }
 inline double log_(int64_t a, int64_t b) { return div_(log_(a), log_(b)); }
 inline double log_(int64_t a, double b) { return div_(log_(a), log_(b)); }
 inline double log_(double a, int64_t b) { return div_(log_(a), log_(b)); }
-inline Complex log_(Complex a, Complex b) { return div_(log_(a), log_(b)); }
+Complex log_(Complex a, Complex b);
 inline Complex log_(int64_t a, Complex b) { return log_(as_complex(a), b); }
 inline Complex log_(Complex a, int64_t b) { return log_(a, as_complex(b)); }
 inline Complex log_(double a, Complex b) { return log_(as_complex(a), b); }

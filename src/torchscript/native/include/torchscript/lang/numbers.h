@@ -52,7 +52,11 @@ inline double div_(double a, double b) {
 inline double div_(int64_t a, int64_t b) {
   if (b == 0) [[unlikely]]
     fail("ZeroDivisionError", "division by zero");
-  return static_cast<double>(a) / static_cast<double>(b);
+  // ints that doubles hold; else with more digits than a double has
+  if (static_cast<uint64_t>(a) + (1ull << 53) <= 1ull << 54 && static_cast<uint64_t>(b) + (1ull << 53) <= 1ull << 54)
+    [[likely]]
+    return static_cast<double>(a) / static_cast<double>(b);
+  return static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b));
 }
 inline Complex div_(Complex a, Complex b) { return divide(a, b); }
 double div_(const Scalar& a, const Scalar& b);
@@ -253,10 +257,12 @@ inline int64_t __range_length_(int64_t low, int64_t high, int64_t step) {
   if (step == 0) [[unlikely]]
     fail("ValueError", "range() arg 3 must not be zero");
   // Distances as unsigned numbers: they can be greater than an int.
-  if (step > 0)
-    return low < high ? static_cast<int64_t>((static_cast<uint64_t>(high) - low - 1) / step + 1) : 0;
-  return low > high ? static_cast<int64_t>((static_cast<uint64_t>(low) - high - 1) / (0 - static_cast<uint64_t>(step)) + 1)
-                    : 0;
+  if (step > 0 ? low >= high : low <= high) return 0;
+  uint64_t distance = step > 0 ? static_cast<uint64_t>(high) - low : static_cast<uint64_t>(low) - high;
+  uint64_t count = (distance - 1) / (step > 0 ? step : 0 - static_cast<uint64_t>(step)) + 1;
+  if (count > INT64_MAX) [[unlikely]]
+    fail("OverflowError", "Python int too large to convert to C ssize_t");
+  return static_cast<int64_t>(count);
 }
 inline int64_t __derive_index_(int64_t index, int64_t start, int64_t step) { return start + index * step; }
 

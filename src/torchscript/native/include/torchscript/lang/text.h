@@ -35,6 +35,13 @@ Str repr_object(const char* name, const void* address);
 template <class T>
 inline constexpr bool no_text = false;
 
+template <class T>
+void write_str(Str& out, const T& x);
+template <class E>
+E enum_of(Enum<E>) {
+  return E();
+}
+
 // Appends `repr(x)`.
 template <class T>
 void write_repr(Str& out, const T& x) {
@@ -60,7 +67,7 @@ void write_repr(Str& out, const T& x) {
     out += repr_layout(x);
   } else if constexpr (std::is_same_v<T, at::MemoryFormat>) {
     out += repr_memory_format(x);
-  } else if constexpr (std::is_base_of_v<c10::Device, T>) {
+  } else if constexpr (std::is_same_v<T, Device> || std::is_base_of_v<c10::Device, T>) {
     out += repr_device(x);
   } else if constexpr (is_optional<T>::value) {
     if (x)
@@ -113,17 +120,12 @@ void write_repr(Str& out, const T& x) {
   }
 }
 
-template <class E>
-E enum_of(Enum<E>) {
-  return E();
-}
-
 // Appends `str(x)`.
 template <class T>
 void write_str(Str& out, const T& x) {
   if constexpr (std::is_same_v<T, Str>) {
     out += x;
-  } else if constexpr (std::is_base_of_v<c10::Device, T>) {
+  } else if constexpr (std::is_same_v<T, Device> || std::is_base_of_v<c10::Device, T>) {
     out += x.str();
   } else if constexpr (is_optional<T>::value) {
     if (x)
