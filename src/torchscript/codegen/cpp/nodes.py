@@ -76,6 +76,7 @@ class NodeWriter:
             "prim::TupleSlice": self._tuple_slice,
             "prim::TupleUnpack": self._tuple_unpack,
             "prim::fork": self._fork,
+            "prim::tolist": self._tolist,
             "aten::wait": self._wait,
             "prim::isinstance": self._isinstance,
             "prim::EnumName": self._enum_name,
@@ -486,6 +487,10 @@ class NodeWriter:
         result = self.types.of(node.output.type.element)
         # the call keeps its arguments: what is only borrowed here may be gone when it runs
         self._define(node, f"ts::fork<{result}>([=] {{ return {self._called(function, values)}; }})")
+
+    def _tolist(self, node: Node) -> None:
+        text = f"lang::tolist_<{self.types.of(node.output.type)}>({self.value(node.inputs[0])})"
+        self._define(node, text)
 
     def _wait(self, node: Node) -> None:
         self._define(node, f"ts::wait({self.value(node.inputs[0])})")
