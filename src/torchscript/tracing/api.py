@@ -159,9 +159,20 @@ def trace_module(
     if optimize is not None:
         _warn_of_optimize()
     if not isinstance(mod, nn.Module):
-        raise TracingError(f"expected torch.nn.Module as the first argument, not {type(mod).__name__}")
+        raise TracingError(
+            f"trace_module() takes an nn.Module as its first argument, not a {type(mod).__name__}; trace() takes "
+            "functions as well."
+        )
     if not isinstance(inputs, Mapping):
-        raise TracingError("expected a dictionary of (method_name, input) pairs")
+        raise TracingError(
+            'trace_module() takes the example inputs in a dict by the names of methods, {"forward": x}, not a '
+            f"{type(inputs).__name__}."
+        )
+    for name in inputs:
+        if not callable(getattr(mod, name, None)):
+            raise TracingError(
+                f"The module {type(mod).__name__} has no method '{name}' that could be traced."
+            )
 
     def call(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return ((), dict(given)) if example_inputs_is_kwarg else (_as_args(given), {})

@@ -98,7 +98,7 @@ def _check_once(
         nodes = "".join(f"\n\t{print_node(node).strip()}" for node in random[:20])
         diagnostics.warn(
             "random",
-            f"Trace had nondeterministic nodes. Did you forget call .eval() on your model? Nodes:{nodes}\n"
+            f"Trace had nondeterministic nodes. Did you forget to call .eval() on your model? Nodes:{nodes}\n"
             "This may cause errors in trace checking. "
             "To disable trace checking, pass check_trace=False to trace()",
         )

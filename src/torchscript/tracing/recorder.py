@@ -261,9 +261,9 @@ class Recorder:
                     "tensor of "
                     f"shape {tuple(tensor.shape)} that is neither an input, nor an attribute of the traced "
                     f"module, "
-                    "nor a result of a recorded operation. Consider making it a parameter of the module "
-                    "(and tracing "
-                    "the module) or an input, or detaching the gradient."
+                    "nor a result of a recorded operation. Consider making it a parameter of the module (and "
+                    "tracing the module) or an input, or detaching the gradient. (Modules in a plain list or "
+                    "dict are not registered; nn.ModuleList and nn.ModuleDict register theirs.)"
                 )
             kept = self._outside[id(tensor)] = tensor, self.copy_of(tensor)
         type = T.TensorType(_info(kept[1]))

@@ -239,8 +239,8 @@ def _output(recorder: Recorder, result: Any, strict: bool) -> None:
     except structures.NotRepresentable as error:
         raise TracingError(
             f"The traced function returned {error}. Only tensors, numbers, and (nested) tuples, lists and "
-            f"dicts of "
-            "them can be output from traced functions."
+            "dicts of them can be output from traced functions; the elements of a list, and the values of a "
+            "dict, have one type (return a tuple or a NamedTuple where they have not)."
         ) from None
     recorder.scopes.current.block.add_output(value)
 
