@@ -90,7 +90,8 @@ class Statements(Expressions):
         kind = self.choices.one_of([*KINDS, *self.scope.records])
         if isinstance(kind, ListOf) and self.choices.chance(15):
             name = self.scope.fresh()
-            self.write(f"{name}: {kind.annotation} = []" if self.choices.chance(70) else f"{name} = []")
+            bare = _states_its_type(kind) and self.choices.chance(30)
+            self.write(f"{name} = []" if bare else f"{name}: {kind.annotation} = []")
             if self.lines[-1].endswith(f"{name} = []"):
                 self.write(f"{name}.append({self.determined(kind.element)})")
             self.scope.declare(name, kind)

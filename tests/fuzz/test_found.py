@@ -126,9 +126,20 @@ def test_a_loop_that_ends_after_one_iteration_tests_its_condition(assert_agrees)
 
 def test_a_condition_whose_last_part_is_known(assert_agrees, check_graph):
     def f(n: int):
-        while n > 0 and (any([n > i for i in [1, 2]]) and "a" in ""):
+        while n > 0 and (any([n > i for i in [1, 2]]) and "a" in "b"):
             n -= 1
         return n
 
     check_graph(assert_agrees(f, 3).graph)
     verify(jit.script(f).graph)
+
+
+def test_a_literal_has_the_element_type_of_the_list_that_takes_it(assert_agrees):
+    def f(n: int, p: List[Optional[int]]):
+        p.extend([n])
+        p += [n, n]
+        p[1:] = [None]
+        p += [None]
+        return p
+
+    assert_agrees(f, 3, [])

@@ -56,6 +56,8 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
         items = value
         if isinstance(value, Sequence):
             items = Dynamic(e.build_list(value.items, element=_settled_element(type)))
+        elif isinstance(value, Dynamic):
+            items = Dynamic(e.convert(value.value, type) or value.value)
         e.call_operator("aten::extend", [current, items], {}, "+=")
         return current
     if isinstance(type, T.SetType):

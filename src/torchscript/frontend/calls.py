@@ -57,7 +57,11 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     if isinstance(callee, Static):
         syntactic = registry.syntactic(callee.object)
         if syntactic is not None:
-            return syntactic(e, node, hint)
+            try:
+                return syntactic(e, node, hint)
+            except (IndexError, KeyError, TypeError) as error:
+                positional, named = arguments_of(e, node, callee)
+                raise wrong_arguments(e, ast.unparse(node.func), positional, named) from error
     positional, named = arguments_of(e, node, callee)
     e.node = node
     if isinstance(callee, BuiltinMethod) and callee.name == "tolist" and not positional:
@@ -386,8 +390,18 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     own_call = attributes.getattr_static(cls, "__call__")
     if own_call is not torch.nn.Module.__dict__["__call__"]:
         return call_method(e, Method(callee, "__call__", own_call), positional, named)
-    for hook in module._forward_pre_hooks.values():
+    for key, hook in module._forward_pre_hooks.items():
         if id(hook) in _SKIPPED_HOOKS:
+            continue
+        if key in getattr(module, "_forward_pre_hooks_with_kwargs", ()):
+            result = call(e, e.static(hook), [callee, Sequence(positional), Mapping(dict(named))], {})
+            if (
+                isinstance(result, Sequence)
+                and len(result.items) == 2
+                and isinstance(result.items[0], Sequence)
+            ):
+                positional = result.items[0].items
+                named = calls_named(e, result.items[1])
             continue
         result = call(e, e.static(hook), [callee, Sequence(positional)], {})
         if not _is_none(result):
@@ -403,11 +417,23 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
         output = call_method(e, Method(callee, "forward", found), positional, named)
     else:
         output = call(e, e.static(forward), positional, named)
-    for hook in module._forward_hooks.values():
-        result = call(e, e.static(hook), [callee, Sequence(positional), output], {})
+    for key, hook in module._forward_hooks.items():
+        with_kwargs = key in getattr(module, "_forward_hooks_with_kwargs", ())
+        given = [Sequence(positional), *([Mapping(dict(named))] if with_kwargs else []), output]
+        result = call(e, e.static(hook), [callee, *given], {})
         if not _is_none(result):
             output = result
     return output
+
+
+def calls_named(e: Emitter, val: Val) -> dict[str, Val]:
+    """The keyword arguments that a hook returns."""
+    if isinstance(val, Mapping):
+        return dict(val.items)
+    known = known_of(val)
+    if known is None or not isinstance(known.object, dict):
+        raise e.unsupported("The keyword arguments that a hook returns must be known while compiling.")
+    return {k: e.static(v) for k, v in e.depend(val).items()}
 
 
 _SKIPPED_HOOKS: set[int] = set()

@@ -383,6 +383,10 @@ class Emitter:
         if resolve_pending(own, type) or resolve_pending(own, goal):
             settle(value)
             return value
+        if isinstance(own, T.ListType) and isinstance(goal, T.ListType) and _is_literal(value):
+            if own.element.is_subtype_of(goal.element):  # [n] where a List[Optional[int]] is asked for
+                value.type = goal
+                return value
         if isinstance(goal, T.FloatType) and isinstance(own, T.IntType):
             return self.call("aten::Float", [Dynamic(value)])
         if isinstance(own, T.NumberType) and isinstance(goal, T.FloatType | T.IntType):
@@ -638,6 +642,12 @@ def _without_optional(type: T.Type) -> T.Type:
 
 def _both_numbers(a: T.Type, b: T.Type) -> bool:
     return {str(a), str(b)} == {"int", "float"}
+
+
+def _is_literal(value: Value) -> bool:
+    """Whether a list was just made, and nothing else knows it."""
+    made = value.node is not None and value.node.kind == "prim::ListConstruct"
+    return made and value.name is None and not value.users
 
 
 def suggestion(name: str, known: Iterable[str]) -> tuple[str, ...]:

@@ -98,6 +98,14 @@ def call_builtin_method(
         return named_tuple
     if isinstance(owner, Sequence):
         owner = Dynamic(e.build_list(owner.items)) if not owner.is_list or calls.uniform(owner) else owner
+    if (
+        isinstance(type, T.ListType)
+        and name == "extend"
+        and positional
+        and isinstance(positional[0], Dynamic)
+    ):
+        listed = positional[0].value
+        positional = [Dynamic(e.convert(listed, type) or listed), *positional[1:]]
     special = registry.METHOD_HANDLERS.get((_kind(type), name))
     if special is not None:
         try:
