@@ -4,8 +4,8 @@
 
 - first call: of a module just loaded from the cache of libraries, as a multiple of the steady state. Goal: at most 2.
 - 50 shapes: compilations that 50 different input shapes cause. Goal: none.
-- two threads on one module: throughput as a multiple of one thread's, beside torch.jit and eager Python. Goal: at least 1.9. Needs
-  two idle cores.
+- two threads on one module: throughput as a multiple of one thread's, beside torch.jit and eager Python. Goal: at
+  least 1.9. Needs two idle cores.
 - memory: the process's high-water mark over ten calls, beside eager mode, in fresh processes.
 """
 

@@ -127,6 +127,10 @@ struct Box<List<T>> {
     return out;
   }
   static bool test(const c10::IValue& v) {
+    if (v.isTuple()) {  // what Python sends
+      const auto& items = v.toTupleRef().elements();
+      return items.empty() || Box<T>::test(items[0]);
+    }
     if (!v.isList()) return false;
     auto list = v.toListRef();
     return list.empty() || Box<T>::test(list[0]);
@@ -152,7 +156,7 @@ struct Box<Dict<K, V>> {
     for (const auto& entry : v.toGenericDict()) out.set(Box<K>::from(entry.key()), Box<V>::from(entry.value()));
     return out;
   }
-  static bool test(const c10::IValue& v) { return v.isGenericDict(); }
+  static bool test(const c10::IValue& v) { return v.isGenericDict() || v.isTuple(); }
 };
 
 template <class... T>
