@@ -173,7 +173,38 @@ def borrowed(n: int) -> List[List[int]]:
     return rows
 
 
+class Deeper:
+    def __init__(self, n: int):
+        self.n = n
+
+    def __enter__(self) -> int:
+        self.n += 1
+        return self.n
+
+    def __exit__(self, kind, value, trace):
+        self.n -= 1
+
+
+def with_blocks(x: Tensor, n: int) -> Tuple[bool, bool, int, int]:
+    deeper = Deeper(n)
+    with torch.no_grad():
+        y = x * 2
+        with deeper as m:
+            inside = m + deeper.n
+    z = x * 2
+    return y.requires_grad, z.requires_grad, inside, deeper.n
+
+
+def left_by_exception(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        if x.numel() == 1:
+            raise ValueError("one")
+    return x
+
+
 CASES = [
+    (with_blocks, (torch.ones(2, requires_grad=True), 3)),
+    (left_by_exception, (torch.ones(2),)),
     (forked, (torch.ones(3),)),
     (borrowed, (4,)),
     (arithmetic, (-7, 2, 0.75)),
@@ -242,6 +273,14 @@ def test_as_in_python(native, function, arguments):
     expected = function(*expected_arguments)
     same(native[function](*given), expected)
     same(given, expected_arguments)
+
+
+def test_exceptions_leave_with_blocks(native):
+    assert torch.is_grad_enabled()
+    with pytest.raises(ValueError, match=r"^one$") as caught:
+        native[left_by_exception](torch.ones(1))
+    assert torch.is_grad_enabled()
+    assert "test_programs.py" in caught.value.torchscript_traceback
 
 
 def test_reports_what_has_no_native_form():

@@ -12,6 +12,7 @@ from ...passes.fusible import known
 from ...schema import Schema
 from ...schema.model import AnyClassType, AnyEnumType
 from .borrowing import is_borrowed
+from .contexts import Contexts
 from .names import quoted
 from .operators import (
     FAST,
@@ -57,6 +58,7 @@ class NodeWriter:
         self.p = printer
         self.unit = printer.unit
         self.types = printer.unit.types
+        self.contexts = Contexts(printer)
         self.steps: dict[Node, str] = {}  # linear layers that a loop takes several steps of at a time
         self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
@@ -64,6 +66,8 @@ class NodeWriter:
             "prim::CallMethod": self._call_method,
             "prim::CreateObject": self._create_object,
             "prim::DictConstruct": self._dict,
+            "prim::Enter": lambda node: self.contexts.enter(node),
+            "prim::Exit": lambda node: self.contexts.leave(node),
             "prim::GetAttr": self._get_attribute,
             "prim::ListConstruct": self._list,
             "prim::ListUnpack": self._list_unpack,
@@ -211,7 +215,7 @@ class NodeWriter:
             result = self._result_type(node)
             handle = self.unit.operator(schema.name, schema.overload)
             text = f"ts::call_boxed<{result}>({', '.join([handle, *arguments])})"
-        self._finish(node, text)
+        self.finish(node, text)
 
     def _chunk(self, node: Node) -> bool:
         """`a, b = x.chunk(2, 1)` whose pieces are only read: no list in between."""
@@ -240,7 +244,7 @@ class NodeWriter:
             else f"std::tuple<{', '.join(spelled)}>"
         )
 
-    def _finish(self, node: Node, text: str) -> None:
+    def finish(self, node: Node, text: str) -> None:
         """Assign the results of a call to the node's outputs."""
         if not node.outputs:
             self.p.line(f"{text};")
@@ -292,7 +296,7 @@ class NodeWriter:
                 node, text if str(formal) == str(node.output.type) else f"ts::convert<{wanted}>({text})"
             )
             return
-        self._finish(node, text)
+        self.finish(node, text)
 
     def _argument(self, value: Value) -> str:
         """An argument of an operator of PyTorch; a list that is made just for it is an array."""
@@ -465,7 +469,7 @@ class NodeWriter:
         function = callee.attributes.get("function") if callee is not None else None
         if not isinstance(function, Function):
             raise Problem("a function that is only known at run time is called")
-        self._finish(node, self._called(function, node.inputs[1:]))
+        self.finish(node, self._called(function, node.inputs[1:]))
 
     def _call_method(self, node: Node) -> None:
         owner = node.inputs[0].type
@@ -474,7 +478,7 @@ class NodeWriter:
         method = owner.method(node.attributes["name"])
         if method is None:
             raise Problem(f"'{owner.annotation()}' has no method '{node.attributes['name']}'")
-        self._finish(node, self._called(method, node.inputs))
+        self.finish(node, self._called(method, node.inputs))
 
     def _fork(self, node: Node) -> None:
         function, values = node.attributes.get("function"), list(node.inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from ... import types as T
 from ...ir.graph import Function, Graph, Node
 from ...schema.model import spell_type
 from .classes import write_class, write_enum
+from .contexts import methods_of
 from .function import FunctionPrinter
 from .instances import Instances, Slot
 from .mutation import mutated_arguments
@@ -152,6 +154,9 @@ def _collect(function: Function, graphs: dict[Function, Graph], prepare: Prepare
                 method = node.inputs[0].type.method(node.attributes["name"])
                 if method is not None:
                     pending.append(method)
+            elif node.kind == "prim::Enter":
+                with contextlib.suppress(Problem):  # reported where it is written
+                    pending += methods_of(node.inputs[0])
     return graphs[function]
 
 

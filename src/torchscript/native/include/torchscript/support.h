@@ -1,6 +1,8 @@
 // Small things that generated statements use.
 #pragma once
 
+#include <ATen/core/grad_mode.h>
+
 #include "errors.h"
 #include "values.h"
 
@@ -32,5 +34,45 @@ const Stored<T>& item(const List<T>& list, int64_t index) {
   }
   return items[place];
 }
+
+// `with`: runs `leave` once, at the end of the block or when an exception passes.
+template <class F>
+class Guard {
+ public:
+  explicit Guard(F leave) : leave_(std::move(leave)) {}
+  Guard(const Guard&) = delete;
+  ~Guard() {
+    if (active_) try {
+        leave();
+      } catch (...) {  // the exception that is under way goes on
+      }
+  }
+  void leave() {
+    active_ = false;
+    leave_();
+  }
+
+ private:
+  F leave_;
+  bool active_ = true;
+};
+
+// `with torch.no_grad()` and `with torch.enable_grad()`.
+class GradMode {
+ public:
+  explicit GradMode(bool enabled) : before_(at::GradMode::is_enabled()) { at::GradMode::set_enabled(enabled); }
+  GradMode(const GradMode&) = delete;
+  ~GradMode() {
+    if (active_) leave();
+  }
+  void leave() {
+    active_ = false;
+    at::GradMode::set_enabled(before_);
+  }
+
+ private:
+  bool before_;
+  bool active_ = true;
+};
 
 }  // namespace ts
