@@ -395,17 +395,13 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
             continue
         if key in getattr(module, "_forward_pre_hooks_with_kwargs", ()):
             result = call(e, e.static(hook), [callee, Sequence(positional), Mapping(dict(named))], {})
-            if (
-                isinstance(result, Sequence)
-                and len(result.items) == 2
-                and isinstance(result.items[0], Sequence)
-            ):
-                positional = result.items[0].items
-                named = calls_named(e, result.items[1])
+            if not _is_none(result):
+                arguments, keywords = _parts(e, result)
+                positional, named = _parts(e, arguments), _keywords(e, keywords)
             continue
         result = call(e, e.static(hook), [callee, Sequence(positional)], {})
         if not _is_none(result):
-            positional = result.items if isinstance(result, Sequence) else [result]
+            positional = _parts(e, result)
     forward = module.__dict__.get("forward")
     if forward is None:
         try:
@@ -426,7 +422,19 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     return output
 
 
-def calls_named(e: Emitter, val: Val) -> dict[str, Val]:
+def _parts(e: Emitter, val: Val) -> list[Val]:
+    """The values of a tuple that a hook returns; anything else stands for itself."""
+    from . import loops
+
+    items = (
+        loops.static_items(e, val)
+        if isinstance(type_of(val), T.TupleType) or isinstance(val, Sequence)
+        else None
+    )
+    return [val] if items is None else items
+
+
+def _keywords(e: Emitter, val: Val) -> dict[str, Val]:
     """The keyword arguments that a hook returns."""
     if isinstance(val, Mapping):
         return dict(val.items)

@@ -38,6 +38,8 @@ def emit_with(e: Emitter, node: ast.With, index: int) -> Outcome:
     item = node.items[index]
     manager = expressions.emit(e, item.context_expr)
     e.node = node
+    if isinstance(manager, Manager) and manager.cls is torch.set_grad_enabled:
+        return _set_gradient_mode(e, node, index, manager)
     if isinstance(manager, Manager):
         return _gradient_mode(e, node, index, manager)
     if isinstance(manager, Static) and isinstance(manager.object, torch.no_grad | torch.enable_grad):
@@ -57,7 +59,9 @@ def emit_with(e: Emitter, node: ast.With, index: int) -> Outcome:
 def _enter_type(e: Emitter, cls: T.ClassType) -> T.Type:
     method = e.program.class_method(cls, "__enter__")
     if method is None or e.program.class_method(cls, "__exit__") is None:
-        raise e.error(f"The class '{cls.qualified_name}' has no __enter__ or no __exit__: it cannot stand in 'with'.")
+        raise e.error(
+            f"The class '{cls.qualified_name}' has no __enter__ or no __exit__: it cannot stand in 'with'."
+        )
     return method.schema.return_type
 
 
@@ -77,6 +81,20 @@ def _gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> 
     outcome = _inside(e, node, index)
     exit_gradient_mode(e, value)
     return outcome
+
+
+def _set_gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> Outcome:
+    """`with torch.set_grad_enabled(flag)`."""
+    from . import conditions
+    from .control import emit_if
+
+    def under(enabled: bool) -> Outcome:
+        return _gradient_mode(e, node, index, Manager(torch.enable_grad if enabled else torch.no_grad, []))
+
+    condition = conditions.of_value(e, manager.positional[0])
+    if condition.value is None:
+        return under(bool(condition.static))
+    return emit_if(e, condition.value, lambda: under(True), lambda: under(False))
 
 
 def enter_gradient_mode(e: Emitter, cls: type) -> Value:

@@ -40,6 +40,7 @@ from .values import (
 )
 
 MAX_UNROLLED = 4096
+MAX_UNROLLED_WHILE = 64
 
 
 def static_items(e: Emitter, val: Val, known_lists: bool = False) -> list[Val] | None:
@@ -425,8 +426,45 @@ def emit_while(e: Emitter, node: ast.While) -> Outcome:
         return statements.run_body(e, node.body)
 
     infinite = isinstance(node.test, ast.Constant) and bool(node.test.value)
-    outcome = emit_loop(e, None, names, condition, body, runs_at_least_once=infinite)
+    mark, block, scope = len(e.block.nodes), e.block, e.scope
+    e.scope = Scope(scope)
+    try:
+        outcome = emit_loop(e, None, names, condition, body, runs_at_least_once=infinite)
+    except NeedsUnrolling as problem:
+        discard(block, mark)
+        e.block, e.scope, e.node = block, scope, node
+        return _finish(e, node, _unrolled_while(e, node, problem))
+    after, e.scope = e.scope, scope
+    scope.names.update(after.names)
     return _finish(e, node, outcome)
+
+
+def _unrolled_while(e: Emitter, node: ast.While, problem: NeedsUnrolling) -> Outcome:
+    """A loop whose condition is known each time: `while hasattr(self, str(i))`."""
+    from . import statements
+
+    saved, taken = e.pending_rest, e.rest_taken
+    e.pending_rest = ()
+
+    def iteration(count: int) -> Outcome:
+        test = conditions.emit(e, node.test)
+        if test.static is None or count > MAX_UNROLLED_WHILE:
+            raise problem
+        if not test.static:
+            return Outcome()
+        return run_steps(e, [once, partial(iteration, count + 1)])
+
+    def once() -> Outcome:
+        outcome = statements.run_body(e, node.body)
+        outcome.continues = False
+        return outcome
+
+    outcome = iteration(0)
+    e.pending_rest, e.rest_taken = saved, taken
+    if outcome.breaks is True and outcome.returns is False:
+        return Outcome()
+    outcome.breaks = False
+    return outcome
 
 
 def _silently(e: Emitter, test: ast.expr) -> conditions.Condition | None:

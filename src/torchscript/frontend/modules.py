@@ -19,6 +19,7 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from .annotations import NotATypeError, is_final, names_in_scope, qualified_name
+from .taken_over import taken_over
 from .typing_of import plain
 from .values import Dependency, Known, Module, same
 
@@ -109,6 +110,7 @@ class SpecTable:
 
     def spec_of(self, module: torch.nn.Module) -> ModuleSpec:
         """The spec of a module, found or made."""
+        module = taken_over(module)
         found = self._of_module.get(id(module))
         if found is None:
             if id(module) in self._building:

@@ -21,6 +21,7 @@ from . import transient
 from .annotations import TypeResolver
 from .emitter import Emitter, Scope, suggestion
 from .modules import ModuleSpec, SpecTable
+from .taken_over import taken_over
 from .typing_of import plain, type_of_object
 from .values import Dependencies, Method, Module, Sequence, Static, Val, type_of
 
@@ -43,7 +44,6 @@ class Program:
         self.class_types: dict[type, T.Type] = {}
         self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
         self.prefers_static: set[Any] = set()
-        self.made_tuples: set[type] = set()  # namedtuples whose types come from their first use
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named
         self.resolver = TypeResolver(self.class_type)
@@ -77,6 +77,7 @@ class Program:
         """The compile-time value of a Python object."""
         obj = plain(obj)
         if isinstance(obj, torch.nn.Module):
+            obj = taken_over(obj)
             return Module(obj, self.spec_of(obj), None, ())
         if isinstance(obj, python_types.MethodType) and isinstance(obj.__self__, torch.nn.Module):
             return Method(
@@ -109,6 +110,7 @@ class Program:
         child = owner.module._modules[name]
         if child is None:
             return e.static(None)
+        child = taken_over(child)
         if transient.is_transient(owner):
             return Module(child, self.spec_of(child), None, ())
         return Module(child, self.spec_of(child), owner.root, (*owner.path, name), None, owner)

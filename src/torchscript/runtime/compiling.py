@@ -18,6 +18,7 @@ from ..frontend.entry import compile_entry
 from ..frontend.function_calls import Identity
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program
+from ..frontend.taken_over import taken_over
 from ..frontend.typing_of import plain
 from ..frontend.values import Module
 from .first_call import ScriptFunctionByCall, has_open_arguments, remember, speaks_of_other_types
@@ -222,6 +223,7 @@ class Builder:
         self.made: dict[int, Any] = {}
 
     def build(self, module: Any) -> Any:
+        module = taken_over(module)
         found = self.made.get(id(module))
         if found is None:
             if isinstance(getattr(type(module), "_ts_class", None), T.ClassType):

@@ -58,6 +58,7 @@ for _cls in (
     torch.no_grad,
     torch.enable_grad,
     torch.inference_mode,
+    torch.set_grad_enabled,
     torch.autograd.profiler.record_function,
     torch.autocast,
     torch.cuda.amp.autocast,

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ... import types as T
+from ...ir.graph import Value
 from .. import attributes, conditions, declarations
 from ..emitter import Emitter
 from ..values import Closure, Dynamic, Mapping, Module, Partial, Sequence, Static, Val, known_of, type_of
@@ -154,6 +155,10 @@ def isinstance_test(
                 static=any(isinstance(o, python_builtins.type) and issubclass(container, o) for o in objects)
             )
         return conditions.Condition(static=False)
+    if isinstance(type, T.TensorType) and any(isinstance(o, _TENSOR_KIND) for o in objects):
+        if not any(o is torch.Tensor for o in objects):
+            kinds = [o for o in objects if isinstance(o, _TENSOR_KIND)]
+            return conditions.Condition(value=_is_of_kind(e, val, kinds))
     wanted_types: list[T.Type] = []
     for obj in objects:
         if not isinstance(obj, ast.expr) and _is_container(obj):
@@ -169,6 +174,21 @@ def isinstance_test(
         except Exception:
             continue
     return _type_test(e, val, type, wanted_types, path)
+
+
+_TENSOR_KIND = type(torch.LongTensor)  # of the classes of old that say a dtype and a device
+
+
+def _is_of_kind(e: Emitter, val: Val, kinds: list[Any]) -> Value:
+    """`isinstance(x, torch.LongTensor)`: whether x has that dtype, and is where the class says."""
+    result: Value | None = None
+    for kind in kinds:
+        dtype = e.call("aten::eq", [Dynamic(e.call("prim::dtype", [val])), e.static(kind.dtype)])
+        place = e.call("aten::eq", [Dynamic(e.call("prim::is_cuda", [val])), e.static(kind.is_cuda)])
+        both = e.call("aten::__and__", [Dynamic(dtype), Dynamic(place)])
+        result = both if result is None else e.call("aten::__or__", [Dynamic(result), Dynamic(both)])
+    assert result is not None
+    return result
 
 
 def _is_container(obj: Any) -> bool:
@@ -268,9 +288,13 @@ def _is_tensor(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T
     return e.static(isinstance(type, T.TensorType))
 
 
+_UNSCRIPTABLE = ("torch.nn.utils.parametrize",)
+"""Modules of PyTorch that refuse scripting for reasons that are torch.jit's own."""
+
+
 @marked("is_scripting", "_is_scripting")
 def _is_scripting(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    return e.static(True)
+    return e.static(e.source.globals.get("__name__") not in _UNSCRIPTABLE)
 
 
 @marked("is_tracing", "_is_tracing", "_get_tracing_state")
