@@ -44,6 +44,14 @@ def may_be_none_between(x, flag: bool):
     return x
 
 
+def kind_of_tensor(x):
+    if isinstance(x, torch.LongTensor):
+        return x + 1
+    if isinstance(x, (torch.FloatTensor, torch.DoubleTensor)):
+        return x + 2
+    return x
+
+
 class Lists(nn.Module):
     def __init__(self):
         super().__init__()
@@ -71,6 +79,7 @@ X, Y = torch.rand(2, 2), torch.rand(2, 2)
 CASES = [
     (starred, X), (factors_in_front, X, Y), (tensors_as_sizes, X), (ranges_as_indices, X), (bounded_by_numbers, X),
     (may_be_none_between, X, True), (may_be_none_between, X, False), (Lists(), X),
+    (kind_of_tensor, X), (kind_of_tensor, X.long()), (kind_of_tensor, X.int()),
 ]  # fmt: skip
 
 

@@ -1,7 +1,5 @@
 """Functions that return more on one path than on another, arguments typed by their use, spread displays."""
 
-from collections import namedtuple
-
 import pytest
 import torch
 from torch import nn
@@ -44,17 +42,6 @@ class ByUse(nn.Module):
         return total + features["b"]
 
 
-Pair = namedtuple("Pair", ["first", "second"])  # its fields have no annotations
-
-
-def with_an_absent_field(x, flag: bool):
-    second = None
-    if flag:
-        second = x + 1
-    pair = Pair(x, second)
-    return pair.first
-
-
 def spread(x):
     batch, *_, height, device = *x.shape, x.device
     a, b, c, dtype = *x.shape, x.dtype
@@ -75,7 +62,7 @@ X = torch.rand(2, 6)
 CASES = [
     (weights_on_demand, X), (weights_on_demand, X, True), (one_two_or_three, X, 1), (one_two_or_three, X, 2),
     (one_two_or_three, X, 3), (AuxiliaryHead(), X), (AuxiliaryHead().eval(), X),
-    (ByUse(), {"a": torch.rand(2), "b": torch.rand(2)}), (with_an_absent_field, X, True), (with_an_absent_field, X, False),
+    (ByUse(), {"a": torch.rand(2), "b": torch.rand(2)}),
     (spread, torch.rand(2, 3, 4)), (Sizes(), X),
 ]  # fmt: skip
 

@@ -41,7 +41,10 @@ def class_type(program: Program, cls: type) -> T.Type | None:
         made = T.INT if issubclass(cls, int) else T.FLOAT if issubclass(cls, float) else T.STRING
     elif issubclass(cls, enum.Enum):
         made = _enum(program, cls)
-    elif issubclass(cls, torch.nn.Module | BaseException) or cls.__module__.partition(".")[0] in _NO_CLASSES:
+    elif (
+        issubclass(cls, torch.nn.Module | BaseException | dict | list | set | str)
+        or cls.__module__.partition(".")[0] in _NO_CLASSES
+    ):
         return None
     elif (isinstance(cls, type) and cls.__init__ is not object.__init__) or _has_marks(cls):
         made = _script_class(program, cls)
@@ -236,14 +239,11 @@ def _construct_named_tuple(e: Emitter, cls: Any, positional: list[Val], named: d
     assert isinstance(type, T.NamedTupleType)
     values = dict(zip(type.field_names, positional, strict=False))
     values.update(named)
-    if not getattr(cls, "__annotations__", None):
-        type = _as_made(e, cls, type, values)
     defaults = dict(type.field_defaults)
     items: list[Val] = []
     for name, element in zip(type.field_names, type.elements, strict=True):
         if name in values:
-            val = values[name]
-            items.append(Dynamic(e.coerce(val, element, None, f"the field '{name}'")))
+            items.append(Dynamic(e.coerce(values[name], element, None, f"the field '{name}'")))
         elif name in defaults:
             items.append(e.static(defaults[name]))
         else:
@@ -252,27 +252,6 @@ def _construct_named_tuple(e: Emitter, cls: Any, positional: list[Val], named: d
     if unknown or len(positional) > len(type.field_names):
         raise e.error(f"'{cls.__qualname__}' has the fields {', '.join(type.field_names)}.")
     return Sequence(items, named=type)
-
-
-def _as_made(e: Emitter, cls: Any, type: T.NamedTupleType, values: dict[str, Val]) -> T.NamedTupleType:
-    """A namedtuple whose fields nobody annotated: of the types that it is made with, the first time."""
-    own = tuple(
-        type_of(values[n]) if n in values else t for n, t in zip(type.field_names, type.elements, strict=True)
-    )
-    if all(t is not None and t.is_subtype_of(d) for t, d in zip(own, type.elements, strict=True)):
-        return type
-    if cls in e.program.made_tuples or any(t is None for t in own):
-        return type
-    made = T.NamedTupleType(
-        tuple(t for t in own if t is not None),
-        type.qualified_name,
-        type.field_names,
-        type.field_defaults,
-        cls,
-    )
-    e.program.made_tuples.add(cls)
-    e.program.class_types[cls] = made
-    return made
 
 
 def gradient_mode(program: Program, name: str) -> T.ClassType:
