@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import signal
 import subprocess
@@ -28,9 +29,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .worker import DIED_AT, MEMORY, SECONDS, case
 
-CHUNK = 500
+CHUNK = 2000
 STUCK = 60.0
-"""Seconds on the wall after which a worker that has not gone on is ended."""
+STARTING = 600.0
+"""Seconds on the wall after which a worker that has not gone on, or not begun, is ended."""
 
 
 @dataclass
@@ -40,11 +42,13 @@ class Totals:
     slowest: tuple[float, int] = (0.0, -1)
     grown: int = 0
     done: int = 0
+    failures: list[Exception] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def run_chunk(subject: str, first: int, last: int, totals: Totals) -> None:
     """All cases of a range; a worker that dies is followed by another, which begins after what killed it."""
+    starts_left = 3
     while first < last:
         with tempfile.NamedTemporaryFile() as state:
             state.write(DIED_AT.pack(first - 1))
@@ -76,8 +80,11 @@ def run_chunk(subject: str, first: int, last: int, totals: Totals) -> None:
                 totals.done += last - first
                 return
             outcome = _death(worker.returncode, stuck)
-            if died < first:
-                raise SystemExit(f"the worker does not start: {' '.join(command)}")
+            if died < first:  # before its first archive: what it imports, or the machine
+                starts_left -= 1
+                if starts_left < 0:
+                    raise RuntimeError(f"the worker does not start: {' '.join(command)}")
+                continue
             seed, _, mutations = case(died)
             finding = {"number": died, "seed": seed, "mutations": mutations, "outcome": outcome, "detail": ""}
             totals.findings.append(finding)
@@ -92,7 +99,8 @@ def _watch(worker: subprocess.Popen[str], at: Any) -> threading.Event:
     stuck = threading.Event()
 
     def watch() -> None:
-        seen, since = at(), time.monotonic()
+        at_start = seen = at()
+        since = time.monotonic()
         while worker.poll() is None:
             time.sleep(0.5)
             try:
@@ -101,7 +109,7 @@ def _watch(worker: subprocess.Popen[str], at: Any) -> threading.Event:
                 return
             if now != seen:
                 seen, since = now, time.monotonic()
-            elif time.monotonic() - since > STUCK:
+            elif time.monotonic() - since > (STUCK if now != at_start else STARTING):
                 stuck.set()
                 worker.kill()
                 return
@@ -121,12 +129,14 @@ def campaign(subject: str, first: int, cases: int, processes: int, show: bool = 
     chunks = collections.deque(range(first, first + cases, CHUNK))
 
     def work() -> None:
-        while True:
-            try:
+        while chunks:
+            with contextlib.suppress(IndexError):  # another thread was faster
                 begin = chunks.popleft()
-            except IndexError:
-                return
-            run_chunk(subject, begin, min(begin + CHUNK, first + cases), totals)
+                try:
+                    run_chunk(subject, begin, min(begin + CHUNK, first + cases), totals)
+                except Exception as error:
+                    totals.failures.append(error)
+                    return
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(processes)]
     for thread in threads:
@@ -138,6 +148,8 @@ def campaign(subject: str, first: int, cases: int, processes: int, show: bool = 
             time.sleep(0.2)
             found = len(totals.findings)
             progress.update(task, completed=totals.done, description=f"{subject}, {found} findings")
+    if totals.failures:
+        raise totals.failures[0]
     return totals
 
 

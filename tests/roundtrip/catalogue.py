@@ -46,6 +46,8 @@ def _trips() -> dict[str, Trip]:
         trips[f"trace language: {name}"] = Trip("trace", language.MODULES[name], True)
     for how in ("script", "trace"):
         for name, entry in vision.CLASSIFIERS.items():
+            if how == "script" and name in vision.TRACED_ONLY:
+                continue
             trips[f"{how} vision: {name}"] = Trip(how, entry, name in _QUICK_VISION)
     for name, entry in vision.OTHERS.items():
         trips[f"script vision: {name}"] = Trip("script", entry, False)

@@ -16,7 +16,6 @@ _CLASSIFIERS: dict[str, tuple[int, dict[str, Any]]] = {
     "resnet18": (64, {}),
     "resnet34": (64, {}),
     "resnet50": (64, {}),
-    "wide_resnet50_2": (64, {"width_per_group": 64}),
     "resnext50_32x4d": (64, {}),
     "densenet121": (64, {}),
     "densenet169": (64, {}),
@@ -40,6 +39,8 @@ _CLASSIFIERS: dict[str, tuple[int, dict[str, Any]]] = {
     "swin_t": (64, {}),
     "swin_v2_t": (64, {}),
 }
+# Scripted, they return a tuple on purpose, whatever eager mode returns.
+TRACED_ONLY = ("googlenet", "inception_v3")
 _VIDEO = ("r3d_18", "mc3_18", "r2plus1d_18")
 _SEGMENTATION = ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -274,6 +275,8 @@ def _read_directory(buffer: bytearray | mmap.mmap, name: str) -> tuple[str, dict
             )
         if not below or below.endswith("/"):
             continue  # an entry for a folder, which zip tools write
+        if below[0] in "/\\" or "\0" in below or (".." in below and ".." in re.split(r"[/\\]", below)):
+            raise ArchiveError(f"{name}: the record '{path[:100]}' has a name that leaves the archive")
         if below in records:
             raise ArchiveError(f"{name}: there are two records '{below}'")
         record = Record(below, method, checksum, compressed_size, full_size, header_offset)

@@ -13,8 +13,10 @@ import torch
 
 from .. import types as T
 from ..errors import ArchiveError, CompileError
+from .container import Container
 from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
+from .load_time import LoadTimeInterpreter
 from .unpickler import ClassName, EnumMember, ScriptObject
 
 # The classes of the values that a pickle can hold for a static type.
@@ -54,6 +56,7 @@ class Materializer:
         self.made: dict[int, tuple[Any, Any]] = {}
         self.parameters: dict[int, tuple[torch.Tensor, torch.nn.Parameter]] = {}
         self.unfinished: set[int] = set()
+        self._interpreter: LoadTimeInterpreter | None = None
 
     def error(self, problem: str) -> ArchiveError:
         return ArchiveError(f"{self.importer.records.name}: {problem}")
@@ -174,8 +177,11 @@ class Materializer:
             if self.set_state is not None:
                 return self.set_state(cls, state)
             made = self.make_object(cls, {})
-            run = getattr(made, "_ts___setstate__", None) or made.__setstate__
-            run(state)
+            if self._interpreter is None:
+                records = self.importer.records
+                size = len(records.buffer) if isinstance(records, Container) else 0
+                self._interpreter = LoadTimeInterpreter(records.name, size, self.make_object)
+            self._interpreter.run(method, [made, state])
             return made
         if not isinstance(source.state, dict):
             raise self.error(f"an object of '{cls}' has no attributes")
