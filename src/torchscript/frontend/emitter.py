@@ -121,6 +121,7 @@ class Emitter:
         self.pending_rest: Any = ()  # the steps after the current one (control.run_steps)
         self.rest_taken = False
         self.catching: Any = None  # the handlers around (tries.Catching)
+        self.looping = 0  # how many loops are around that may still be unrolled
         self.promoting = 0  # how many loops are around that make Tensors of numbers
         self.finalizing = 0  # how many `finally` are around
         self.handled: Any = None  # in a handler: what it caught

@@ -189,9 +189,10 @@ def _list_with_stars(e: Emitter, node: ast.List | ast.Tuple) -> Val:
 def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
     inner = hint.element if isinstance(hint, T.OptionalType) else hint
     items: list[Val] = []
+    if any(key is None for key in node.keys):
+        return _dict_with_stars(e, node, hint)
     for key, value in zip(node.keys, node.values, strict=True):
-        if key is None:
-            raise e.unsupported("'**' inside a dict display cannot be compiled.", value, "Use update().")
+        assert key is not None
         items.append(emit(e, key))
         items.append(emit(e, value, inner.value if isinstance(inner, T.DictType) else None))
     e.node = node
@@ -210,6 +211,24 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
         ]
         return Dynamic(e.emit("prim::DictConstruct", values, [inner]).output)
     return Dynamic(e.build_dict(items, node))
+
+
+def _dict_with_stars(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
+    """`{**d, "k": v}`: known dicts are put together now, others are copied into a new one."""
+    parts: list[Val] = []
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is None:
+            parts.append(emit(e, value))
+        else:
+            single = ast.copy_location(ast.Dict([key], [value]), value)
+            parts.append(emit(e, single, hint))
+    e.node = node
+    if all(isinstance(p, Mapping) for p in parts):
+        return Mapping({k: v for p in parts if isinstance(p, Mapping) for k, v in p.items.items()})
+    result = e.call_operator("aten::copy", [Dynamic(e.materialize(parts[0]))], {}, "**")
+    for part in parts[1:]:
+        e.call_operator("aten::update", [result, Dynamic(e.materialize(part))], {}, "**")
+    return result
 
 
 def do_not_unify(values: list[Val]) -> bool:

@@ -8,9 +8,11 @@ range with known bounds is a run-time loop, unless its body needs the index whil
 from __future__ import annotations
 
 import ast
+import copy
 import enum
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -256,10 +258,49 @@ def prefers_unrolling(e: Emitter, val: Val) -> bool:
     return isinstance(val, Sequence | Module | Mapping) or isinstance(type, T.TupleType) or type is None
 
 
+def _with_flag(e: Emitter, node: ast.For | ast.While) -> Outcome:
+    """`for …: … break … else: …`: a flag that `break` sets decides whether `else` runs."""
+    from . import statements
+
+    flag = f"broken at line {node.lineno}"
+
+    class Breaks(ast.NodeTransformer):
+        def visit_Break(self, found: ast.Break) -> list[ast.stmt]:
+            note = ast.Assign([ast.Name(flag, ast.Store())], ast.Constant(True))
+            return [ast.fix_missing_locations(ast.copy_location(note, found)), found]
+
+        def visit_For(self, found: ast.For) -> ast.For:  # its breaks are its own
+            return found
+
+        def visit_While(self, found: ast.While) -> ast.While:
+            return found
+
+        def visit_FunctionDef(self, found: ast.FunctionDef) -> ast.FunctionDef:
+            return found
+
+    body = [s for statement in copy.deepcopy(node.body) for s in _listed(Breaks().visit(statement))]
+    loop: ast.For | ast.While = copy.copy(node)
+    loop.body, loop.orelse = body, []
+    test = ast.UnaryOp(ast.Not(), ast.Name(flag, ast.Load()))
+    choice = ast.fix_missing_locations(ast.copy_location(ast.If(test, node.orelse, []), node))
+    e.scope.set(flag, e.static(False))
+    return statements.run_body(e, [loop, choice])
+
+
+def _listed(found: Any) -> list[ast.stmt]:
+    return found if isinstance(found, list) else [found]
+
+
+def _breaks(node: ast.For | ast.While) -> bool:
+    return bool(node.orelse) and any(isinstance(n, ast.Break) for s in node.body for n in ast.walk(s))
+
+
 def emit_for(e: Emitter, node: ast.For) -> Outcome:
     """A `for` statement."""
     from . import statements
 
+    if _breaks(node):
+        return _with_flag(e, node)
     iterable = expressions.emit(e, node.iter)
     e.node = node
     if isinstance(iterable, Unusable):
@@ -276,13 +317,17 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
             return _finish(e, node, _unrolled(e, items, body_for))
     mark, scope = len(e.block.nodes), e.scope
     e.scope = Scope(scope)
+    may_unroll = _has_known_length(iterable)
+    e.looping += may_unroll
     try:
         plan = plan_of(e, iterable, node.iter)
         names = _targets(node)
         outcome = emit_loop(
             e, plan.length, names, None, lambda i: body_for(plan.item(e, i)), runs_at_least_once=plan.nonempty
         )
+        e.looping -= may_unroll
     except NeedsUnrolling as problem:
+        e.looping -= may_unroll
         discard(e.block, mark)
         e.scope = scope
         if isinstance(problem, BecomesTensor):
@@ -296,6 +341,15 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
     for name, val in inner.names.items():
         scope.set(name, val)
     return _finish(e, node, outcome)
+
+
+def _has_known_length(val: Val) -> bool:
+    """Whether a loop over `val` could be unrolled."""
+    if isinstance(val, Iterable):
+        return (
+            all(map(_has_known_length, val.parts)) if val.kind != "range" else all(map(known_of, val.parts))
+        )
+    return known_of(val) is not None or isinstance(val, Sequence | Module | Mapping)
 
 
 def _peeled(e: Emitter, node: ast.For, iterable: Val, body: Callable[[Val], Outcome]) -> Outcome:
@@ -370,13 +424,8 @@ def _finish(e: Emitter, node: ast.For | ast.While, outcome: Outcome) -> Outcome:
     """The loop's own `break` and `continue` end with it; an `else` runs if there was no break."""
     from . import statements
 
-    if node.orelse:
-        if any(isinstance(n, ast.Break) for s in node.body for n in ast.walk(s)):
-            raise e.unsupported(
-                "'else' after a loop with 'break' cannot be compiled.", node, "Set a flag before the break."
-            )
-        if outcome.falls:
-            return statements.run_body(e, node.orelse)
+    if node.orelse and outcome.falls:
+        return statements.run_body(e, node.orelse)
     return outcome
 
 
@@ -406,6 +455,8 @@ def emit_while(e: Emitter, node: ast.While) -> Outcome:
     """A `while` statement."""
     from . import statements
 
+    if _breaks(node):
+        return _with_flag(e, node)
     names = _targets(node)
     for inner in ast.walk(node.test):
         if isinstance(inner, ast.NamedExpr) and inner.target.id not in names:

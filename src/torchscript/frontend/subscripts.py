@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .. import types as T
-from . import arithmetic, arrays, attributes, methods, presence, tensor_indexing
+from . import arithmetic, arrays, attributes, chosen, methods, presence, tensor_indexing
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -157,6 +157,8 @@ def _module_item(e: Emitter, owner: Module, key: Val, node: ast.AST) -> Val:
         if found is None:
             raise e.error(f"The module '{type(module).__qualname__}' cannot be subscripted.", node)
         return calls.call_method(e, Method(owner, "__getitem__", found), [key], {})
+    if known is None and not e.looping and isinstance(type_of(key), T.IntType | T.StringType):
+        return chosen.module_at(e, owner, key)
     if known is None:
         raise e.needs_unrolling(
             "The index into a container of modules must be known while compiling.",

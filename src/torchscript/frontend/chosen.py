@@ -1,0 +1,45 @@
+"""`self.layers[i](x)` with an index that is known only at run time: one call of each module, behind the test of its index.
+
+y = self.layers[i](x)     →     if i == 0: y = self.layers[0](x)
+                                elif i == 1: y = self.layers[1](x)
+                                else: raise IndexError(…)
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import torch
+
+from .. import types as T
+from . import generated
+from .emitter import Emitter
+from .values import Module, Special, Val, type_of
+
+MAX_CHOICES = 256
+
+
+def module_at(e: Emitter, owner: Module, key: Val) -> Val:
+    """What stands for the module at `key`: it can be called."""
+    names = list(owner.module._modules)
+    if len(names) > MAX_CHOICES:
+        raise e.needs_unrolling(f"One of {len(names)} modules cannot be chosen at run time.")
+    of_dict = isinstance(owner.module, torch.nn.ModuleDict)
+    if isinstance(type_of(key), T.StringType) is not of_dict:
+        raise e.error(f"The modules are found by {'name' if of_dict else 'number'}.")
+    keys: list[Any] = names if of_dict else list(range(len(names)))
+
+    def call(e: Emitter, node: ast.AST, positional: list[Val], named: dict[str, Val]) -> Val:
+        values: dict[str, Val] = {"key": key}
+        given = [f"a{i}" for i in range(len(positional))] + [f"{k}={k}" for k in named]
+        values.update({f"a{i}": v for i, v in enumerate(positional)}, **named)
+        values.update({f"module{i}": e.program.submodule(e, owner, name) for i, name in enumerate(names)})
+        lines = [f"def choose({', '.join(values)}):"]
+        for i, k in enumerate(keys):
+            also = "" if of_dict else f" or key == {i - len(names)}"
+            lines += [f"    if key == {k!r}{also}:", f"        return module{i}({', '.join(given)})"]
+        problem = "KeyError(key)" if of_dict else "IndexError('index ' + str(key) + ' is out of range')"
+        return generated.in_place(e, "\n".join([*lines, f"    raise {problem}"]), values)
+
+    return Special(f"one of {len(names)} modules", call)
