@@ -61,8 +61,12 @@ inline double div_(int64_t a, int64_t b) {
 inline Complex div_(Complex a, Complex b) { return divide(a, b); }
 double div_(const Scalar& a, const Scalar& b);
 
+// Whether the compiler knows, where this is inlined, that b is a power of 2: then floors are shifts.
+#define TS_IS_POWER_OF_TWO(b) (__builtin_constant_p(b) && (b) > 0 && ((b) & ((b) - 1)) == 0)
+
 // Floor division and its remainder. The least int divided by -1 wraps, where the processor would trap.
 inline int64_t floordiv_(int64_t a, int64_t b) {
+  if (TS_IS_POWER_OF_TWO(b)) return a >> __builtin_ctzll(static_cast<uint64_t>(b));
   if (static_cast<uint64_t>(b) + 1 <= 1) [[unlikely]] {
     if (b == 0) fail("ZeroDivisionError", "integer division or modulo by zero");
     return -a;
@@ -71,6 +75,7 @@ inline int64_t floordiv_(int64_t a, int64_t b) {
   return quotient - ((a % b != 0) & ((a ^ b) < 0));
 }
 inline int64_t remainder_(int64_t a, int64_t b) {
+  if (TS_IS_POWER_OF_TWO(b)) return a & (b - 1);
   if (static_cast<uint64_t>(b) + 1 <= 1) [[unlikely]] {
     if (b == 0) fail("ZeroDivisionError", "integer modulo by zero");
     return 0;
@@ -78,6 +83,7 @@ inline int64_t remainder_(int64_t a, int64_t b) {
   int64_t rest = a % b;
   return rest + (((rest != 0) & ((rest ^ b) < 0)) ? b : 0);
 }
+#undef TS_IS_POWER_OF_TWO
 inline std::tuple<int64_t, int64_t> divmod_(int64_t a, int64_t b) {
   if (b == 0) [[unlikely]]
     fail("ZeroDivisionError", "integer division or modulo by zero");
