@@ -123,7 +123,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], Inputs, Callable[[nn.Module], n
     "xlnet": ("XLNetModel", "XLNetConfig", dict(vocab_size=99, d_model=32, n_layer=2, n_head=4, d_inner=37),
               tokens, None),
     # decoders without a cache
-    "gpt2": ("GPT2LMHeadModel", "GPT2Config", dict(GPT2, **NO_CACHE), masked, None),
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config", dict(GPT2, **NO_CACHE), tokens, None),
     "llama": ("LlamaForCausalLM", "LlamaConfig", dict(TEXT, **NO_CACHE), masked, None),
     "mistral": ("MistralModel", "MistralConfig", dict(TEXT, **GROUPED), tokens, None),
     "qwen2": ("Qwen2Model", "Qwen2Config", dict(TEXT, **GROUPED), tokens, None),
@@ -163,6 +163,9 @@ CASES: dict[str, tuple[str, str, dict[str, Any], Inputs, Callable[[nn.Module], n
 def build(name: str) -> tuple[nn.Module, Inputs]:
     import transformers
 
+    import tests.conftest  # defines the operators that torchvision wants, which transformers imports
+
+    assert tests.conftest.TORCHVISION_OPERATORS
     cls, config, settings, inputs, wrap = CASES[name]
     torch.manual_seed(0)
     model = getattr(transformers, cls)(getattr(transformers, config)(**settings)).eval()
