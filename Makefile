@@ -36,8 +36,8 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(PIP_INSTALL) setuptools | $(SHORTEN)
 	@echo "installing torch and the development tools (several hundred megabytes)"
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]' | $(SHORTEN)
-	@echo "installing torchvision"
-	@$(PIP_INSTALL) --no-deps torchvision | $(SHORTEN)
+	@echo "installing torchvision, and an archive to test with"
+	@$(PIP_INSTALL) --no-deps torchvision silero-vad | $(SHORTEN)
 	@touch $@
 	@echo "$(VENV) is ready"
 
