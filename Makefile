@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz fuzz-archive roundtrip lint bench clean
+.PHONY: help setup demo test sweep fuzz fuzz-archive roundtrip lint bench clean
 
 PYTHON ?= python3
 # Options for pip, for example: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
@@ -53,6 +53,9 @@ roundtrip: $(STAMP) ## take 230 modules through torch.jit, this library and C++,
 
 fuzz-archive: $(STAMP) ## load 100 000 damaged archives; FUZZ_FLAGS="--stock" gives them to torch.jit.load
 	@OMP_NUM_THREADS=1 PYTHONPATH=tests $(PY) -W ignore -m archive_fuzz.campaign $(FUZZ_FLAGS)
+
+sweep: $(STAMP) ## compile every model of torchvision, and torch.nn on all of PyTorch's samples (an hour)
+	@SWEEP=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal $(PYTEST_FLAGS) tests/models tests/language/test_nn_sweep.py
 
 lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
 	@$(PY) -m ruff check
