@@ -164,3 +164,21 @@ def test_data_of_parameters_that_forward_writes(assert_same):
         wanted = copy.deepcopy(module)(x)
         assert_same(loaded(x), wanted)
         assert_same(traced(x), wanted)
+
+
+def writes_to_all_kinds(x):
+    own = (x * 2).add_(1).relu_()
+    seen = x * 3
+    view = seen[0]
+    seen.mul_(2)
+    x.sub_(1)
+    return own, seen, view, x
+
+
+def test_force_outplace_leaves_what_others_see_in_place(assert_same_run, operators_of):
+    traced = jit.trace(writes_to_all_kinds, torch.rand(2, 3), _force_outplace=True)
+
+    operators = operators_of(traced.graph)
+    assert operators["aten::add"] == operators["aten::relu"] == 1
+    assert operators["aten::mul_"] == operators["aten::sub_"] == 1
+    assert_same_run(traced, writes_to_all_kinds, torch.rand(4, 2))

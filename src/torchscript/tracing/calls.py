@@ -301,6 +301,12 @@ def write_call(
         info_type(value) if isinstance(value, torch.Tensor) else returned.type
         for value, returned in zip(results, returns, strict=True)
     ]
+    if recorder.force_outplace and writes and arguments and result is arguments[0]:
+        functional = _out_of_place(recorder, schema, result)
+        if functional is not None:
+            output = recorder.emit(functional.name, inputs, types, schema=functional).output
+            recorder.bind(result, output)
+            return result
     kind = schema.name
     node = recorder.emit(kind, inputs, types, schema=schema)
     for value, output in zip(results, node.outputs, strict=True):
@@ -308,6 +314,26 @@ def write_call(
     if len(node.outputs) == 1:
         recorder.name_result(node.outputs[0])
     return result
+
+
+def _out_of_place(recorder: Recorder, schema: Schema, tensor: torch.Tensor) -> Schema | None:
+    """The functional form of `x.add_(…)`, where nothing but `x` itself can see that it is written to.
+
+    Inputs, attributes, and what has views or is one, are seen elsewhere too.
+    """
+    value = recorder.known(tensor)
+    if value is None or value.node is None or recorder.is_attribute(tensor):
+        return None
+    if recorder.scopes.owner(value) is not recorder.scopes.current or recorder.has_views(tensor):
+        return None
+    name = schema.name
+    if not name.endswith("_") or name.endswith("__"):
+        return None
+    names = [a.name for a in schema.arguments]
+    for candidate in operator_schemas(name[:-1]):
+        if candidate.overload == schema.overload and [a.name for a in candidate.arguments] == names:
+            return None if candidate.is_mutable else candidate
+    return None
 
 
 def _bind_result(recorder: Recorder, obj: Any, output: Value, arguments: Sequence[Any]) -> None:

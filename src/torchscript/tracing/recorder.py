@@ -227,6 +227,14 @@ class Recorder:
                 return found
         return self._outside_tensor(tensor)
 
+    def has_views(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is a view, or a live tensor of the recording is one of it."""
+        with state.paused():
+            if tensor._is_view():
+                return True
+            live = [entry.tensor() for entry in self._values.values()]
+            return any(t is not None and t is not tensor and t._base is tensor for t in live)
+
     def is_attribute(self, tensor: torch.Tensor) -> bool:
         return self.tree.places_of(tensor) is not None
 
