@@ -352,7 +352,7 @@ class _GroupBlock:
         self.block.add_output(value)
 
     def _is_inside(self, value: Value) -> bool:
-        return value.node is not None and value.node.block is self.block
+        return value.block is self.block or (value.node is not None and value.node.block is self.block)
 
     def _stand_in(self, value: Value) -> Value:
         found = self.stand_ins.get(value)
