@@ -1,13 +1,14 @@
 """How compile time grows with the size of a program, beside torch.jit in the same process.
 
-    python benchmarks/bench_compile_growth.py [--quick] [--only statements] [--limit 120]
+    python benchmarks/bench_compile_growth.py [--quick] [--only statements] [--limit 60]
 
-Generated programs of growing size: functions of 100 to 10 000 statements (arithmetic, branches, loops over lists, calls of helpers),
-nesting of 1 to 50 (if in if, expression in expression, call in call), modules of 10 to 3 000 submodules (alike, and each of its own class), and
-`save` and `load` of such modules.
+Generated programs of growing size: functions of 100 to 10 000 statements (arithmetic, branches, loops over lists,
+calls of helpers), nesting of 1 to 50 (if in if, loop in loop, expression in expression, call in call), modules of
+10 to 3 000 submodules (alike, and each of its own class), and `save` and `load` of such modules.
 
-A time is the processor time of one call in this process, the smallest of a few where it is short. The growth exponent of a column is the slope
-of log(time) over log(size) between its last two sizes: 1 is linear. A contender whose time passes `--limit` seconds is not run on larger sizes.
+A time is the processor time of one call in this process, the smallest of a few where it is short. The growth exponent
+of a column is the slope of log(time) over log(size) between its last two sizes: 1 is linear. A contender whose time
+passes `--limit` seconds is not run on larger sizes.
 """
 
 import argparse
@@ -222,11 +223,13 @@ def own_classes(size: int) -> str:
     parts = []
     for i in range(size):
         parts.append(
-            f"class Layer{i}(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.linear = nn.Linear(2, 2)\n\n"
+            f"class Layer{i}(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+            "        self.linear = nn.Linear(2, 2)\n\n"
             f"    def forward(self, x):\n        return self.linear(x) + {i}\n\n\n"
         )
     parts.append(
-        "class Whole(nn.Module):\n    def __init__(self, layers):\n        super().__init__()\n        self.layers = nn.ModuleList(layers)\n\n"
+        "class Whole(nn.Module):\n    def __init__(self, layers):\n        super().__init__()\n"
+        "        self.layers = nn.ModuleList(layers)\n\n"
         "    def forward(self, x):\n        for layer in self.layers:\n            x = layer(x)\n        return x\n\n\n"
     )
     names = ", ".join(f"Layer{i}()" for i in range(size))

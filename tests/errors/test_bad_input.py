@@ -79,7 +79,7 @@ def test_wrong_arguments_are_refused_before_anything_runs():
     x = torch.zeros(1)
     for arguments, message in [
         ((x, 2.5), "expects a value of type 'int' for the argument 'n', but it got a float (2.5)"),
-        ((3, 2), "expects a value of type 'Tensor' for the argument 'x', but it got a int (3)"),
+        ((3, 2), "expects a value of type 'Tensor' for the argument 'x', but it got an int (3)"),
         ((x,), "is called without 'n'"),
         ((x, 1, 2), "takes 2 arguments, but 3 are given"),
     ]:

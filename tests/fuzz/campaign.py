@@ -56,11 +56,12 @@ def main() -> int:
     parser.add_argument(
         "--report", type=Path, help="a file for the programs that disagree (default: only printed)"
     )
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     campaign = Campaign([runner(name) for name in arguments.runners.split(",")])
-    campaign.run(arguments.programs, arguments.seed)
+    campaign.run(arguments.programs, arguments.seed, 60 * arguments.minutes)
     campaign.summarize(arguments.report)
     return 1 if campaign.found else 0
 
@@ -76,7 +77,7 @@ class Campaign:
         self.seconds = 0.0
         self.done = 0
 
-    def run(self, count: int, first_seed: int) -> None:
+    def run(self, count: int, first_seed: int, most_seconds: float) -> None:
         start = time.monotonic()
         columns = (
             TextColumn("{task.description}"),
@@ -88,7 +89,7 @@ class Campaign:
         with Progress(*columns, console=self.console, refresh_per_second=2) as progress:
             bar = progress.add_task("programs", total=count)
             batch = 0
-            while self.done < count:
+            while self.done < count and time.monotonic() - start < most_seconds:
                 size = min(BATCH, count - self.done)
                 slower = batch % SHARE == 0
                 chosen = [r for r in self.runners if slower or r.name in EVERYWHERE] or self.runners

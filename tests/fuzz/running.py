@@ -131,7 +131,7 @@ class Stock(Archive):
         )
 
 
-STOCK_DIFFERS = ("<<", ">>", "/ ", "//", "%", "**")
+STOCK_DIFFERS = ("**", "title()", "capitalize()", "swapcase()", "'é'", "str(", "f'", "format(")
 """What PyTorch's interpreter computes otherwise than Python, whoever compiled the program."""
 
 
