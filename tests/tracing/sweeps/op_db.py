@@ -91,7 +91,7 @@ def clones(tensors: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
 def run(function: Callable[..., Any], inputs: tuple[torch.Tensor, ...]) -> tuple[list[Any], list[Any]]:
     """What a function returns, and the gradients of its inputs."""
     given = clones(inputs)
-    torch.manual_seed(2)
+    torch.manual_seed(42)  # which op_db itself sets within random operators, unseen by a trace
     outputs = [t for t in tree_flatten(function(*given))[0] if isinstance(t, torch.Tensor)]
     leaves = [t for t in given if t.requires_grad]
     differentiable = [o for o in outputs if o.requires_grad]
