@@ -14,7 +14,8 @@ from .. import types as T
 from ..ir.graph import Function
 from ..schema.reasons import name_of
 from . import autograd_functions, function_calls, methods, module_methods, presence, transient
-from .emitter import Emitter, suggestion
+from .emitter import Emitter
+from .problems import suggestion
 from .values import (
     Attribute,
     BuiltinMethod,

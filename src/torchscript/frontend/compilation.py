@@ -13,8 +13,9 @@ from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
 from . import binding, declarations, marks
 from .annotations import qualified_name
-from .emitter import Emitter, Scope
+from .emitter import Emitter
 from .pending import settled
+from .scopes import Scope
 from .sets import without_sets
 from .sources import FunctionSource
 from .values import Attribute, Dynamic, Mapping, Module, Sequence, Static, Val, known_of, type_of

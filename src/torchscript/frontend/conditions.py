@@ -14,8 +14,9 @@ from .. import types as T
 from ..ir.graph import Value
 from .builtins import inspection, registry
 from .control import run_branch
-from .emitter import Emitter, Scope
+from .emitter import Emitter
 from .outcomes import Branch, Outcome
+from .scopes import Scope
 from .values import Attribute, Dynamic, Known, Module, Sequence, Static, Unusable, Val, known_of, type_of
 
 Refinements = dict[str, T.Type]

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from ..ir.graph import Block, Node, Value
 from . import merging
-from .emitter import NeedsSplitError, Scope
 from .outcomes import EXITS, Branch, Outcome, Step
+from .problems import NeedsSplitError
+from .scopes import Scope
 from .values import Dynamic, Unusable, Val
 
 if TYPE_CHECKING:

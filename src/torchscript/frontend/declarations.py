@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .. import types as T
 from ..errors import CompileError
 from .annotations import NotATypeError, names_in_scope, split_type_comment
-from .emitter import Emitter, Scope
+from .emitter import Emitter
+from .scopes import Scope
 from .sources import FunctionSource
 from .values import Static
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import enum
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,80 +16,27 @@ from ..schema import NO_DEFAULT, Argument, Binding, Conversion, Matched, match_o
 from ..schema.reasons import describe
 from ..source import SourceRange
 from .pending import resolve_pending, settle, settled
+from .problems import CertainError, NeedsSplitError, NeedsUnrolling, OutsideLanguageError
+from .scopes import Scope
 from .sources import FunctionSource
 from .values import (
     Attribute,
     Dependencies,
     Dynamic,
-    Known,
     Mapping,
     Module,
     Sequence,
     Static,
     Unusable,
     Val,
+    describe_object,
     known_of,
     type_of,
 )
 
 if TYPE_CHECKING:
     from .program import Program
-    from .splitting import Frame, Split
-
-
-class Scope:
-    """The variables that are visible at a point; a branch writes into a child of the scope around it."""
-
-    __slots__ = ("names", "parent")
-
-    def __init__(self, parent: Scope | None = None) -> None:
-        self.names: dict[str, Val] = {}
-        self.parent = parent
-
-    def get(self, name: str) -> Val | None:
-        scope: Scope | None = self
-        while scope is not None:
-            found = scope.names.get(name)
-            if found is not None:
-                return found
-            scope = scope.parent
-        return None
-
-    def set(self, name: str, val: Val) -> None:
-        self.names[name] = val
-
-
-class NeedsUnrolling(NotSupportedError):
-    """Something must be known while compiling that a loop makes variable; a loop with known bounds then unrolls."""
-
-
-class BecomesTensor(NeedsUnrolling):
-    """A number before a loop that its first iteration makes a Tensor (`loss = 0`)."""
-
-
-class CertainError(CompileError):
-    """What stands here can only raise in Python too: `exception` is what it raises.
-
-    In code that a run-time condition guards it is compiled as that `raise`; elsewhere the program is refused.
-    """
-
-    def __init__(
-        self, exception: type[Exception], message: str, where: SourceRange | None, notes: tuple[str, ...]
-    ) -> None:
-        super().__init__(message, where, notes=notes)
-        self.exception = exception
-
-
-class NeedsSplitError(CompileError):
-    """A variable is read that two paths left as different things; the rest can be compiled for each (splitting.py)."""
-
-    def __init__(self, message: str, where: SourceRange | None, split: Split) -> None:
-        super().__init__(message, where)
-        self.split = split
-
-
-class OutsideLanguageError(NotSupportedError):
-    """A function does what only Python can do (an import, numpy, no source): it stays a Python call."""
+    from .splitting import Frame
 
 
 class Emitter:
@@ -623,9 +568,6 @@ class Emitter:
             dependency.spec.depend(dependency.path, dependency.value)
         return known.object
 
-    def known(self, val: Val) -> Known | None:
-        return known_of(val)
-
 
 _STATIC_CONVERSIONS: dict[Conversion, tuple[Any, T.Type]] = {
     Conversion.STRING_TO_DEVICE: (torch.device, T.DEVICE),
@@ -651,17 +593,5 @@ def _is_literal(value: Value) -> bool:
     return made and value.name is None and not value.users
 
 
-def suggestion(name: str, known: Iterable[str]) -> tuple[str, ...]:
-    """A note with the known name that `name` was probably meant to be."""
-    close = difflib.get_close_matches(name, known, 1, 0.7)
-    return (f"Did you mean '{close[0]}'?",) if close else ()
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def describe_object(known: Known | None) -> str:
-    if known is None:
-        return "something"
-    return f"a {type(known.object).__qualname__}"

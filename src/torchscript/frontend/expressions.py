@@ -298,23 +298,23 @@ def _starred(e: Emitter, node: ast.Starred, hint: T.Type | None) -> Val:
 
 @expression(ast.ListComp)
 def _list_comprehension(e: Emitter, node: ast.ListComp, hint: T.Type | None) -> Val:
-    from . import loops
+    from . import comprehensions
 
-    return loops.list_comprehension(e, node, hint)
+    return comprehensions.list_comprehension(e, node, hint)
 
 
 @expression(ast.GeneratorExp)
 def _generator(e: Emitter, node: ast.GeneratorExp, hint: T.Type | None) -> Val:
-    from . import loops
+    from . import comprehensions
 
-    return loops.list_comprehension(e, node, hint)
+    return comprehensions.list_comprehension(e, node, hint)
 
 
 @expression(ast.DictComp)
 def _dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> Val:
-    from . import loops
+    from . import comprehensions
 
-    return loops.dict_comprehension(e, node, hint)
+    return comprehensions.dict_comprehension(e, node, hint)
 
 
 @expression(ast.Slice)

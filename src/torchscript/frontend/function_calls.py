@@ -13,8 +13,9 @@ from ..errors import CompileError
 from ..ir.graph import Function, Value
 from . import binding, compilation, declarations, generators, marks, presence, python_calls
 from .annotations import broadcast_size
-from .emitter import Emitter, OutsideLanguageError
+from .emitter import Emitter
 from .pending import settled
+from .problems import OutsideLanguageError
 from .sources import FunctionSource, NoSourceError, function_source
 from .values import (
     Attribute,

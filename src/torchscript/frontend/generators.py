@@ -19,9 +19,10 @@ from ..errors import CompileError
 from . import compilation, expressions, loops
 from .builtins import containers
 from .control import discard
-from .emitter import Emitter, OutsideLanguageError
+from .emitter import Emitter
 from .handlers import expression
 from .pending import settle
+from .problems import OutsideLanguageError
 from .sources import FunctionSource
 from .values import Dynamic, Module, Sequence, Val, type_of
 

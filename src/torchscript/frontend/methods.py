@@ -16,7 +16,8 @@ from ..schema import match_overloads
 from ..schema.reasons import name_of
 from . import calls, formatting, function_calls, sets
 from .builtins import registry, tensors
-from .emitter import Emitter, suggestion
+from .emitter import Emitter
+from .problems import suggestion
 from .values import (
     Attribute,
     Dynamic,

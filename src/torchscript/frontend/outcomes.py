@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..ir.graph import Block, Value
-from .emitter import Scope
+from .scopes import Scope
 from .values import Val
 
 EXITS = ("returns", "breaks", "continues", "raises")

@@ -19,8 +19,10 @@ from ..errors import CompileError
 from ..ir.graph import Function
 from . import transient
 from .annotations import TypeResolver
-from .emitter import Emitter, Scope, suggestion
+from .emitter import Emitter
 from .modules import ModuleSpec, SpecTable
+from .problems import suggestion
+from .scopes import Scope
 from .taken_over import taken_over
 from .typing_of import plain, type_of_object
 from .values import Dependencies, Method, Module, Sequence, Static, Val, type_of

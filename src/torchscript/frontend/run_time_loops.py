@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from .. import types as T
 from ..ir.graph import Node, Value
 from . import control, merging
-from .emitter import BecomesTensor, Scope
 from .outcomes import Branch, Flag, Outcome
+from .problems import BecomesTensor
+from .scopes import Scope
 from .values import Dynamic, Module, Sequence, Static, Unusable, Val, type_of
 
 if TYPE_CHECKING:

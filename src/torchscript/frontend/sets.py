@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 
 from .. import types as T
-from . import expressions, function_calls, loops, prelude
+from . import comprehensions, expressions, function_calls, loops, prelude
 from .emitter import Emitter
 from .handlers import expression
 from .pending import resolve_pending, settle
@@ -79,7 +79,7 @@ def _display(e: Emitter, node: ast.Set, hint: T.Type | None) -> Val:
 @expression(ast.SetComp)
 def _comprehension(e: Emitter, node: ast.SetComp, hint: T.Type | None) -> Val:
     as_list = ast.copy_location(ast.ListComp(node.elt, node.generators), node)
-    return of_value(e, loops.list_comprehension(e, as_list, None))
+    return of_value(e, comprehensions.list_comprehension(e, as_list, None))
 
 
 # -- methods and operators -------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from .. import types as T
 from ..ir.graph import Value
 from . import conditions, expressions
 from .control import emit_if, join, run_branch
-from .emitter import Emitter, Scope
+from .emitter import Emitter
 from .handlers import expression
 from .outcomes import Branch, Outcome
+from .scopes import Scope
 from .values import Dynamic, Val, type_of
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from ..errors import CompileError
 from ..ir.graph import Block, Value
 from .control import discard, join, run_branch
-from .emitter import NeedsSplitError, NeedsUnrolling, OutsideLanguageError, Scope
 from .outcomes import Branch, Outcome, Step
+from .problems import NeedsSplitError, NeedsUnrolling, OutsideLanguageError
+from .scopes import Scope
 from .values import Val
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from ..ir.graph import Value
 from . import (
     attributes,
     augmented,
-    comparisons,
     conditions,
     declarations,
     expressions,
@@ -24,8 +23,10 @@ from . import (
     unpacking,
 )
 from .control import assigned_names, discard, emit_if, run_steps
-from .emitter import CertainError, Emitter, Scope
+from .emitter import Emitter
 from .outcomes import Outcome, Step
+from .problems import CertainError
+from .scopes import Scope
 from .splitting import Split
 from .values import (
     Attribute,
@@ -535,62 +536,6 @@ def _with(e: Emitter, node: ast.With) -> Outcome:
     from . import contexts
 
     return contexts.emit_with(e, node, 0)
-
-
-@statement(ast.Match)
-def _match(e: Emitter, node: ast.Match) -> Outcome:
-    subject = expressions.emit(e, node.subject)
-
-    def case(index: int) -> Outcome:
-        if index == len(node.cases):
-            return Outcome()
-        current = node.cases[index]
-        test = _pattern_test(e, subject, current.pattern)
-        if current.guard is not None:
-            raise e.unsupported("A guard in 'match' cannot be compiled.", current.guard, "Use if/elif.")
-        if test is None:
-            return run_body(e, current.body)
-        if test.static is not None:
-            return run_body(e, current.body) if test.static else case(index + 1)
-        assert test.value is not None
-        return emit_if(e, test.value, lambda: run_body(e, current.body), lambda: case(index + 1))
-
-    return case(0)
-
-
-def _pattern_test(e: Emitter, subject: Val, pattern: ast.pattern) -> conditions.Condition | None:
-    """The test of a pattern; None where it always matches."""
-    if isinstance(pattern, ast.MatchValue):
-        return conditions.of_value(
-            e, comparisons.compare(e, ast.Eq(), subject, expressions.emit(e, pattern.value))
-        )
-    if isinstance(pattern, ast.MatchSingleton):
-        return conditions.of_value(e, comparisons.compare(e, ast.Eq(), subject, e.static(pattern.value)))
-    if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
-        if pattern.name is not None:
-            bind(e, pattern.name, subject)
-        return None
-    if isinstance(pattern, ast.MatchOr):
-        tests = [_pattern_test(e, subject, p) for p in pattern.patterns]
-        result: conditions.Condition | None = conditions.Condition(static=False)
-        for test in tests:
-            if test is None:
-                return None
-            assert result is not None
-            if test.static is True:
-                return test
-            if test.static is False:
-                continue
-            if result.static is False:
-                result = test
-            else:
-                assert result.value is not None and test.value is not None
-                value = e.call("aten::__or__", [Dynamic(result.value), Dynamic(test.value)])
-                result = conditions.Condition(value=value)
-        return result
-    raise e.unsupported(
-        "Only constants, 'a | b' and '_' can be patterns in a compiled 'match'.", pattern, "Use if/elif."
-    )
 
 
 __all__ = [

@@ -389,3 +389,9 @@ def is_scalar_constant(obj: Any) -> bool:
         | torch.memory_format
         | enum.Enum,
     )
+
+
+def describe_object(known: Known | None) -> str:
+    if known is None:
+        return "something"
+    return f"a {type(known.object).__qualname__}"

@@ -116,9 +116,9 @@ def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
 def _sum_tensors(e: Emitter, val: Val, start: Val | None) -> Val:
     """`sum` of a run-time list of tensors, from `start` or the first to the last."""
     from .. import loops
-    from ..emitter import Scope
     from ..outcomes import Outcome
     from ..run_time_loops import emit_loop
+    from ..scopes import Scope
 
     value = e.materialize(val)
     if start is not None and isinstance(type_of(start), T.TensorType):

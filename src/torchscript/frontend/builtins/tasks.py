@@ -13,8 +13,8 @@ def _fork(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     """`fork(f, …)`: the call in a block of its own."""
     from .. import calls
     from ..control import run_branch
-    from ..emitter import Scope
     from ..outcomes import Branch, Outcome
+    from ..scopes import Scope
 
     node = e.emit("prim::fork", [])
     branch = Branch(node.add_block(), Scope(e.scope))
