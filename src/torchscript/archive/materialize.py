@@ -212,6 +212,9 @@ class Materializer:
         if isinstance(declared, T.ClassType | T.CustomClassType):
             if declared.qualified_name != value.class_name:
                 raise self.error(f"an object of '{value.class_name}' stands where the class declares {type}")
+        elif isinstance(declared, T.InterfaceType) and declared.is_module:
+            if not self.importer.class_named(value.class_name).is_module:
+                raise self._mismatch(value, type)
         elif not isinstance(declared, T.InterfaceType | T.AnyType | T.UnionType):
             raise self._mismatch(value, type)
 
