@@ -75,7 +75,9 @@ class Entry:
         self.__doc__ = getattr(function.python_function, "__doc__", None)
 
     def __get__(self, owner: Any, cls: type | None = None) -> Any:
-        return self if owner is None else ScriptMethod(owner, self)
+        if owner is None:  # FX and others ask the class for a function
+            return getattr(cls, f"_ts_{self.function.name}")
+        return ScriptMethod(owner, self)
 
     @property
     def signature(self) -> Signature:
@@ -84,6 +86,10 @@ class Entry:
         return self._signature
 
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if torch.compiler.is_compiling():
+            from .readiness import make_ready
+
+            make_ready(type(owner))
         try:
             values = (self._signature or self.signature).bind(args, kwargs)
         except ArgumentError:
@@ -149,7 +155,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
     # -- what compiled code is -----------------------------------------------------------------------------------
 
     def _method(self, name: str) -> ScriptMethod:
-        found = getattr(type(self), name, None)
+        found = inspect.getattr_static(type(self), name, None)
         if not isinstance(found, Entry):
             raise AttributeError(f"'{type(self).__name__}' has no compiled method '{name}'")
         return ScriptMethod(self, found)

@@ -103,7 +103,7 @@ def _make(function: Function, generated: _Generated, code: CodeType) -> Function
         inner.replace(**changes), generated.names.namespace, name, tuple(_defaults(function)) or None
     )
     result.__qualname__ = qualified
-    result.__module__ = generated.names.namespace["__name__"]
+    result.__module__ = generated.names.module
     result.__doc__ = function.docstring
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from types import FunctionType
 from typing import Any, Protocol
 
 from ... import types as T
@@ -78,3 +79,18 @@ class _Stub:
     def __call__(self, *arguments: Any) -> Any:
         compiled = self.namespace[self.name] = self.linker.function(self.function)
         return compiled(*arguments)
+
+
+def resolve_stubs(function: FunctionType) -> None:
+    """Compile what a compiled function calls, and what that calls."""
+    pending, done = [function], set()
+    while pending:
+        namespace = pending.pop().__globals__
+        if id(namespace) in done:
+            continue
+        done.add(id(namespace))
+        for name, value in list(namespace.items()):
+            if isinstance(value, _Stub):
+                value = namespace[name] = value.linker.function(value.function)
+            if isinstance(value, FunctionType) and "__name__" not in value.__globals__:
+                pending.append(value)

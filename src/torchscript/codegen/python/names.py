@@ -88,7 +88,9 @@ class GlobalNames:
     """The namespace of a generated function. Objects get names that none of its locals has."""
 
     def __init__(self, locals: set[str], module: str) -> None:
-        self.namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": module}
+        # no __name__: dynamo would look for the globals in the module of that name
+        self.namespace: dict[str, Any] = {"__builtins__": builtins}
+        self.module = module
         self._locals = locals
         self._taken: dict[str, Any] = {}
         self._names: dict[int, str] = {}

@@ -1,0 +1,138 @@
+"""A loaded module is ordinary Python: what is done with modules can be done with it."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import io
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import torchscript as jit
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x, times: int = 2):
+        x = self.body(x)
+        for i in range(times):
+            x = x * (2 + i)
+        return self.head(x.mean([2, 3]))
+
+
+class Larger(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) + 1
+
+
+torch.manual_seed(0)
+NET = Net().eval()
+X = torch.randn(2, 3, 6, 6)
+
+
+def archived(how: str) -> bytes:
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(NET) if how == "script" else torch.jit.trace(NET, X), buffer)
+    return buffer.getvalue()
+
+
+def stock(module: Any) -> Any:
+    return torch.jit.load(io.BytesIO(module.save_to_buffer()))
+
+
+def through_torch_save(module: nn.Module) -> nn.Module:
+    buffer = io.BytesIO()
+    torch.save(module, buffer)
+    return torch.load(io.BytesIO(buffer.getvalue()), weights_only=False)
+
+
+def functional(module: nn.Module) -> Callable[..., Any]:
+    return lambda x: torch.func.functional_call(module, dict(module.named_parameters()), (x,))
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "torch.compile": lambda m: torch.compile(m, backend="eager", fullgraph=True),
+    "torch.export": lambda m: torch.export.export(m, (X,), strict=False).module(),
+    "torch.export, strict": lambda m: torch.export.export(m, (X,), strict=True).module(),
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda m: pickle.loads(pickle.dumps(m)),
+    "torch.save": through_torch_save,
+    "saved again": stock,
+    "functional_call": functional,
+    "vmap": lambda m: lambda x: torch.func.vmap(m)(x[:, None])[:, 0],
+    "double": lambda m: lambda x: m.double()(x.double()).float(),
+    "traced": lambda m: jit.trace(m, X),
+}
+IN_LARGER: dict[str, Callable[[Any], Any]] = {
+    "scripted": lambda m: jit.script(Larger(m)),
+    "scripted and saved": lambda m: stock(jit.script(Larger(m))),
+    "traced and saved": lambda m: stock(jit.trace(Larger(m), X)),
+    "torch.compile": lambda m: torch.compile(Larger(m), backend="eager", fullgraph=True),
+}
+
+
+@pytest.mark.parametrize("how", ["script", "trace"])
+@pytest.mark.parametrize("use", USES)
+def test_it_computes_the_same_when(use: str, how: str) -> None:
+    module = USES[use](jit.load(archived(how)))
+    torch.testing.assert_close(module(X), NET(X), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["script", "trace"])
+@pytest.mark.parametrize("use", IN_LARGER)
+def test_in_a_larger_module_it_computes_the_same_when(use: str, how: str) -> None:
+    module = IN_LARGER[use](jit.load(archived(how)))
+    torch.testing.assert_close(module(X), NET(X) + 1, rtol=1e-4, atol=1e-5)
+
+
+def test_straight_code_is_traced_by_fx() -> None:
+    torch.testing.assert_close(torch.fx.symbolic_trace(jit.load(archived("trace")))(X), NET(X))
+
+
+def test_inspect_shows_signature_and_archived_source() -> None:
+    forward = jit.load(archived("script")).forward
+    assert str(inspect.signature(forward)) == "(x, times=2)"
+    source = inspect.getsource(forward)
+    assert source.lstrip().startswith("def forward(self: __torch__.") and "for i in range(times):" in source
+
+
+def test_pdb_steps_through_the_archived_source(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(archived("script"))
+    program = (
+        "import pdb, torch, torchscript as jit\n"
+        "module = jit.load('net.pt')\n"
+        "x = torch.zeros(1, 3, 4, 4)\n"
+        "pdb.Pdb(nosigint=True).runcall(module._ts_forward, x)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="list\nnext\nnext\np times\nstep\ncontinue\n",
+        text=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(jit.__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "net.pt:code/__torch__" in done.stdout
+    assert "for i in range(times)" in done.stdout
+    assert "(Pdb) 2\n" in done.stdout
+    assert done.stdout.count("net.pt:code/__torch__") >= 3
