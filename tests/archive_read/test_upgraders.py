@@ -20,6 +20,8 @@ DIV = "def forward(x: Tensor, y: Tensor) -> Tensor:\n  return torch.div(x, y)\n"
 DIV_NUMBER = "def forward(x: Tensor, y: number) -> Tensor:\n  return torch.div(x, y)\n"
 DIV_INT = "def forward(x: Tensor, y: int) -> Tensor:\n  return torch.div(x, y)\n"
 DIV_IN_PLACE = "def forward(x: Tensor, y: Tensor) -> Tensor:\n  return torch.div_(x, y)\n"
+DIV_MODE = 'def forward(x: Tensor, y: Tensor) -> Tensor:\n  return torch.div(x, y, rounding_mode="floor")\n'
+DIV_MODE_NONE = "def forward(x: Tensor, y: Tensor) -> Tensor:\n  return torch.div(x, y, rounding_mode=None)\n"
 DIV_OUT = "def forward(x: Tensor, y: Tensor, z: Tensor) -> Tensor:\n  return torch.div(x, y, out=z)\n"
 FULL = (
     "def forward(n: number) -> Tensor:\n  return torch.full([2], n, dtype=None, layout=None, device=None)\n"
@@ -42,6 +44,8 @@ CASES: list[tuple[str, int, tuple[Any, ...], torch.Tensor]] = [
     (DIV_INT, 3, (floats, 2), torch.tensor([3.5, -3.5])),
     (DIV_INT, 4, (ints, 2), torch.tensor([3.5, -3.5])),
     (DIV_IN_PLACE, 3, (ints, two), torch.tensor([3, -3])),
+    (DIV_MODE, 3, (ints, two), torch.tensor([3, -4])),
+    (DIV_MODE_NONE, 3, (ints, two), torch.tensor([3.5, -3.5])),
     (DIV_OUT, 3, (ints, two, torch.zeros(2, dtype=torch.int64)), torch.tensor([3, -3])),
     (FULL, 4, (3,), torch.tensor([3.0, 3.0])),
     (FULL, 5, (3,), torch.tensor([3, 3])),
@@ -71,3 +75,16 @@ def test_every_upgrade_compiles() -> None:
         for upgrade in upgrades:
             verify(upgrade.function.graph)
             assert len(upgrade.function.schema.arguments) == len(upgrade.schema.arguments)
+
+
+def test_all_upgraders_of_pytorch_have_one_here() -> None:
+    theirs = {
+        (key, entry.bumped_at_version - 1)
+        for key, entries in torch._C._get_operator_version_map().items()
+        for entry in entries
+    }
+    ours = {(upgrade.schema.key, upgrade.until) for upgrades in _upgrades().values() for upgrade in upgrades}
+    # those of div with a mode only keep its meaning, which it has today
+    same = {(key, 3) for key, _ in theirs if key.startswith("aten::div") and key.endswith("_mode")}
+    assert theirs == ours | same and len(same) == 5
+    assert torch._C._get_max_operator_version() == CURRENT_VERSION
