@@ -75,10 +75,22 @@ class Lists(nn.Module):
         return total
 
 
+class PlainListByIndex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.steps = [self.first, self.second]
+
+    def forward(self, x):
+        for index, row in enumerate(x.unbind(0)):
+            x = x + self.steps[index](row)
+        return x
+
+
 X, Y = torch.rand(2, 2), torch.rand(2, 2)
 CASES = [
     (starred, X), (factors_in_front, X, Y), (tensors_as_sizes, X), (ranges_as_indices, X), (bounded_by_numbers, X),
-    (may_be_none_between, X, True), (may_be_none_between, X, False), (Lists(), X),
+    (may_be_none_between, X, True), (may_be_none_between, X, False), (Lists(), X), (PlainListByIndex(), X),
     (kind_of_tensor, X), (kind_of_tensor, X.long()), (kind_of_tensor, X.int()),
 ]  # fmt: skip
 

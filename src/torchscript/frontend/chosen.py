@@ -29,17 +29,23 @@ def module_at(e: Emitter, owner: Module, key: Val) -> Val:
     if isinstance(type_of(key), T.StringType) is not of_dict:
         raise e.error(f"The modules are found by {'name' if of_dict else 'number'}.")
     keys: list[Any] = names if of_dict else list(range(len(names)))
+    return one_of(e, [e.program.submodule(e, owner, name) for name in names], keys, key)
+
+
+def one_of(e: Emitter, modules: list[Val], keys: list[Any], key: Val) -> Val:
+    """What stands for the one of `modules` whose key (a name, or its position) `key` is."""
+    of_dict = isinstance(type_of(key), T.StringType)
 
     def call(e: Emitter, node: ast.AST, positional: list[Val], named: dict[str, Val]) -> Val:
         values: dict[str, Val] = {"key": key}
         given = [f"a{i}" for i in range(len(positional))] + [f"{k}={k}" for k in named]
         values.update({f"a{i}": v for i, v in enumerate(positional)}, **named)
-        values.update({f"module{i}": e.program.submodule(e, owner, name) for i, name in enumerate(names)})
+        values.update({f"module{i}": module for i, module in enumerate(modules)})
         lines = [f"def choose({', '.join(values)}):"]
         for i, k in enumerate(keys):
-            also = "" if of_dict else f" or key == {i - len(names)}"
+            also = "" if of_dict else f" or key == {i - len(modules)}"
             lines += [f"    if key == {k!r}{also}:", f"        return module{i}({', '.join(given)})"]
         problem = "KeyError(key)" if of_dict else "IndexError('index ' + str(key) + ' is out of range')"
         return generated.in_place(e, "\n".join([*lines, f"    raise {problem}"]), values)
 
-    return Special(f"one of {len(names)} modules", call)
+    return Special(f"one of {len(modules)} modules", call)

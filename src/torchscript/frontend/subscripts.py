@@ -99,6 +99,9 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
     if isinstance(type, T.ClassType):
         return methods.call_class_method(e, owner, "__getitem__", [key], {})
     if type is None:
+        listed = loops.static_items(e, owner) if isinstance(known_obj(owner), list | tuple) else None
+        if listed and all(isinstance(i, Module) for i in listed) and isinstance(type_of(key), T.IntType):
+            return chosen.one_of(e, listed, list(range(len(listed))), key)
         raise e.needs_unrolling(
             f"{owner.subject()} can only be subscripted by what is known while compiling.", node
         )
