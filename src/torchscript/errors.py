@@ -47,11 +47,11 @@ class CompileError(Error):
 
     def public(self) -> CompileError:
         """The same error as one of the classes that users know, without the compiler's own traceback."""
-        kind = next(c for c in type(self).__mro__ if c.__module__ == __name__)
+        kind: type[CompileError] = next(c for c in type(self).__mro__ if c.__module__ == __name__)
         if kind is type(self):
             self.__traceback__ = None
             return self
-        error = kind(self.message, self.where, notes=self.notes)
+        error: CompileError = kind(self.message, self.where, notes=self.notes)
         error.frames = self.frames
         error.__dict__.update({k: v for k, v in vars(self).items() if k not in vars(error)})
         return error
