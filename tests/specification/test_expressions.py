@@ -360,7 +360,7 @@ def test_a_builtin_function_gets_its_arguments_checked(assert_refused):
         return torch.mm(x, "text")
 
     message = assert_refused(f, line='return torch.mm(x, "text")', match="mm")
-    assert "aten::mm" in message
+    assert "'mm'" in message
 
 
 # --- Method calls ------------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ def test_annotation_of_a_list(assert_agrees):
 )
 def test_a_wrong_argument_is_named_before_anything_runs(capfd, argument, given, wanted):
     @jit.script
-    def f(x: int, y):
+    def f(x: int, y: Tensor):
         print("runs")
         return y + x
 
