@@ -277,8 +277,9 @@ def test_as_in_python(native, function, arguments):
 
 def test_exceptions_leave_with_blocks(native):
     assert torch.is_grad_enabled()
-    with pytest.raises(ValueError, match=r"^one$") as caught:
+    with pytest.raises(ValueError) as caught:
         native[left_by_exception](torch.ones(1))
+    assert str(caught.value) == "one"
     assert torch.is_grad_enabled()
     assert "test_programs.py" in caught.value.torchscript_traceback
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import functools
 import itertools
 import linecache
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,22 @@ _count = itertools.count()
 _MARK, _SEPARATOR = "\x1etorchscript", "\x1f"
 
 
+@functools.cache
+def _define_hooks() -> Any:
+    """Operators of Python that native code calls: what `print` writes goes to `sys.stdout`, tensors print as in Python."""
+    library: Any = torch.library.Library("torchscript_python", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library.define("write(str text) -> ()")
+    library.define("format(Tensor tensor) -> str")
+    library.impl("write", lambda text: sys.stdout.write(text) and None, "CompositeExplicitAutograd")
+    library.impl("format", lambda tensor: str(tensor), "CompositeExplicitAutograd")
+    return library
+
+
 class Library:
     """A loaded program. `call(name)` is the raw callable of a method, which takes what the dispatcher takes."""
 
     def __init__(self, path: Path, program: NativeProgram) -> None:
+        _define_hooks()
         self.path = path
         self.namespace = f"torchscript_{next(_count)}"
         self._library = ctypes.CDLL(str(path))

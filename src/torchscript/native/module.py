@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from .. import types as T
 from ..codegen.cpp import NativeMethod, NativeProgram, Slot
 from ..codegen.cpp.program import border_type
+from ..errors import ArgumentError
 from ..runtime.function import ScriptFunction
 from ..runtime.module import Entry, ScriptModule
 from ..tracing import state
@@ -89,7 +91,7 @@ class NativeFunction(ScriptFunction):
         self.library = library
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.current() is not None:
+        if state.current() is not None or torch.compiler.is_compiling():
             return super().__call__(*args, **kwargs)
         if self._direct and not kwargs and len(args) == self._arguments.count and _are_tensors(args):
             return self._native(args)
@@ -163,18 +165,18 @@ class NativeEntry(Entry):
     """A method of a native module."""
 
     def __init__(self, entry: Entry, call: NativeCall) -> None:
-        super().__init__(entry.function)
+        super().__init__(entry.function, entry.guessed)
         self._native = call
 
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if state.current() is not None:
+        if state.current() is not None or torch.compiler.is_compiling():
             return super().call(owner, args, kwargs)
-        signature = self._signature
-        if signature is None:
-            from ..runtime.arguments import Signature
-
-            signature = self._signature = Signature(self.function, 1)
-        values = signature.bind(args, kwargs)
+        try:
+            values = self.signature.bind(args, kwargs)
+        except ArgumentError:
+            if self.guessed:
+                return super().call(owner, args, kwargs)  # other types than those that were guessed
+            raise
         instance: NativeInstance = owner._ts_native
         instance.push()
         try:
@@ -189,7 +191,7 @@ def native_module(module: ScriptModule, library: Library, program: NativeProgram
     base = type(module)
     namespace: dict[str, Any] = {"__module__": base.__module__, "__qualname__": f"Native{base.__name__}"}
     for method in program.methods:
-        entry = getattr(base, method.name)
+        entry = inspect.getattr_static(base, method.name)
         namespace[method.name] = NativeEntry(entry, NativeCall(library, method, True))
     meta: Any = type(base)
     cls = meta(f"Native{base.__name__}", (base,), namespace)

@@ -124,7 +124,7 @@ def generate(
         "}  // namespace",
         'extern "C" __attribute__((visibility("default"))) const ts::Program* torchscript_program() {',
         f"  static const ts::Program program{{ts::ABI, {quoted(torch.__version__)}, _methods, {len(entries)}, "
-        "&_create, &_tensors};",
+        "&_create, &_tensors, &ts::set_hooks};",
         "  return &program;",
         "}",
         "",

@@ -17,6 +17,20 @@ constexpr char SEPARATOR = '\x1f';
                            SEPARATOR + error.trace());
 }
 
+// Operators that library.py implements in Python: the dispatcher takes Python's lock for them.
+void write_in_python(const std::string& text) {
+  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("torchscript_python::write", "");
+  c10::Stack stack{c10::IValue(text)};
+  op.callBoxed(stack);
+}
+
+std::string format_in_python(const at::Tensor& tensor) {
+  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("torchscript_python::format", "");
+  c10::Stack stack{c10::IValue(tensor)};
+  op.callBoxed(stack);
+  return stack.at(0).toStringRef();
+}
+
 struct Kernel : c10::OperatorKernel {
   explicit Kernel(const ts::Method& method) : method_(method) {}
 
@@ -66,6 +80,7 @@ extern "C" __attribute__((visibility("default"))) const char* torchscript_regist
   static std::list<torch::Library> libraries;
   static std::string problem;
   try {
+    program->set_hooks({&write_in_python, &format_in_python});
     libraries.emplace_back(torch::Library::FRAGMENT, space, std::nullopt, "torchscript", 0);
     auto& library = libraries.back();
     for (size_t i = 0; i < program->count; ++i)

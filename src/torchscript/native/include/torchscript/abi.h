@@ -45,6 +45,12 @@ struct Method {
   void (*call)(void* instance, Stack& stack);
 };
 
+// What the process around a library does for it; null where it does nothing.
+struct Hooks {
+  void (*write)(const std::string& text);                 // standard output of print
+  std::string (*format)(const at::Tensor& tensor);        // a tensor as text
+};
+
 struct Program {
   int abi;
   const char* torch;
@@ -52,6 +58,7 @@ struct Program {
   size_t count;
   Instance* (*create)();
   std::vector<at::Tensor>* tensors;
+  void (*set_hooks)(const Hooks& hooks);
 };
 
 }  // namespace ts

@@ -32,6 +32,11 @@ void add_slot(Instance& instance, const char* path, T& field) {
                 [](void* f, const c10::IValue& v) { *static_cast<T*>(f) = from_ivalue<T>(v); }});
 }
 
+inline void set_hooks(const Hooks& hooks) {
+  write_stdout_hook = hooks.write;
+  format_tensor_hook = hooks.format;
+}
+
 template <class C>
 Ref<C> root_of(void* instance) {
   return Ref<C>::of(static_cast<Instance*>(instance)->root());
