@@ -277,6 +277,13 @@ class _ClassAnnotations:
 
 
 _STORE_ATTR = dis.opmap["STORE_ATTR"]
+_LOAD_ATTR = dis.opmap["LOAD_ATTR"]
+_LOAD_METHOD = dis.opmap.get("LOAD_METHOD", -1)
+_CACHE = dis.opmap.get("CACHE", -1)
+_ATTR_HAS_FLAG = sys.version_info >= (3, 12)  # the lowest bit says that a method is read
+_GROWING = frozenset(
+    {"append", "extend", "insert", "pop", "popitem", "clear", "remove", "update", "setdefault"}
+)
 _USAGE: weakref.WeakKeyDictionary[type, tuple[frozenset[str], frozenset[str]]] = weakref.WeakKeyDictionary()
 
 
@@ -333,13 +340,21 @@ def _is_script_method(function: Any) -> bool:
 
 
 def _attribute_names(code: types.CodeType) -> tuple[set[str], set[str]]:
-    """The attribute names that a function uses, and those that it assigns (of any object)."""
+    """The attribute names that a function uses, and those that it assigns, or whose lists it grows (of any object)."""
     stored: set[str] = set()
     argument, raw = 0, code.co_code
+    read: str | None = None  # the attribute that was read just before
     for i in range(0, len(raw), 2):
         op, argument = raw[i], argument << 8 | raw[i + 1]
         if op == _STORE_ATTR:
             stored.add(code.co_names[argument])
+        if op in (_LOAD_ATTR, _LOAD_METHOD):
+            name = code.co_names[argument >> 1 if op == _LOAD_ATTR and _ATTR_HAS_FLAG else argument]
+            if name in _GROWING and read is not None:
+                stored.add(read)
+            read = name
+        elif op not in (_CACHE, dis.EXTENDED_ARG):
+            read = None
         if op != dis.EXTENDED_ARG:
             argument = 0
     names = set(code.co_names)
