@@ -49,7 +49,7 @@ test: $(STAMP) ## run the examples in docstrings, then the whole test suite in p
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal $(PYTEST_FLAGS)
 
 roundtrip: $(STAMP) ## take 230 modules through torch.jit, this library and C++, in archives
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal -m "roundtrip or not roundtrip" tests/roundtrip $(PYTEST_FLAGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal -m "roundtrip or not roundtrip" tests/roundtrip tests/archive_silero $(PYTEST_FLAGS)
 
 fuzz-archive: $(STAMP) ## load 100 000 damaged archives; FUZZ_FLAGS="--stock" gives them to torch.jit.load
 	@OMP_NUM_THREADS=1 PYTHONPATH=tests $(PY) -W ignore -m archive_fuzz.campaign $(FUZZ_FLAGS)

@@ -271,7 +271,7 @@ class DictType(Type):
 class SetType(DictType):
     """A set while compiling: in IR and archives a dict whose keys are the elements, in the order they came."""
 
-    value: Type = field(default_factory=lambda: BOOL)
+    value: Type = field(default_factory=BoolType)
 
     def with_contained(self, contained: tuple[Type, ...]) -> Type:
         return SetType(contained[0])

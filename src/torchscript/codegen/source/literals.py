@@ -38,7 +38,12 @@ class ConstantTable:
         return f"CONSTANTS.c{place}"
 
 
-_ESCAPES = {ord("\\"): "\\\\", ord('"'): '\\"', ord("\n"): "\\n", ord("\t"): "\\t"}  # PyTorch does not read '\\r'
+_ESCAPES = {
+    ord("\\"): "\\\\",
+    ord('"'): '\\"',
+    ord("\n"): "\\n",
+    ord("\t"): "\\t",
+}  # PyTorch does not read '\\r'
 _ESCAPES |= {code: f"\\{code:03o}" for code in [*range(32), 127] if code not in _ESCAPES}
 
 

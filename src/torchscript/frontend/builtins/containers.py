@@ -191,7 +191,9 @@ def _needs_order(e: Emitter, val: Val) -> None:
     type = type_of(val)
     if isinstance(type, T.ListType) and isinstance(type.element, T.ClassType):
         if e.program.class_method(type.element, "__lt__") is None:
-            raise e.error(f"Objects of '{type.element.annotation()}' cannot be sorted: the class has no __lt__.")
+            raise e.error(
+                f"Objects of '{type.element.annotation()}' cannot be sorted: the class has no __lt__."
+            )
 
 
 def sort_key(named: dict[str, Val]) -> Val | None:
