@@ -13,8 +13,8 @@ _KEYWORDS = frozenset(_RESERVED.split())
 def identifier(name: str) -> str:
     """`name` with what C++ does not allow replaced; never a keyword, and never one of ours (which have a `_` in front).
 
-    >>> identifier("x.1"), identifier("class"), identifier("größe")
-    ('x_1', 'class_', 'gr__e')
+    >>> identifier("x.1"), identifier("class"), identifier("_x")
+    ('x_1', 'class_', 'v_x')
     """
     text = re.sub(r"[^A-Za-z0-9_]", "_", name)
     if not text or text[0].isdigit() or text[0] == "_":
