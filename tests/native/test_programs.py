@@ -202,7 +202,17 @@ def left_by_exception(x: Tensor) -> Tensor:
     return x
 
 
+def names(int64_t: int, Tensor: int, C_Deeper: int) -> int:
+    f_names, std, ts, auto, v = int64_t, Tensor, C_Deeper, 1, 2
+    lang = f_names + std + ts
+    template, List_, at, class_, drop = lang, auto, v, 3, 4
+    for register in range(class_):
+        template += register * drop + at + List_
+    return template
+
+
 CASES = [
+    (names, (1, 2, 3)),
     (with_blocks, (torch.ones(2, requires_grad=True), 3)),
     (left_by_exception, (torch.ones(2),)),
     (forked, (torch.ones(3),)),

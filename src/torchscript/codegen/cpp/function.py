@@ -27,7 +27,7 @@ class FunctionPrinter:
         self.unit = unit
         self.function = function
         self.name = name
-        self.names = Names()
+        self.names = Names(local=True)
         self.lines: list[str] = []
         self.depth = 1
         self.variables: dict[Value, str] = {}

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 _RESERVED = """
-
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
+const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype default
+delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected
+public register reinterpret_cast requires return short signed sizeof static static_assert
+static_cast struct switch template this thread_local throw true try typedef typeid typename union
+unsigned using virtual void volatile wchar_t while xor xor_eq at c10 std ts main errno stdin stdout
+stderr assert linux unix NAN INFINITY NULL EOF isnan isinf where lang torchscript Tensor List Dict
+Ref Enum Str Scalar None Complex Device Future convert drop stack base int64_t INT64_MIN to_ivalue
+from_ivalue Place Error Plan Object Guard GradMode kernel fast math
 """
 _KEYWORDS = frozenset(_RESERVED.split())
 
@@ -23,14 +32,23 @@ def identifier(name: str) -> str:
     return text + "_" if text in _KEYWORDS else text
 
 
-class Names:
-    """Hands out each name once: `x`, then `x_1`, `x_2`, …"""
+_GLOBALS = re.compile("[CEfm]_")  # how structs, functions and entries of the file begin
 
-    def __init__(self) -> None:
+
+class Names:
+    """Hands out each name once: `x`, then `x_1`, `x_2`, …
+
+    `local` names keep away from those of the file, which a variable would hide.
+    """
+
+    def __init__(self, local: bool = False) -> None:
         self._taken: dict[str, int] = {}
+        self._local = local
 
     def unique(self, preferred: str) -> str:
         base = identifier(preferred)
+        if self._local and _GLOBALS.match(base):
+            base = f"v{base}"
         count = self._taken.get(base)
         self._taken[base] = 0 if count is None else count + 1
         if count is None:
