@@ -104,3 +104,14 @@ def test_parameters_of_compiled_modules_are_shared():
     scripted = jit.script(module)
     assert {id(p) for p in scripted.parameters()} == {id(p) for p in module.parameters()}
     assert isinstance(module.scripted, torch.jit.ScriptModule)
+
+
+def test_stock_compiling_a_function_first_does_not_hide_its_signatures():
+    """torch.jit forgets PyTorch's declared overloads of `interpolate` once it has compiled it."""
+
+    def resized(image: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(image, size=[5, 7], mode="nearest")
+
+    torch.jit.script(resized)
+    image = torch.rand(1, 3, 4, 4)
+    assert torch.equal(torchscript.script(resized)(image), resized(image))

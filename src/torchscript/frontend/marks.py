@@ -74,6 +74,14 @@ def defining_class(function: Any, cls: type | None) -> type | None:
     return _defining(function.__code__, cls) or cls
 
 
+_OF_PYTORCH: dict[str, list[Any]] = {
+    key: list(functions)
+    for key, functions in getattr(sys.modules.get("torch._jit_internal"), "_overloaded_fns", {}).items()
+    if key.startswith("__torch__.torch.")
+}
+"""Signatures that PyTorch declares for its own functions. torch.jit forgets them once it has compiled such a function."""
+
+
 def is_overloaded(function: Any) -> bool:
     """Whether a library declared several signatures for a function or method (`_overload`); its own is one of them."""
     return bool(overloads_of(function))
@@ -86,5 +94,6 @@ def overloads_of(function: Any) -> list[Any]:
     owner, _, name = qualified.rpartition(".")
     key = f"__torch__.{module}.{name}"
     if not owner:
-        return list(getattr(internal, "_overloaded_fns", {}).get(key, ()))
+        found = getattr(internal, "_overloaded_fns", {}).get(key)
+        return list(found if found is not None else _OF_PYTORCH.get(key, ()))
     return list(getattr(internal, "_overloaded_methods", {}).get(key, {}).get(owner, ()))
