@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+import torchscript
+
 X = torch.arange(6.0).reshape(2, 3)
 
 
