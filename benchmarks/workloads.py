@@ -354,12 +354,13 @@ def workloads() -> list[Workload]:
             layer_norm,
             (torch.randn(2048, 1024), torch.randn(1024), torch.randn(1024)),
             0.14,
+            5,
         ),
         Workload("softmax 2048×1024", softmax, (torch.randn(2048, 1024),), 0.15, 5),
         Workload("rms_norm 2048×1024", rms_norm, (torch.randn(2048, 1024), torch.randn(1024)), 0.28, 5),
         Workload("transformer encoder, traced", encoder, (torch.randn(1, 64, 256),), 0.85, 5, traced=True),
         Workload(
-            "text classifier", TextClassifier(1000, 64, 4).eval(), (torch.randint(0, 1000, (100, 1)),), 0.5
+            "text classifier", TextClassifier(1000, 64, 4).eval(), (torch.randint(0, 1000, (100, 1)),), 0.5, 5
         ),
         Workload("training step, LSTM loop B=1", *_training(1), 1.0, training=True),
         Workload("training step, LSTM loop B=64", *_training(64), 1.0, training=True),
