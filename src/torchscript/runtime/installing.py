@@ -26,14 +26,11 @@ class Installation:
         module.__dict__[name] = value
 
     def install(self) -> Installation:
-        import torch
-
         import torchscript
 
         own = {name: getattr(torchscript, name) for name in _NAMES if hasattr(torchscript, name)}
-        target: Any = getattr(torch, "jit")  # noqa: B009
         for name, value in own.items():
-            self._put(target, name, value)
+            self._put(sys.modules["torch.jit"], name, value)  # loaded with torch; only written to
         script_module = sys.modules.get("torch.jit._script")
         if script_module is not None:  # `from torch.jit._script import ScriptModule`
             for name in ("script", "ScriptModule", "RecursiveScriptModule"):

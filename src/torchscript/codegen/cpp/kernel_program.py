@@ -12,7 +12,6 @@ group of kind "row" a value is a `row` (one number for each element) or, after a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +21,7 @@ from ... import types as T
 from ...codegen.python.helpers import DECODERS
 from ...ir.graph import Node, Value
 from ...passes.fusible import Meaning, known, meaning_of, operands_of
+from .literals import float_literal
 
 MASKS = frozenset({"logical_and", "logical_or", "logical_xor", "logical_not"})
 BITWISE = {
@@ -157,7 +157,7 @@ class _Reader:
         return item
 
     def _number(self, value: float) -> Item:
-        text = _literal(value)
+        text = float_literal(value)
         item = Item("number", text=text)
         self.items.append(item)
         return item
@@ -318,11 +318,3 @@ def _dtype_argument(node: Node) -> torch.dtype | None:
     if value is not None and not isinstance(value, torch.dtype):
         raise NoKernel
     return value
-
-
-def _literal(value: float) -> str:
-    if math.isnan(value):
-        return "std::numeric_limits<double>::quiet_NaN()"
-    if math.isinf(value):
-        return ("-" if value < 0 else "") + "std::numeric_limits<double>::infinity()"
-    return repr(value)

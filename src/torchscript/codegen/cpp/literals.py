@@ -53,10 +53,10 @@ class Literals:
             case int():
                 return self._int(value, type)
             case float():
-                text = _float(value)
+                text = float_literal(value)
                 return f"Scalar({text})" if isinstance(type, T.NumberType) else text
             case complex():
-                return f"Complex({_float(value.real)}, {_float(value.imag)})"
+                return f"Complex({float_literal(value.real)}, {float_literal(value.imag)})"
             case str():
                 return (
                     f"Device(c10::Device({quoted(value)}))"
@@ -81,7 +81,7 @@ class Literals:
         if isinstance(type, T.DtypeType | T.LayoutType | T.MemoryFormatType):
             return self._code(value, type)
         if isinstance(type, T.FloatType):
-            return _float(float(value))
+            return float_literal(float(value))
         if not INT_MIN <= value < 2**63:
             raise Problem(f"the int {value} has more than 64 bits")
         text = "INT64_MIN" if value == INT_MIN else f"INT64_C({value})"
@@ -126,7 +126,12 @@ class Literals:
         return f"_tensors[{index}]"
 
 
-def _float(value: float) -> str:
+def float_literal(value: float) -> str:
+    """A double, NaN and infinity included.
+
+    >>> float_literal(0.5), float_literal(float("inf"))
+    ('0.5', 'std::numeric_limits<double>::infinity()')
+    """
     if math.isnan(value):
         return "std::numeric_limits<double>::quiet_NaN()"
     if math.isinf(value):
