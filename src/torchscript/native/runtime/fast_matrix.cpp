@@ -24,12 +24,6 @@ using V = kernel::Vec<float>;
 constexpr int64_t MOST_ROWS = 4;
 constexpr int64_t MOST_WEIGHTS = 1 << 17;
 
-const c10::DispatchKeySet UNUSUAL = c10::DispatchKeySet(
-    {c10::DispatchKey::FuncTorchGradWrapper, c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::Functionalize,
-     c10::DispatchKey::Batched, c10::DispatchKey::Python, c10::DispatchKey::Sparse, c10::DispatchKey::SparseCsr,
-     c10::DispatchKey::Quantized, c10::DispatchKey::Conjugate, c10::DispatchKey::Negative,
-     c10::DispatchKey::ZeroTensor, c10::DispatchKey::NestedTensor});
-
 float total(const V& v) {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_ps(v);
@@ -141,10 +135,7 @@ Tensor product(const Tensor& x, const Tensor& weight, int64_t n_dim, const Tenso
 
 }  // namespace
 
-bool is_plain_float(const Tensor& t) {
-  return t.defined() && t.scalar_type() == at::kFloat && t.device().is_cpu() && t.layout() == at::kStrided &&
-         !t.key_set().has_any(UNUSUAL);
-}
+bool is_plain_float(const Tensor& t) { return is_plain(t) && t.scalar_type() == at::kFloat; }
 
 bool is_watched() { return c10::impl::dispatch_mode_enabled() || at::autocast::is_autocast_enabled(at::kCPU); }
 

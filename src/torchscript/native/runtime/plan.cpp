@@ -17,11 +17,6 @@ const c10::DispatchKeySet UNUSUAL = c10::DispatchKeySet(
      c10::DispatchKey::Quantized, c10::DispatchKey::Conjugate, c10::DispatchKey::Negative,
      c10::DispatchKey::ZeroTensor, c10::DispatchKey::NestedTensor});
 
-// A dense tensor of this process's memory, with nothing between its elements and us.
-bool is_plain(const Tensor& t) {
-  return t.defined() && t.device().is_cpu() && t.layout() == at::kStrided && !(t.key_set().has_any(UNUSUAL));
-}
-
 bool broadcast(Sizes& into, at::IntArrayRef sizes) {
   if (sizes.size() > into.size()) into.insert(into.begin(), sizes.size() - into.size(), 1);
   const size_t shift = into.size() - sizes.size();
@@ -72,6 +67,10 @@ void merge(Sizes& shape, std::vector<Sizes>& strides, size_t keep) {
 
 }  // namespace
 
+bool is_plain(const Tensor& t) {
+  return t.defined() && t.device().is_cpu() && t.layout() == at::kStrided && !(t.key_set().has_any(UNUSUAL));
+}
+
 bool make_plan(Plan& plan, bool by_rows, const KernelInput* inputs, size_t input_count, KernelOutput* outputs,
                size_t output_count, const uint64_t* reduced, size_t reduced_count) {
   if (c10::impl::dispatch_mode_enabled() || at::autocast::is_autocast_enabled(at::kCPU)) return false;
@@ -100,11 +99,8 @@ bool make_plan(Plan& plan, bool by_rows, const KernelInput* inputs, size_t input
     const Tensor& t = *inputs[i].tensor;
     if (at::IntArrayRef(shape) != t.sizes()) continue;
     if (full == nullptr) full = &t;
-    if (!t.is_contiguous() && !in_order(t)) {
-      // one layout that all share is walked as if it were flat
-      if (by_rows || output_count == 0) return false;
-    }
   }
+  // one layout that all share is walked as if it were flat
   bool same_layout = full != nullptr && !by_rows && full->is_non_overlapping_and_dense() && !full->is_contiguous();
   if (same_layout)
     for (size_t i = 0; i < input_count; ++i) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr char SEPARATOR = '\x1f';
 
-// An exception of the language crosses into Python as text that runtime/…/library.py takes apart.
+// An exception of the language crosses into Python as text that native/library.py takes apart.
 [[noreturn]] void throw_to_python(const ts::Error& error) {
   throw std::runtime_error(std::string("\x1etorchscript") + SEPARATOR + error.kind() + SEPARATOR + error.message() +
                            SEPARATOR + error.trace());

@@ -201,11 +201,6 @@ struct Convert<Scalar> {
   }
 };
 
-template <class T>
-struct FromScalar {
-  static T from(const Scalar& value) { return value.to<T>(); }
-};
-
 template <>
 struct Convert<None> {
   template <class From>

@@ -54,6 +54,9 @@ struct Plan {
   }
 };
 
+// A dense tensor of this process's memory, with nothing between its elements and us.
+bool is_plain(const Tensor& t);
+
 // Makes the outputs and the plan. False where the kernel must not run: gradients are wanted, a tensor is no plain CPU
 // tensor, dtypes or shapes are not those that it was written for. `by_rows`: the last dimension is `length`.
 // `reduced` are sets of inputs whose operators reduce rows: one input of each must have whole rows.
