@@ -38,9 +38,25 @@ def list_comprehension(e: Emitter, node: ast.ListComp | ast.GeneratorExp, hint: 
         e.node = node
         e.call_operator("aten::append", [Dynamic(result), value], {}, "append")
 
-    _comprehend(e, node.generators, 0, add)
+    _comprehend(e, [node.elt], node.generators, 0, add)
     settle(result)
     return Dynamic(result)
+
+
+def static_items(e: Emitter, node: ast.GeneratorExp) -> list[Val] | None:
+    """What a generator expression yields, where its iterables and conditions are known."""
+    return _static_comprehension(e, node.elt, node.generators, None)
+
+
+def _bound(parts: list[ast.expr]) -> list[str]:
+    """The names that `:=` binds in a comprehension: variables of the function around it."""
+    return list(dict.fromkeys(n.target.id for p in parts for n in ast.walk(p) if isinstance(n, ast.NamedExpr)))
+
+
+def _keep_bound(e: Emitter, inner: Scope, parts: list[ast.expr]) -> None:
+    for name in _bound(parts):
+        if name in inner.names:
+            e.scope.set(name, inner.names[name])
 
 
 def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> Val:
@@ -63,7 +79,7 @@ def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> V
         e.node = node
         loops.set_item(e, result, key, value)
 
-    _comprehend(e, node.generators, 0, add)
+    _comprehend(e, [node.key, node.value], node.generators, 0, add)
     settle(result)
     return Dynamic(result)
 
@@ -75,15 +91,17 @@ def _static_comprehension(
     mark, scope = len(e.block.nodes), e.scope
     e.scope = Scope(scope)
     try:
-        found = _static_level(e, element, generators, 0, hint)
+        found: list[Val] | None = _static_level(e, element, generators, 0, hint)
         if not found and hint is None:
             raise _NotStatic  # compiling the element at run time says what the list would hold
-        return found
     except _NotStatic:
         discard(e.block, mark)
-        return None
+        found = None
     finally:
-        e.scope = scope
+        inner, e.scope = e.scope, scope
+    if found is not None:
+        _keep_bound(e, inner, [element, *(t for g in generators for t in g.ifs)])
+    return found
 
 
 class _NotStatic(Exception):
@@ -119,7 +137,13 @@ def _static_level(
     return found
 
 
-def _comprehend(e: Emitter, generators: list[ast.comprehension], level: int, add: Callable[[], None]) -> None:
+def _comprehend(
+    e: Emitter,
+    element: list[ast.expr],
+    generators: list[ast.comprehension],
+    level: int,
+    add: Callable[[], None],
+) -> None:
     """Run-time loops of a comprehension, the innermost calling `add`."""
     from . import statements
 
@@ -127,13 +151,14 @@ def _comprehend(e: Emitter, generators: list[ast.comprehension], level: int, add
         add()
         return
     generator = generators[level]
+    parts = [*element, *(t for g in generators[level:] for t in g.ifs)]
     outer = e.node
     iterable = expressions.emit(e, generator.iter)
     e.node = outer
 
     def filtered(tests: list[ast.expr]) -> Outcome:
         if not tests:
-            _comprehend(e, generators, level + 1, add)
+            _comprehend(e, element, generators, level + 1, add)
             return Outcome()
         condition = conditions.emit(e, tests[0])
         if condition.static is False:
@@ -169,7 +194,8 @@ def _comprehend(e: Emitter, generators: list[ast.comprehension], level: int, add
                     body(item)
                 return
         plan = loops.plan_of(e, iterable, generator.iter)
-        walrus = [n.target.id for t in generator.ifs for n in ast.walk(t) if isinstance(n, ast.NamedExpr)]
-        emit_loop(e, plan.length, walrus, None, lambda i: body(plan.item(e, i)))
+        emit_loop(e, plan.length, _bound(parts), None, lambda i: body(plan.item(e, i)))
     finally:
+        inner = e.scope
         e.pending_rest, e.scope, e.rest_taken = saved, scope, taken
+        _keep_bound(e, inner, parts)

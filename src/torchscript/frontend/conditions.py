@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .. import types as T
 from ..ir.graph import Value
 from .builtins import inspection, registry
+from . import merging
 from .control import run_branch
 from .emitter import Emitter
 from .outcomes import Branch, Outcome
@@ -24,21 +25,28 @@ Refinements = dict[str, T.Type]
 
 @dataclass(slots=True)
 class Condition:
-    """`static` where the answer is known, otherwise `value`; `when_true` and `when_false` are refined types of names."""
+    """`static` where the answer is known, otherwise `value`; `when_true` and `when_false` are refined types of names.
+
+    `bound` are names that `:=` bound in a part that is only reached on the way to the answer `bound_when`.
+    """
 
     static: bool | None = None
     value: Value | None = None
     when_true: Refinements = field(default_factory=dict)
     when_false: Refinements = field(default_factory=dict)
+    bound: dict[str, Val] = field(default_factory=dict)
+    bound_when: bool = True
 
     def apply(self, e: Emitter, truth: bool) -> None:
         """Refine the variables of the present scope by this condition's having been `truth`."""
+        if truth is self.bound_when:
+            e.scope.names.update(self.bound)
         for name, type in (self.when_true if truth else self.when_false).items():
             refine(e, name, type)
 
     def negated(self, value: Value | None) -> Condition:
         static = None if self.static is None else not self.static
-        return Condition(static, value, self.when_false, self.when_true)
+        return Condition(static, value, self.when_false, self.when_true, self.bound, not self.bound_when)
 
 
 def refine(e: Emitter, name: str, type: T.Type) -> None:
@@ -178,6 +186,7 @@ def _bool_op(e: Emitter, values: list[ast.expr], is_and: bool) -> Condition:
         rest = _bool_op(e, values[1:], is_and)
         return _combined(rest.static, rest.value, first, rest, is_and)
     assert first.value is not None
+    names = walrus_names(values[1:])
     node = e.emit("prim::If", [first.value])
     then, otherwise = Branch(node.add_block(), Scope(e.scope)), Branch(node.add_block(), Scope(e.scope))
     runs, skips = (then, otherwise) if is_and else (otherwise, then)
@@ -194,15 +203,31 @@ def _bool_op(e: Emitter, values: list[ast.expr], is_and: bool) -> Condition:
 
     run_branch(e, runs, evaluate)
     skips.block.add_output(skips.block.constant(not is_and, T.BOOL, e.here))
-    for name, val in runs.scope.names.items():  # a walrus inside
-        if e.scope.get(name) is None and isinstance(val, Static):
-            e.scope.set(name, val)
     if rest.static is not None and rest.static is is_and and not rest.when_true and not rest.when_false:
         return Condition(None, node.add_output(T.BOOL), first.when_true, first.when_false)  # `a and True`
     value = node.add_output(T.BOOL)
     if rest.static is not None and rest.static is not is_and:
         return Condition(static=not is_and)
-    return _combined(None, value, first, rest, is_and)
+    combined = _combined(None, value, first, rest, is_and)
+    combined.bound_when = is_and
+    if rest.bound_when is is_and:
+        runs.scope.names.update(rest.bound)
+    for name in names:
+        before, now = e.scope.get(name), runs.scope.names.get(name)
+        if now is None or now is before:
+            continue
+        joined = merging.join_walrus(e, node, then, otherwise, name)
+        if before is None or isinstance(before, Unusable):
+            combined.bound[name] = joined
+        else:
+            e.scope.set(name, joined)
+    return combined
+
+
+def walrus_names(nodes: list[ast.expr]) -> dict[str, None]:
+    """The names that `:=` binds somewhere in the expressions."""
+    found = (n.target.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+    return dict.fromkeys(found)
 
 
 def _combined(

@@ -457,10 +457,9 @@ def emit_while(e: Emitter, node: ast.While) -> Outcome:
 
     if _breaks(node):
         return _with_flag(e, node)
+    if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test)):
+        return _tested_inside(e, node)
     names = _targets(node)
-    for inner in ast.walk(node.test):
-        if isinstance(inner, ast.NamedExpr) and inner.target.id not in names:
-            names.append(inner.target.id)
 
     def condition() -> Value:
         e.node = node
@@ -488,6 +487,22 @@ def emit_while(e: Emitter, node: ast.While) -> Outcome:
     after, e.scope = e.scope, scope
     scope.names.update(after.names)
     return _finish(e, node, outcome)
+
+
+def _tested_inside(e: Emitter, node: ast.While) -> Outcome:
+    """A loop whose test binds names: the test is the beginning of every iteration.
+
+    while (n := n - 1) > 0:              while True:
+        total += n               →           if not (n := n - 1) > 0: break
+                                             total += n
+    """
+    from . import statements
+
+    leave = ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Break()], [])
+    loop = ast.While(ast.Constant(True), [leave, *node.body], [])
+    for made in (leave, loop):
+        ast.copy_location(made, node)
+    return statements.run_body(e, [ast.fix_missing_locations(loop), *node.orelse])
 
 
 def _unrolled_while(e: Emitter, node: ast.While, problem: NeedsUnrolling) -> Outcome:

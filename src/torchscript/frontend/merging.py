@@ -141,6 +141,15 @@ def join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Va
         return Unusable(problem.reason, e.where(), is_data=_only_data(va, vb))
 
 
+def join_walrus(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Val:
+    """A name that one side of `and` or `or` binds; where nothing else did, the other side leaves it uninitialized."""
+    va, vb = a.scope.get(name), b.scope.get(name)
+    given = vb if _is_absent(va) else va
+    if given is not None and _is_absent(va) != _is_absent(vb):
+        return _one_sided(e, node, a, b, given, given is va)
+    return join_variable(e, node, a, b, name)
+
+
 def _is_absent(val: Val | None) -> bool:
     return val is None or isinstance(val, Unusable)
 

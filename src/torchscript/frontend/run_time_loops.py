@@ -169,7 +169,7 @@ def _attempt_loop(
         if outcome.value is not None:
             result.value = _carry_value(e, loop, inside, outcome.value)
         result.where = outcome.where
-    _define_loop_locals(e, loop, inside, carried, assigned, runs_at_least_once and not outcome.flags())
+    _define_loop_locals(e, loop, inside, carried, assigned, runs_at_least_once)
     for name in attributes_assigned:
         e.scope.set(name, Unusable("", None))
     return result

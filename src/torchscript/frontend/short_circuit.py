@@ -16,8 +16,13 @@ from .scopes import Scope
 from .values import Dynamic, Val, type_of
 
 
-def only_if(e: Emitter, condition: Value, is_and: bool, other: Callable[[], Val], first: Val) -> Val:
-    """`first and other()` as a value: `other` is evaluated only where the condition says so."""
+def only_if(
+    e: Emitter, condition: Value, is_and: bool, other: Callable[[], Val], first: Val, binds: bool = False
+) -> Val:
+    """`first and other()` as a value: `other` is evaluated only where the condition says so.
+
+    `binds`: there is a `:=` in `other`, so the variables are joined, too.
+    """
 
     def evaluate() -> Outcome:
         return Outcome(returns=True, value=other())
@@ -27,9 +32,11 @@ def only_if(e: Emitter, condition: Value, is_and: bool, other: Callable[[], Val]
 
     rest, taken, declared = e.pending_rest, e.rest_taken, e.return_type
     e.pending_rest, e.return_type = (), None
+    e.finalizing += binds
     try:
         outcome = emit_if(e, condition, evaluate if is_and else skip, skip if is_and else evaluate)
     finally:
+        e.finalizing -= binds
         e.pending_rest, e.rest_taken, e.return_type = rest, taken, declared
     assert outcome.value is not None
     return outcome.value
@@ -87,7 +94,8 @@ def _bool_op(e: Emitter, node: ast.BoolOp, hint: T.Type | None) -> Val:
             e.return_type = declared
             assert joined.value is not None
             return joined.value
-        return only_if(e, condition.value, is_and, other, first)
+        binds = bool(conditions.walrus_names(node.values[index + 1 :]))
+        return only_if(e, condition.value, is_and, other, first, binds)
 
     return rest(0)
 
@@ -124,9 +132,12 @@ def _ternary(e: Emitter, node: ast.IfExp, hint: T.Type | None) -> Val:
 
     rest, taken, declared = e.pending_rest, e.rest_taken, e.return_type
     e.pending_rest, e.return_type = (), hint
+    binds = bool(conditions.walrus_names([node.body, node.orelse]))
+    e.finalizing += binds  # the variables are joined, too
     try:
         outcome = emit_if(e, condition.value, side(node.body, True), side(node.orelse, False))
     finally:
+        e.finalizing -= binds
         e.pending_rest, e.rest_taken, e.return_type = rest, taken, declared
     assert outcome.value is not None
     return outcome.value

@@ -7,10 +7,11 @@ from typing import Any
 
 from ... import types as T
 from .. import arithmetic, conditions, function_calls, prelude, short_circuit
+from ..control import discard
 from ..emitter import Emitter
-from ..values import Dynamic, Iterable, Sequence, Val, is_scalar_constant, known_of, type_of
+from ..values import Dynamic, Iterable, Sequence, Static, Unusable, Val, is_scalar_constant, known_of, type_of
 from . import containers
-from .registry import Handler, handles
+from .registry import Handler, handles, syntax
 
 
 def _fold_reduction(e: Emitter, name: str, function: Any, items: list[Val]) -> Val | None:
@@ -78,10 +79,56 @@ def _truths(e: Emitter, val: Val) -> Val:
     return Dynamic(result)
 
 
-handles(any)(_any_all(True))
+REDUCTIONS = {any: _any_all(True), all: _any_all(False)}
+for _function, _handler in REDUCTIONS.items():
+    handles(_function)(_handler)
 
 
-handles(all)(_any_all(False))
+@syntax(any, all)
+def _of_generator(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
+    """`any(f(x) for x in xs)` stops at the first answer, as in Python: a loop with `break`.
+
+    found = False
+    for x in xs:
+        if f(x):
+            found = True
+            break
+    """
+    from .. import calls, comprehensions, expressions, statements
+
+    callee = expressions.emit(e, node.func)
+    assert isinstance(callee, Static)
+    generator = node.args[0] if len(node.args) == 1 else None
+    fixed: list[Val] | None = None
+    if isinstance(generator, ast.GeneratorExp) and len(generator.generators) == 1:
+        mark = len(e.block.nodes)
+        fixed = comprehensions.static_items(e, generator)
+        if fixed is None or any(isinstance(v, Dynamic) and v.known is None for v in fixed):
+            discard(e.block, mark)
+            part, is_any = generator.generators[0], callee.object is any
+            found = f"found at {node.lineno}:{node.col_offset}"
+            answer = ast.Assign([ast.Name(found, ast.Store())], ast.Constant(is_any))
+            test = generator.elt if is_any else ast.UnaryOp(ast.Not(), generator.elt)
+            body: list[ast.stmt] = [ast.If(test, [answer, ast.Break()], [])]
+            for condition in reversed(part.ifs):
+                body = [ast.If(condition, body, [])]
+            loop: ast.stmt = ast.For(part.target, part.iter, body, [])
+            loop = ast.fix_missing_locations(ast.copy_location(loop, node))
+            hidden = {n.id: e.scope.get(n.id) for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+            e.scope.set(found, e.static(not is_any))
+            saved, taken = e.pending_rest, e.rest_taken
+            e.pending_rest = ()
+            statements.run_body(e, [loop])
+            e.pending_rest, e.rest_taken = saved, taken
+            result = e.scope.names.pop(found)
+            for name, val in hidden.items():  # the generator's own variables
+                e.scope.set(name, val if val is not None else Unusable(f"The name '{name}' is not defined.", None))
+            return result
+    if fixed is not None:
+        return REDUCTIONS[callee.object](e, [Sequence(fixed, is_list=True)], {}, hint)
+    positional, named = calls.arguments_of(e, node, callee)
+    e.node = node
+    return REDUCTIONS[callee.object](e, positional, named, hint)
 
 
 @handles(sum)
