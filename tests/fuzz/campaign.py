@@ -74,6 +74,7 @@ class Campaign:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.found: dict[str, str] = {}
         self.console = Console()
+        self.shrinking: set[int] = set()
         self.seconds = 0.0
         self.done = 0
 
@@ -119,7 +120,11 @@ class Campaign:
             ran += 1
             if ran <= size:
                 advance()  # type: ignore[operator]
-            self.counts.update(check(program, runners).items())
+            try:
+                self.counts.update(check(program, runners).items())
+            except DisagreementError as error:
+                self.first(error, number)
+                raise
 
         try:
             examine()
@@ -131,6 +136,13 @@ class Campaign:
                     raise
                 self.note(error, number)
         self.done += size
+
+    def first(self, error: BaseException, number: int) -> None:
+        """Say so before shrinking, which may take long."""
+        if number not in self.shrinking:
+            self.shrinking.add(number)
+            title = str(error).partition("\n")[0]
+            self.console.print(f"shrinking (seed {number}): {title}", markup=False, highlight=False)
 
     def note(self, error: BaseException, number: int) -> None:
         text = str(error)

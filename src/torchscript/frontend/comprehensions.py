@@ -50,7 +50,9 @@ def static_items(e: Emitter, node: ast.GeneratorExp) -> list[Val] | None:
 
 def _bound(parts: list[ast.expr]) -> list[str]:
     """The names that `:=` binds in a comprehension: variables of the function around it."""
-    return list(dict.fromkeys(n.target.id for p in parts for n in ast.walk(p) if isinstance(n, ast.NamedExpr)))
+    return list(
+        dict.fromkeys(n.target.id for p in parts for n in ast.walk(p) if isinstance(n, ast.NamedExpr))
+    )
 
 
 def _keep_bound(e: Emitter, inner: Scope, parts: list[ast.expr]) -> None:

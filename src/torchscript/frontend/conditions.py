@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from .. import types as T
 from ..ir.graph import Value
-from .builtins import inspection, registry
 from . import merging
+from .builtins import inspection, registry
 from .control import run_branch
 from .emitter import Emitter
 from .outcomes import Branch, Outcome

@@ -250,35 +250,29 @@ def _f_string(e: Emitter, node: ast.JoinedStr, hint: T.Type | None) -> Val:
         assert isinstance(part, ast.FormattedValue)
         value = emit(e, part.value)
         known = known_of(value)
-        spec = _format_spec(e, part)
-        as_repr = part.conversion == ord("r")
-        if known is not None and is_scalar_constant(known.object):
-            e.depend(value)
-            shown = format(repr(known.object) if as_repr else known.object, spec)
+        spec = formatting.spec_of(e, _spec_pieces(e, part))
+        conversion = chr(part.conversion) if part.conversion > 0 else None
+        if known is not None and is_scalar_constant(known.object) and not spec.amounts:
+            shown = formatting.formatted(e.depend(value), spec.text, conversion)
             template += shown.replace("{", "{{").replace("}", "}}")
             continue
-        if spec or as_repr or isinstance(value, RaisedException):
+        if spec or conversion or isinstance(value, RaisedException):
             e.node = part
-            value = formatting.format_value(e, value, spec, as_repr)
+            value = formatting.format_value(e, value, spec, conversion)
         template += "{}"
         arguments.append(value)
     e.node = node
     return formatting.join_pieces(e, template, arguments)
 
 
-def _format_spec(e: Emitter, part: ast.FormattedValue) -> str:
-    """What stands behind ':'; parts of it that are expressions must be known."""
-    text = ""
-    for piece in part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []:
-        if isinstance(piece, ast.Constant):
-            text += str(piece.value)
-            continue
-        assert isinstance(piece, ast.FormattedValue)
-        value = emit(e, piece.value)
-        if known_of(value) is None:
-            raise e.needs_unrolling("A format specification must be known while compiling.", part)
-        text += str(e.depend(value))
-    return text
+def _spec_pieces(e: Emitter, part: ast.FormattedValue) -> list[str | Val]:
+    """What stands behind ':', its texts and its values."""
+    pieces = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []
+    return [
+        str(p.value) if isinstance(p, ast.Constant) else emit(e, p.value)
+        for p in pieces
+        if isinstance(p, ast.Constant | ast.FormattedValue)
+    ]
 
 
 @expression(ast.Lambda)

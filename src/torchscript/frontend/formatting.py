@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import string
+from typing import Any
 
 from .. import types as T
-from . import function_calls, prelude
+from . import function_calls, prelude, prelude_decimals
 from .emitter import Emitter
 from .values import Dynamic, RaisedException, Sequence, Val, is_scalar_constant, known_of, type_of
 
+_FIRST = 0xE000  # characters for private use: the amounts that a specification takes at run time
+_AMOUNT = rf"\d+|[{chr(_FIRST)}-{chr(_FIRST + 99)}]"
 _SPEC = re.compile(
-    r"(?:(?P<fill>.)?(?P<align>[<>=^]))?(?P<sign>[+\- ])?(?P<alternate>#)?(?P<zero>0)?(?P<width>\d+)?"
-    r"(?P<group>[,_])?(?:\.(?P<precision>\d+))?(?P<kind>[a-zA-Z%])?"
+    r"(?:(?P<fill>.)?(?P<align>[<>=^]))?(?P<sign>[+\- ])?(?P<alternate>#)?(?P<zero>0)?"
+    rf"(?P<width>{_AMOUNT})?(?P<group>[,_])?(?:\.(?P<precision>{_AMOUNT}))?(?P<kind>[a-zA-Z%])?"
 )
 _PERCENT = re.compile(r"%(?P<flags>[-+ #0]*)(?P<width>\d+)?(?:\.(?P<precision>\d+))?(?P<kind>[a-zA-Z%])")
 _BASES = {"x": "aten::hex", "X": "aten::hex", "b": "aten::bin", "o": "aten::oct"}
@@ -46,18 +49,45 @@ def format_values(
             raise e.error(f"The format has a field {{{index}}}, but there are {len(positional)} values.")
         val = positional[index]
         known = known_of(val)
-        if known is not None and is_scalar_constant(known.object):
-            value = repr(e.depend(val)) if conversion == "r" else e.depend(val)
-            pieces += format(value, spec or "").replace("{", "{{").replace("}", "}}")
+        wanted = spec_of(e, _inner_fields(e, spec or "", positional, named))
+        if known is not None and is_scalar_constant(known.object) and not wanted.amounts:
+            pieces += formatted(e.depend(val), wanted.text, conversion).replace("{", "{{").replace("}", "}}")
             continue
-        if spec or conversion or isinstance(val, RaisedException):
-            val = format_value(e, val, spec or "", conversion == "r")
+        if wanted or conversion or isinstance(val, RaisedException):
+            val = format_value(e, val, wanted, conversion)
         if type_of(val) is None:
             pieces += val.describe()
             continue
         pieces += "{}"
         arguments.append(val)
     return join_pieces(e, pieces, arguments)
+
+
+def formatted(value: Any, spec: str, conversion: str | None) -> str:
+    """The text of a value that is known."""
+    if conversion is not None:
+        value = repr(value) if conversion == "r" else ascii(value) if conversion == "a" else str(value)
+    return format(value, spec)
+
+
+def _inner_fields(e: Emitter, spec: str, positional: list[Val], named: dict[str, Val]) -> list[str | Val]:
+    """The parts of a specification such as `>{width}`."""
+    parts: list[str | Val] = []
+    for text, field, _, _ in string.Formatter().parse(spec):
+        parts.append(text)
+        if field is None:
+            continue
+        if field.isdigit() and int(field) < len(positional):
+            parts.append(positional[int(field)])
+        elif field in named:
+            parts.append(named[field])
+        else:
+            raise e.unsupported(
+                f"The field '{{{field}}}' in a format specification cannot be compiled.",
+                None,
+                "Give it a name, and pass the value by that name.",
+            )
+    return parts
 
 
 def join_pieces(e: Emitter, template: str, arguments: list[Val]) -> Val:
@@ -75,76 +105,137 @@ def join_pieces(e: Emitter, template: str, arguments: list[Val]) -> Val:
     return e.call_operator("aten::format", [e.static(text), *values], {}, "format")
 
 
-def format_value(e: Emitter, val: Val, spec: str, as_repr: bool = False) -> Val:
-    """`format(val, spec)` of a value that is known only at run time."""
+class Spec:
+    """A format specification. `amounts` are the run-time values in it, each shown as one character of `text`."""
+
+    def __init__(self, text: str = "", amounts: tuple[Val, ...] = ()) -> None:
+        self.text = text
+        self.amounts = amounts
+        found = _SPEC.fullmatch(text)
+        self.valid = found is not None
+        fields: dict[str, str | None] = found.groupdict() if found is not None else {}
+        self.kind = fields.get("kind") or ""
+        self.width, self.precision = fields.get("width"), fields.get("precision")
+        self.fill, self.align, self.sign = fields.get("fill"), fields.get("align"), fields.get("sign")
+        self.group, self.alternate = fields.get("group"), fields.get("alternate") is not None
+        self.zero = fields.get("zero") is not None
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def amount(self, e: Emitter, text: str | None, default: int) -> Val:
+        """The width or the precision."""
+        if text is None:
+            return e.static(default)
+        return e.static(int(text)) if text.isdigit() else self.amounts[ord(text) - _FIRST]
+
+
+def spec_of(e: Emitter, pieces: list[str | Val]) -> Spec:
+    """A specification from its texts and the values between them."""
+    text = ""
+    amounts: list[Val] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            text += piece
+        elif known_of(piece) is not None:
+            text += str(e.depend(piece))
+        elif isinstance(type_of(piece), T.IntType):
+            text += chr(_FIRST + len(amounts))
+            amounts.append(piece)
+        else:
+            raise e.needs_unrolling("A format specification must be known while compiling.", e.node)
+    return Spec(text, tuple(amounts))
+
+
+_FLOAT_KINDS = tuple("eEfFgGn%")
+
+
+def format_value(e: Emitter, val: Val, spec: Spec, conversion: str | None = None) -> Val:
+    """`format(val, spec)` of a value that is known only at run time; `conversion` is the letter behind `!`."""
     if isinstance(val, RaisedException):
         val = val.message
-    if as_repr:
+    if conversion in ("r", "a"):
         val = _call(e, prelude.quoted, val) if isinstance(type_of(val), T.StringType) else _text(e, val)
+    elif conversion == "s" and spec and not isinstance(type_of(val), T.StringType):
+        val = _text(e, val)
     if not spec:
         return val
-    found = _SPEC.fullmatch(spec)
-    if found is None:
-        raise e.error(f"'{spec}' is no format specification.")
-    kind, type = found["kind"] or "", type_of(val)
-    if isinstance(type, T.TensorType) and kind in ("f", "F", "%"):  # of a Tensor with one element
-        val = Dynamic(e.call("aten::FloatImplicit", [val]))
-        type = T.FLOAT
-    if isinstance(type, T.BoolType):
-        val = Dynamic(e.call("aten::Int", [val]))
-        type = T.INT
-    if isinstance(type, T.IntType) and kind in ("f", "F", "%"):
-        val = Dynamic(e.call("aten::Float", [val]))
-        type = T.FLOAT
+    if not spec.valid:
+        raise e.error(f"'{spec.text}' is no format specification.")
+    kind, type = spec.kind, type_of(val)
+    if isinstance(type, T.TensorType) and kind in _FLOAT_KINDS:  # of a Tensor with one element
+        val, type = Dynamic(e.call("aten::FloatImplicit", [val])), T.FLOAT
+    if isinstance(type, T.NumberType) and (kind in _FLOAT_KINDS or spec.precision is not None):
+        val, type = Dynamic(e.call("aten::Float", [val])), T.FLOAT
+    if isinstance(type, T.BoolType) or (isinstance(type, T.NumberType) and kind):
+        val, type = Dynamic(e.call("aten::Int", [val])), T.INT
+    if isinstance(type, T.IntType) and kind in _FLOAT_KINDS and kind != "n":
+        val, type = Dynamic(e.call("aten::Float", [val])), T.FLOAT
+    if isinstance(type, T.NumberType) and not spec.group:
+        return _pad(e, _text(e, val), spec, ">")
     if isinstance(type, T.StringType) and kind in ("", "s"):
-        if found["precision"] is not None:
-            val = Dynamic(
-                e.call("aten::slice", [val, e.static(0), e.static(int(found["precision"])), e.static(1)])
-            )
-        return _pad(e, val, found, "<")
+        if spec.precision is not None:
+            end = spec.amount(e, spec.precision, 0)
+            val = Dynamic(e.call("aten::slice", [val, e.static(0), end, e.static(1)]))
+        return _pad(e, val, spec, "<")
+    if isinstance(type, T.IntType) and kind == "c":
+        return _pad(e, Dynamic(e.call("aten::chr", [val])), spec, "<")
     text: Val | None = None
-    if isinstance(type, T.FloatType) and kind in ("f", "F", "%"):
+    if isinstance(type, T.FloatType) and (kind in _FLOAT_KINDS or (not kind and spec.precision is not None)):
         if kind == "%":
             val = Dynamic(e.call("aten::mul", [val, e.static(100.0)]))
-        text = _call(e, prelude.fixed, val, e.static(int(found["precision"] or 6)))
-    elif isinstance(type, T.IntType) and kind in ("", "d", *_BASES) and found["precision"] is None:
+        text = _float_text(e, val, spec)
+    elif isinstance(type, T.IntType) and kind in ("", "d", "n", *_BASES) and spec.precision is None:
         text = _text(e, Dynamic(e.call("prim::abs", [val])))
         if kind in _BASES:
             text = Dynamic(e.call(_BASES[kind], [Dynamic(e.call("prim::abs", [val]))]))
-            if not found["alternate"]:
+            if not spec.alternate:
                 text = Dynamic(e.call("aten::slice", [text, e.static(2), e.none(), e.static(1)]))
             if kind == "X":
                 text = Dynamic(e.call("aten::upper", [text]))
-    elif isinstance(type, T.FloatType) and not kind and found["precision"] is None and not found["group"]:
-        return _pad(e, _text(e, val), found, ">")
+    elif isinstance(type, T.FloatType) and not kind:
+        text = _text(e, Dynamic(e.call("prim::abs", [val])))
     if text is None:
         shown = type.annotation() if type is not None else val.describe()
         raise e.unsupported(
-            f"The format specification ':{spec}' cannot be compiled for a run-time {shown}.",
+            f"The format specification ':{spec.text}' cannot be compiled for a run-time {shown}.",
             None,
-            "Use ':.3f', ':d', ':x', ':%', a width or an alignment; or leave out what is behind ':'.",
+            "Numbers take ':.3f', ':.2e', ':g', ':%', ':d', ':x' and the like, and texts a width and an alignment.",
         )
-    if found["group"]:
-        text = _call(e, prelude.grouped, text, e.static(found["group"]))
+    if spec.group:
+        text = _call(e, prelude.grouped, text, e.static(spec.group))
     zero = e.static(0.0 if isinstance(type, T.FloatType) else 0)
     negative = Dynamic(e.call("aten::lt", [val, zero]))
     if isinstance(type, T.FloatType):  # -0.0 has its sign, too
         sign = e.call("aten::copysign", [e.static(1.0), val])
         negative = Dynamic(e.call("aten::lt", [Dynamic(sign), e.static(0.0)]))
-    plus = found["sign"] if found["sign"] in ("+", " ") else ""
+    plus = spec.sign if spec.sign in ("+", " ") else ""
     text = _call(e, prelude.signed, text, negative, e.static(plus))
     if kind == "%":
         text = Dynamic(e.call("aten::add", [text, e.static("%")]))
-    return _pad(e, text, found, ">")
+    return _pad(e, text, spec, ">")
 
 
-def _pad(e: Emitter, text: Val, found: re.Match[str], default: str) -> Val:
-    if not found["width"]:
+def _float_text(e: Emitter, val: Val, spec: Spec) -> Val:
+    """The digits of a float, without its sign."""
+    precision = spec.amount(e, spec.precision, 6)
+    if spec.kind in ("f", "F", "%"):
+        text = _call(e, prelude_decimals.fixed, val, precision)
+    elif spec.kind in ("e", "E"):
+        text = _call(e, prelude_decimals.scientific, val, precision, e.static(spec.alternate))
+    else:
+        flags = (e.static(spec.alternate), e.static(not spec.kind))
+        text = _call(e, prelude_decimals.general, val, precision, *flags)
+    return Dynamic(e.call("aten::upper", [text])) if spec.kind in ("F", "E", "G") else text
+
+
+def _pad(e: Emitter, text: Val, spec: Spec, default: str) -> Val:
+    if not spec.width:
         return text
-    zero = found["zero"] is not None and found["align"] is None
-    fill = found["fill"] or ("0" if zero else " ")
-    align = found["align"] or ("=" if zero and default == ">" else default)
-    return _call(e, prelude.padded, text, e.static(int(found["width"])), e.static(fill), e.static(align))
+    zero = spec.zero and spec.align is None
+    fill = spec.fill or ("0" if zero else " ")
+    align = spec.align or ("=" if zero and default == ">" else default)
+    return _call(e, prelude.padded, text, spec.amount(e, spec.width, 0), e.static(fill), e.static(align))
 
 
 def _text(e: Emitter, val: Val) -> Val:
@@ -183,7 +274,7 @@ def percent(e: Emitter, template: Val, right: Val) -> Val:
 def _percent_field(e: Emitter, field: re.Match[str], val: Val) -> Val:
     kind, flags = field["kind"], field["flags"]
     if kind in ("s", "r"):
-        val = format_value(e, val, "", True) if kind == "r" else val
+        val = format_value(e, val, Spec(), "r") if kind == "r" else val
         val = val if isinstance(type_of(val), T.StringType) else _text(e, val)
         kind = ""
     elif kind in ("d", "i", "u"):
@@ -194,4 +285,4 @@ def _percent_field(e: Emitter, field: re.Match[str], val: Val) -> Val:
     zero = "0" if "0" in flags and not align else ""
     precision = f".{field['precision']}" if field["precision"] is not None else ""
     spec = f"{align}{sign}{'#' if '#' in flags else ''}{zero}{field['width'] or ''}{precision}{kind}"
-    return format_value(e, val, spec if spec != align else "")
+    return format_value(e, val, Spec(spec if spec != align else ""))

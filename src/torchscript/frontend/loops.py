@@ -118,7 +118,7 @@ def _iterable_items(e: Emitter, val: Iterable, known_lists: bool = False) -> lis
     parts = [static_items(e, p, known_lists) for p in (val.parts if val.kind == "zip" else val.parts[:1])]
     if val.kind == "zip":
         if any(p is None for p in parts):
-            parts = _cut_to_modules(e, val.parts, parts)
+            parts = _cut_to_known(e, val.parts, parts)
         if any(p is None for p in parts):
             return None
         return [Sequence(list(group)) for group in zip(*(p for p in parts if p is not None))]
@@ -134,11 +134,12 @@ def _iterable_items(e: Emitter, val: Iterable, known_lists: bool = False) -> lis
     return None
 
 
-def _cut_to_modules(e: Emitter, values: list[Val], parts: list[list[Val] | None]) -> list[list[Val] | None]:
-    """zip of modules with run-time lists: as many items of each list as there are modules; it must have them."""
+def _cut_to_known(e: Emitter, values: list[Val], parts: list[list[Val] | None]) -> list[list[Val] | None]:
+    """zip of modules, or of what no list can hold, with run-time lists: as many items of each list; it must have them."""
     known = [p for p in parts if p is not None]
     if not any(type_of(i) is None or isinstance(i, Module) for p in known for i in p):
-        return parts
+        if all(len({str(type_of(i)) for i in p}) == 1 for p in known):
+            return parts
     if not all(isinstance(type_of(v), T.ListType) for v, p in zip(values, parts, strict=True) if p is None):
         return parts
     count = min(len(p) for p in known)

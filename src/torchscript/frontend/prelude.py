@@ -6,7 +6,6 @@ functions along as source, and everything that reads archives can run them.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 # -- sorting and selecting -------------------------------------------------------------------------------------
@@ -179,49 +178,6 @@ def is_float_text(text: str) -> bool:
         and number.strip() == number
         and not (number.startswith("-") or number.startswith("+"))
     )
-
-
-def fixed(value: float, precision: int) -> str:
-    """`f"{value:.{precision}f}"` without its sign, correctly rounded: the fraction's binary digits in four limbs."""
-    if math.isnan(value):
-        return "nan"
-    size = abs(value)
-    if math.isinf(value):
-        return "inf"
-    if size >= 4611686018427387904.0:
-        raise ValueError("the number is too large to be formatted in compiled code")
-    whole = int(size)
-    rest = size - float(whole)
-    limbs = [0, 0, 0, 0]
-    for i in range(4):
-        rest = rest * 268435456.0
-        limbs[i] = int(rest)
-        rest = rest - float(limbs[i])
-    digits = [0]
-    for _ in range(precision):
-        carry = 0
-        for i in range(3, -1, -1):
-            product = limbs[i] * 10 + carry
-            limbs[i] = product % 268435456
-            carry = product // 268435456
-        digits.append(carry)
-    beyond = limbs[1] > 0 or limbs[2] > 0 or limbs[3] > 0 or rest > 0.0
-    last = digits[precision] if precision > 0 else whole % 2
-    if limbs[0] > 134217728 or (limbs[0] == 134217728 and (beyond or last % 2 == 1)):
-        place = precision
-        while place > 0 and digits[place] == 9:
-            digits[place] = 0
-            place -= 1
-        if place > 0:
-            digits[place] += 1
-        else:
-            whole += 1
-    text = str(whole)
-    if precision > 0:
-        text += "."
-        for i in range(precision):
-            text += str(digits[i + 1])
-    return text
 
 
 def grouped(text: str, separator: str) -> str:

@@ -122,7 +122,9 @@ def _of_generator(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
             e.pending_rest, e.rest_taken = saved, taken
             result = e.scope.names.pop(found)
             for name, val in hidden.items():  # the generator's own variables
-                e.scope.set(name, val if val is not None else Unusable(f"The name '{name}' is not defined.", None))
+                e.scope.set(
+                    name, val if val is not None else Unusable(f"The name '{name}' is not defined.", None)
+                )
             return result
     if fixed is not None:
         return REDUCTIONS[callee.object](e, [Sequence(fixed, is_list=True)], {}, hint)
