@@ -6,6 +6,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from .emitter import Emitter
+from .problems import MissingArguments
 from .sources import FunctionSource
 from .values import Mapping, Sequence, Val
 
@@ -39,8 +40,9 @@ def bind(
         elif args.vararg is not None:
             extra.append(val)
         else:
-            raise e.error(
-                f"'{display}' takes {len(names)} positional arguments, but {len(positional)} are given."
+            raise e.certain(
+                TypeError,
+                f"'{display}' takes {len(names)} positional arguments, but {len(positional)} are given.",
             )
     keyword_only = [a.arg for a in args.kwonlyargs]
     others: dict[str, Val] = {}
@@ -70,7 +72,8 @@ def bind(
             else:
                 missing.append(name)
     if missing:
-        raise e.error(f"'{display}' is called without {', '.join(repr(m) for m in missing)}.")
+        message = f"'{display}' is called without {', '.join(repr(m) for m in missing)}."
+        raise MissingArguments(message, e.where(), missing)
     ordered = {n: bound[n] for n in names}
     if args.vararg is not None:
         ordered[args.vararg.arg] = Bound(Sequence(extra), not extra)

@@ -34,6 +34,14 @@ class CertainError(CompileError):
         self.exception = exception
 
 
+class MissingArguments(CertainError):
+    """A call leaves out arguments that have no defaults: `names`."""
+
+    def __init__(self, message: str, where: SourceRange | None, names: list[str]) -> None:
+        super().__init__(TypeError, message, where, ())
+        self.names = names
+
+
 class NeedsSplitError(CompileError):
     """A variable is read that two paths left as different things; the rest can be compiled for each (splitting.py)."""
 

@@ -74,6 +74,21 @@ def _convert(type: T.Type, value: Any) -> Any:
     return value
 
 
+def _stands_for_tensor(type: T.Type, value: Any) -> bool:
+    """Whether an archive's function, which may know an argument as Tensors only because nobody annotated it, can do
+    with this value: an int or a bool for a Tensor, a tensor for the list of its rows."""
+    if isinstance(type, T.OptionalType):
+        type = type.element
+    if isinstance(type, T.TensorType):
+        return isinstance(value, int) and -(2**63) <= value < 2**63
+    rows = isinstance(type, T.ListType) and isinstance(type.element, T.TensorType)
+    return rows and isinstance(value, torch.Tensor) and value.dim() > 0
+
+
+def _as_tensor(value: Any) -> Any:
+    return list(value.unbind()) if isinstance(value, torch.Tensor) else torch.tensor(value)
+
+
 def _needs_conversion(type: T.Type) -> bool:
     inner = type.element if isinstance(type, T.OptionalType) else type
     return (
@@ -94,6 +109,8 @@ class Signature:
         self.count = len(self.arguments)
         self.checks = [_check_of(a.type) for a in self.arguments]
         self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type)]
+        # An archive does not say whether an argument was annotated, and no call can type it any more.
+        self.archived = function.python_function is None
 
     def for_python(self) -> inspect.Signature:
         """The same for `inspect.signature`, which torch.export and ONNX's exporter ask for names."""
@@ -116,6 +133,8 @@ class Signature:
             positional = self._fill(positional, named)
         for check, value, argument in zip(self.checks, positional, self.arguments, strict=True):
             if not check(value):
+                if self.archived and _stands_for_tensor(argument.type, value):
+                    return self._converted(positional)
                 raise self._mismatch(argument, value)
         if self.converts:
             values = list(positional)
@@ -123,6 +142,16 @@ class Signature:
                 values[i] = _convert(self.arguments[i].type, values[i])
             return tuple(values)
         return positional
+
+    def _converted(self, positional: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments with Tensors for what stands for them."""
+        return self.bind(
+            tuple(
+                _as_tensor(v) if not check(v) and _stands_for_tensor(a.type, v) else v
+                for check, a, v in zip(self.checks, self.arguments, positional, strict=True)
+            ),
+            {},
+        )
 
     def _fill(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         if len(positional) > self.count:

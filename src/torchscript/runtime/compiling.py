@@ -21,7 +21,14 @@ from ..frontend.program import Program
 from ..frontend.taken_over import taken_over
 from ..frontend.typing_of import plain
 from ..frontend.values import Module
-from .first_call import ScriptFunctionByCall, has_open_arguments, remember, speaks_of_other_types
+from .first_call import (
+    ScriptFunctionByCall,
+    arities,
+    example_of,
+    has_open_arguments,
+    remember,
+    speaks_of_other_types,
+)
 from .function import PythonFunction, ScriptFunction
 from .module import ScriptModule, make_module, runtime_class
 
@@ -49,9 +56,14 @@ def compile_until_done(compile_all: Callable[[Program], Made], fallback: bool | 
 def _example_types(program: Program, function: Any, example_inputs: Any, skip: int) -> dict[str, Any] | None:
     if not example_inputs:
         return None
-    names = list(inspect.signature(function).parameters)[skip:]
+    parameters = list(inspect.signature(function).parameters.values())[skip:]
+    names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    rest = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_POSITIONAL), None)
     found: dict[str, Any] = {}
     for arguments in example_inputs:
+        if rest is not None:
+            found[parameters[rest].name] = tuple(example_of(program, v) for v in arguments[rest:])
+            arguments = arguments[:rest]
         for name, value in zip(names, arguments, strict=False):
             type_ = program.type_of_object(value)
             if type_ is None:
@@ -64,6 +76,20 @@ def _example_types(program: Program, function: Any, example_inputs: Any, skip: i
                 )
             found[name] = common
     return found
+
+
+def by_arity(function: Any, compile: Callable[[dict[str, Any] | None], Made]) -> Made:
+    """Compile a function whose `*args` nobody has called yet: for what the call that they are passed on to lacks, or
+    else for as few Tensors as it compiles with."""
+    try:
+        return compile(None)
+    except CompileError as error:
+        for examples in arities(function, getattr(error, "names", [])):
+            try:
+                return compile(examples)
+            except CompileError:
+                continue
+        raise
 
 
 def script_function(function: Any, example_inputs: Any, fallback: bool | None) -> ScriptFunction:
@@ -84,7 +110,9 @@ def script_function(function: Any, example_inputs: Any, fallback: bool | None) -
         )
 
     try:
-        first: Any = compile_until_done(compile_all, fallback)
+        first: Any = by_arity(
+            original, lambda some: compile_for(some) if some else compile_until_done(compile_all, fallback)
+        )
     except CompileError as error:
         if not speaks_of_other_types(original):
             raise
@@ -117,14 +145,20 @@ def script_class(cls: type) -> type:
 def script_module(module: torch.nn.Module, example_inputs: Any, fallback: bool | None) -> Any:
     _check_initialized(module)
 
-    def compile_all(program: Program) -> Any:
-        spec = program.spec_of(module)
-        _compile_entries(program, spec, module, example_inputs)
-        if program.fallback:
-            _complete(program, module)
-        return Builder(program).build(module)
+    def compile_for(examples: dict[str, Any] | None) -> Any:
+        def compile_all(program: Program) -> Any:
+            spec = program.spec_of(module)
+            _compile_entries(program, spec, module, example_inputs, examples)
+            if program.fallback:
+                _complete(program, module)
+            return Builder(program).build(module)
 
-    made = compile_until_done(compile_all, fallback)
+        return compile_until_done(compile_all, fallback)
+
+    if example_inputs or fallback is True:
+        made = compile_for(None)
+    else:
+        made = by_arity(type(module).forward, compile_for)
     if not example_inputs and fallback is not True:
         remember(made, module, lambda examples: script_module(module, examples, fallback))
     return made
@@ -142,7 +176,13 @@ def _complete(program: Program, module: torch.nn.Module) -> None:
                 cls.guessed_methods.add("forward")
 
 
-def _compile_method(program: Program, module: torch.nn.Module, name: str, examples: Any = None) -> None:
+def _compile_method(
+    program: Program,
+    module: torch.nn.Module,
+    name: str,
+    examples: Any = None,
+    types_: dict[str, Any] | None = None,
+) -> None:
     """Compile a method as an entry; where it is known to stay Python, note it on the class."""
     spec = program.spec_of(module)
     function = module.__dict__.get(name) or getattr(type(module), name)
@@ -153,7 +193,8 @@ def _compile_method(program: Program, module: torch.nn.Module, name: str, exampl
         return
     is_static = isinstance(inspect.getattr_static(module, name), staticmethod)
     skip = 0 if is_static else 1
-    types_ = _example_types(program, original, examples, skip) if name == "forward" else None
+    if types_ is None and name == "forward":
+        types_ = _example_types(program, original, examples, skip)
     compile_entry(program, function, Module(module, spec, spec, (), None), types_, is_static=is_static)
 
 
@@ -183,7 +224,11 @@ def _entries(module: torch.nn.Module) -> list[str]:
 
 
 def _compile_entries(
-    program: Program, spec: ModuleSpec, module: torch.nn.Module, example_inputs: Any = None
+    program: Program,
+    spec: ModuleSpec,
+    module: torch.nn.Module,
+    example_inputs: Any = None,
+    types_: dict[str, Any] | None = None,
 ) -> None:
     examples = example_inputs
     if isinstance(example_inputs, dict):
@@ -195,7 +240,7 @@ def _compile_entries(
             f"The module '{type(module).__name__}' has no forward and no exported method: there is nothing to compile."
         )
     for name in entries:
-        _compile_method(program, module, name, examples)
+        _compile_method(program, module, name, examples, types_ if name == "forward" else None)
     exported = [m for m in module.modules() if m is not module and _exports(type(m))]  # type: ignore[arg-type]
     for child in exported:
         for name in _exports(type(child)):  # type: ignore[arg-type]  # a class is hashable

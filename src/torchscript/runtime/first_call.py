@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
+from .. import types as T
 from ..errors import ArgumentError, CompileError
 from ..frontend.function_calls import Identity
 from ..frontend.program import Program
@@ -63,6 +64,28 @@ def speaks_of_other_types(function: Any) -> bool:
             if any(hasattr(kind, node.attr) for kind in (str, list, dict)):
                 return True
     return False
+
+
+MOST_ARGUMENTS = 4
+"""How many Tensors `*args` is tried with before the first call."""
+
+
+def arities(function: Any, missing: list[str]) -> Iterator[Examples]:
+    """What `*args` and `**kwargs` may stand for, where a function passes them on: the arguments that are `missing`
+    there, by name; one Tensor, two, …"""
+    try:
+        tree = function_source(function).tree
+    except CompileError:
+        return
+    spread = [n.value for n in ast.walk(tree) if isinstance(n, ast.Starred)]
+    spread += [n.value for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg is None]
+    names = {n.id for n in spread if isinstance(n, ast.Name)}
+    rest, named = tree.args.vararg, tree.args.kwarg
+    if missing and named is not None and named.arg in names:
+        yield {named.arg: dict.fromkeys(missing, T.TENSOR)}
+    if rest is not None and rest.arg in names:
+        for count in range(1, MOST_ARGUMENTS + 1):
+            yield {rest.arg: (T.TENSOR,) * count}
 
 
 def example_of(program: Program, value: Any) -> Any:
