@@ -17,7 +17,7 @@ import torch
 
 from .. import types as T
 from ..operators.resolve import TENSOR_CASTS
-from . import state
+from . import gradients, state
 from .calls import normal, operator_schemas, record_call
 from .construction import is_followed, made_by_new, tensor_from
 from .fallback import is_same
@@ -235,11 +235,6 @@ def _nonzero(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[
     return record_call(recorder, name, operator_schemas(name), args, given, lambda: func(*args, **kwargs))
 
 
-def _set_grad_enabled(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    recorder.grad_off = recorder.grad_was_on and not args[0] and not recorder.keeps_gradients
-    return func(*args, **kwargs)
-
-
 def _copied(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`copy.deepcopy(x)`."""
     with state.paused():
@@ -302,7 +297,10 @@ HANDLERS: dict[Any, Handler] = {
     torch.Tensor.where: _where,
     torch.Tensor.nonzero: _nonzero,
     torch.nonzero: _nonzero,
-    torch._C._set_grad_enabled: _set_grad_enabled,
+    torch._C._set_grad_enabled: gradients.set_grad_enabled,
+    torch.autograd.grad: gradients.record_grad,
+    torch.autograd.backward: gradients.record_backward,
+    torch.Tensor.backward: gradients.record_backward,
     torch.Tensor.__deepcopy__: _copied,
     **{getattr(torch.Tensor, name): _cast(dtype) for name, dtype in TENSOR_CASTS.items()},
     **{getattr(torch.Tensor, name): _unseen for name in _UNSEEN},
@@ -331,6 +329,9 @@ def record_attribute(recorder: Recorder, func: Any, args: tuple[Any, ...]) -> An
         return HANDLERS[torch.Tensor.dim](recorder, torch.Tensor.dim, args[:1], {})
     with state.paused():
         result = func(*args)
+    if name == "grad" and isinstance(result, torch.Tensor) and is_followed(recorder, args[0]):
+        gradients.record_gradient_of(recorder, args[0], result)
+        return result
     operator = _ATTRIBUTES.get(name)
     if operator is not None and isinstance(result, torch.Tensor) and result is not args[0]:
         recorder.locate()
@@ -356,6 +357,10 @@ def record_assignment(recorder: Recorder, func: Any, args: tuple[Any, ...]) -> A
                 recorder.call_operator("aten::set_.source_Tensor", [value, new])
         with state.paused():
             func(*args)
+        return None
+    if func.__self__.__name__ == "requires_grad":
+        name = "aten::requires_grad_"
+        record_call(recorder, name, operator_schemas(name), args, {}, lambda: args[0].requires_grad_(args[1]))
         return None
     with state.paused():
         return func(*args)

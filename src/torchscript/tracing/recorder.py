@@ -23,6 +23,7 @@ from ..errors import TracingError
 from ..ir import Function, Node, SourceRange, Value
 from ..operators.dispatcher import schema_of, schemas_of
 from ..schema import Schema, match
+from ..types.of_values import TYPE_OF_CLASS
 from . import state
 from .branches import Branches
 from .diagnostics import Diagnostics
@@ -62,6 +63,7 @@ class Recorder:
         self.force_outplace = force_outplace
         self.grad_was_on = torch.is_grad_enabled()
         self.grad_off = False
+        self.grad_modes: dict[int, tuple[Any, Value]] = {}  # managers that switched on, and what was before
         self.keeps_gradients = (
             False  # in a Function of torch's own: `no_grad` there is no part of the program
         )
@@ -291,8 +293,7 @@ class Recorder:
         if follows(number, self):
             return self.scopes.here(number._ts_value)
         number = plain(number)
-        types: dict[type, T.Type] = {bool: T.BOOL, int: T.INT, float: T.FLOAT, complex: T.COMPLEX}
-        return self.constant(number, types[type(number)])
+        return self.constant(number, TYPE_OF_CLASS[type(number)])
 
     def number_operation(self, kind: str, operands: Sequence[Any], result: Any) -> Any:
         """Record arithmetic on traced numbers; the result stands for the node's."""
