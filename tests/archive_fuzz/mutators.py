@@ -3,18 +3,22 @@
 bytes_        the file as bytes: bits, cuts, splices
 headers       the fields of the zip file: sizes, offsets, counts, methods, flags
 records       right as a zip file, wrong in what it holds: swapped, missing, renamed, huge, damaged
+description   values of the description of modules that old archives have
 pickles       instructions, numbers, names and nesting of the pickles   (`pickle_mutators.py`)
 sources       tokens, lines, expressions and nesting of the code        (`source_mutators.py`)
 """
 
 from __future__ import annotations
 
+import copy
 import io
+import json
 import random
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from .pickle_mutators import changed_pickle
 from .source_mutators import changed_source
@@ -219,6 +223,56 @@ def wrong_number(record: bytes, chance: random.Random) -> bytes:
     return chance.choice(numbers)
 
 
+def changed_description(record: bytes, chance: random.Random) -> bytes:
+    """A value somewhere in a JSON text becomes another one, or one of another kind."""
+    try:
+        description = json.loads(record)
+    except ValueError:
+        return damaged_text(record, chance)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        places = list(_places(description))
+        if not places:
+            break
+        owner, key = chance.choice(places)
+        _, other = chance.choice(places)
+        values = (
+            0,
+            -1,
+            "-1",
+            "0",
+            "7",
+            "9" * 30,
+            1 << 62,
+            None,
+            True,
+            [],
+            {},
+            "",
+            "../x",
+            "tensors/0",
+            "\n",
+            1e308,
+        )
+        match chance.randrange(4):
+            case 0:
+                del owner[key]
+            case 1:
+                owner[key] = copy.deepcopy(chance.choice(places)[0])
+            case 2 if isinstance(owner, dict):
+                owner[str(other)] = owner.pop(key)
+            case _:
+                owner[key] = chance.choice(values)
+    return json.dumps(description).encode()
+
+
+def _places(value: object) -> Iterator[tuple[Any, Any]]:
+    """Every key of every dict, and index of every list."""
+    if isinstance(value, dict | list):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from _places(value[key])  # type: ignore[index]
+
+
 MUTATORS: dict[str, Mutator] = {
     "flipped bits": flipped_bits,
     "cut off": cut_off,
@@ -231,6 +285,7 @@ MUTATORS: dict[str, Mutator] = {
     "damaged record": _in_records("", damaged_text),
     "wrong version": _in_records("version", wrong_number),
     "wrong byte order": _in_records("byteorder", wrong_number),
+    "description": _in_records("model.json", changed_description),
     "pickle": _in_records(".pkl", changed_pickle),
     "source": _in_records(".py", changed_source),
 }
@@ -241,6 +296,7 @@ _WEIGHTS = {
     "records moved": 6,
     "damaged record": 6,
     "flipped bits": 4,
+    "description": 8,
 }
 
 

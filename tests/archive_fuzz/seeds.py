@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from archive_read.conftest import Call, Name, Object, archive, floats, module, saved, scripted, traced
 from archive_read.programs import PROGRAMS, Traceable
+from archive_read.test_legacy import written_by_1_0, written_by_1_2
 
 import torchscript as jit
 from torchscript.archive.writer import save_to_buffer
@@ -117,6 +118,11 @@ def shared_and_typed() -> bytes:
     )
 
 
+def legacy(proto: int) -> Callable[[], bytes]:
+    """An archive of PyTorch 1.0 (1) or 1.2 (5)."""
+    return written_by_1_0 if proto == 1 else lambda: written_by_1_2(proto)[0]
+
+
 SEEDS: dict[str, Callable[[], bytes]] = {
     **{f"program: {name}": lambda make=make: saved(scripted(make())) for name, (make, _) in PROGRAMS.items()},
     "traced": lambda: saved(traced(Traceable(), torch.rand(4, 4), torch.rand(4, 4))),
@@ -126,6 +132,8 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "by hand": handmade,
     "typed values": shared_and_typed,
     "written by us": old_layout,
+    "PyTorch 1.0": legacy(1),
+    "PyTorch 1.2": legacy(5),
 }
 
 

@@ -176,7 +176,7 @@ class Materializer:
             state = self.value(source.state, arguments[1].type)
             if self.set_state is not None:
                 return self.set_state(cls, state)
-            made = self.make_object(cls, {})
+            made = self.make_object(cls, self._attributes(cls, source.beside or {}, partial=True))
             if self._interpreter is None:
                 records = self.importer.records
                 size = len(records.buffer) if isinstance(records, Container) else 0
@@ -185,12 +185,21 @@ class Materializer:
             return made
         if not isinstance(source.state, dict):
             raise self.error(f"an object of '{cls}' has no attributes")
+        attributes = self._attributes(cls, source.state)
+        self.unfinished.discard(id(source))
+        return self.make_object(cls, attributes)
+
+    def _attributes(
+        self, cls: T.ClassType, state: dict[str, Any], *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The attributes that a class declares; with `partial`, those of them that `state` has."""
         attributes: dict[str, Any] = {}
-        state = source.state
         for name, attribute in cls.attributes.items():
             try:
                 value = state[name]
             except KeyError:
+                if partial:
+                    continue
                 if isinstance(attribute.type, T.NoneType | T.OptionalType):
                     attributes[name] = None
                     continue
@@ -203,8 +212,7 @@ class Materializer:
             else:
                 value = self.value(value, attribute.type)
             attributes[name] = value
-        self.unfinished.discard(id(source))
-        return self.make_object(cls, attributes)
+        return attributes
 
     def _check_class(self, value: ScriptObject, type: T.Type) -> None:
         """That an object is of the class that an attribute declares; an interface shows when it is called."""

@@ -9,6 +9,8 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from .legacy import MODEL, format_version
+
 if TYPE_CHECKING:
     from .container import Container
 
@@ -41,8 +43,8 @@ def producer(container: Container, version: int) -> str:
         text = container.read(PRODUCER)[:200].decode("utf-8", "replace").strip()
         if text.isprintable():
             return text
-    if "model.json" in container:
-        return "PyTorch 1.0 to 1.2"
+    if MODEL in container:
+        return f"PyTorch 1.0 to 1.2 (its format number {format_version(container)})"
     for record, release in _SINCE:
         if record in container:
             return f"PyTorch {release} or later"

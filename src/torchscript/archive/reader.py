@@ -20,8 +20,10 @@ from ..errors import ArchiveError, CompileError
 from ..ir.graph import Function
 from .container import Container, open_container
 from .importer import Importer
+from .importer.code import Records
 from .importer.importer import CUSTOM_CLASSES
 from .importer.limits import check_constant
+from .legacy import MODEL, read_legacy
 from .materialize import Materializer
 from .provenance import producer
 from .tensors import MapLocation, TensorReader
@@ -149,17 +151,28 @@ def read_archive(
     """
     container = open_container(f)
     _check_kind(container)
-    version = _version(container)
     if extra_files is not None:
         for name in extra_files:
             if _EXTRA + name in container:
                 extra_files[name] = container.read(_EXTRA + name)
-    root = _unpickle(container, "data", map_location)
-    if not isinstance(root, ScriptObject):
-        raise container.error("data.pkl", "does not hold an object of the archive's classes")
+    records: Records = container
+    constants: list[Any] | None = None
+    if MODEL in container:
+        legacy = read_legacy(container, map_location)
+        records, root, constants, version = (
+            legacy.records,
+            legacy.root,
+            list(legacy.constants),
+            legacy.version,
+        )
+    else:
+        version = _version(container)
+        root = _unpickle(container, "data", map_location)
+        if not isinstance(root, ScriptObject):
+            raise container.error("data.pkl", "does not hold an object of the archive's classes")
     archive: LoadedArchive
-    importer = Importer(container, version, lambda number: archive._constant(number), allow_io)
-    archive = LoadedArchive(container, importer, version, root, map_location)
+    importer = Importer(records, version, lambda number: archive._constant(number), allow_io)
+    archive = LoadedArchive(container, importer, version, root, map_location, constants)
     return archive
 
 
@@ -196,7 +209,6 @@ _OTHER_KINDS = {
     "serialized_exported_program.json": "a program of torch.export (.pt2); load it with torch.export.load",
     "models/model.json": "a program of torch.export (.pt2); load it with torch.export.load",
     ".data/python_version": "a package of torch.package; open it with torch.package.PackageImporter",
-    "model.json": "an archive in the format of PyTorch 1.0 to 1.2, with model.json, which is not supported",
 }
 
 
@@ -205,6 +217,8 @@ def _check_kind(container: Container) -> None:
     for record, kind in _OTHER_KINDS.items():
         if record in container:
             raise ArchiveError(f"{container.name}: is {kind}")
+    if MODEL in container:
+        return
     if "data.pkl" not in container:
         raise ArchiveError(
             f"{container.name}: is a zip file without the record 'data.pkl', so no archive of torch.jit.save"

@@ -23,10 +23,14 @@ MAX_DEPTH = 2000
 
 @dataclass(eq=False, slots=True)
 class ScriptObject:
-    """An object of the archive: the name of its class; its attributes, or what `__setstate__` takes."""
+    """An object of the archive: the name of its class; its attributes, or what `__setstate__` takes.
+
+    `beside` are attributes that it has before `__setstate__` (submodules, in archives of PyTorch 1.2).
+    """
 
     class_name: str
     state: Any = None
+    beside: dict[str, Any] | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -77,14 +81,22 @@ _NAMES: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class Unpickler:
-    """Reads one pickle. `tensors` makes tensors of the storages that it names; `where` is for errors."""
+_LEGACY_CLASSES = ("TensorID", "IntList")
 
-    def __init__(self, data: bytes, tensors: TensorReader, where: str) -> None:
+
+class Unpickler:
+    """Reads one pickle. `tensors` makes tensors of the storages that it names; `where` is for errors.
+
+    Until PyTorch 1.2 (`legacy`) numbers of one byte were signed, which is not what the instruction means, and
+    at first a tensor was written as an object of `__main__.TensorID`, its state the number in the table.
+    """
+
+    def __init__(self, data: bytes, tensors: TensorReader, where: str, *, legacy: bool = False) -> None:
         self.data = data
         self.at = 0
         self.tensors = tensors
         self.where = where
+        self.legacy = legacy
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -149,6 +161,8 @@ class Unpickler:
         """What a name of the pickle stands for here; nothing is ever imported."""
         if module == "__torch__" or module.startswith("__torch__."):
             return ClassName(f"{module}.{name}")
+        if self.legacy and module == "__main__" and name in _LEGACY_CLASSES:
+            return ClassName(name)
         found = _NAMES.get((module, name))
         if found is not None:
             return found
@@ -216,7 +230,7 @@ _F8 = struct.Struct(">d")
 _push(ord("N"), lambda r: None)
 _push(0x88, lambda r: True)
 _push(0x89, lambda r: False)
-_push(ord("K"), lambda r: r.take(1)[0])
+_push(ord("K"), lambda r: (r.take(1)[0] ^ 0x80) - 0x80 if r.legacy else r.take(1)[0])
 _push(ord("M"), lambda r: _U2.unpack(r.take(2))[0])
 _push(ord("J"), lambda r: _B4.unpack(r.take(4))[0])
 _push(0x8A, lambda r: int.from_bytes(r.take(r.take(1)[0]), "little", signed=True))
@@ -354,6 +368,9 @@ def _build(reader: Unpickler) -> None:
         return  # the attributes of an OrderedDict
     if not isinstance(target, ScriptObject):
         raise reader.error("gives attributes to something that is no object of the archive")
+    if target.class_name in _LEGACY_CLASSES:
+        reader.stack[-1] = reader.tensors.from_table(state) if target.class_name == "TensorID" else state
+        return
     target.state = state
 
 
