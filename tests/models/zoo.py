@@ -74,7 +74,13 @@ def build(name: str) -> torch.nn.Module:
     return models.get_model(name, **options).eval()
 
 
-_SIDES = {"alexnet": 224, "inception_v3": 299, "maxvit_t": 224, "googlenet": 96}
+_SIDES = {
+    "alexnet": 224,
+    "inception_v3": 299,
+    "quantized_inception_v3": 299,
+    "maxvit_t": 224,
+    "googlenet": 96,
+}
 
 
 def inputs(name: str) -> tuple[Any, ...]:

@@ -267,3 +267,15 @@ def gradient_mode(program: Program, name: str) -> T.ClassType:
     for method in ("__init__", "__enter__", "__exit__"):
         _compile_method(program, cls, method, getattr(python, method))
     return cls
+
+
+def autocast_class(program: Program) -> T.ClassType:
+    """The class of `torch.autocast` objects (autocasting.py)."""
+    from .. import autocast
+    from .autocasting import autocast_methods
+
+    cls = T.ClassType(program.unique_name(autocast.QUALIFIED_NAME), python_class=autocast.autocast)
+    program.class_types[autocast_methods] = cls
+    for method in ("__init__", "__enter__", "__exit__"):
+        _compile_method(program, cls, method, getattr(autocast_methods, method))
+    return cls

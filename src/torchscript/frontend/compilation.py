@@ -45,7 +45,7 @@ def compile_function(
     owner: Module | None,
     display: str,
     defaults: dict[str, Any] | None = None,
-    managers: list[type] | None = None,
+    managers: list[Any] | None = None,
 ) -> Function:
     """Compile one variant of a function or method into a graph of its own, which runs under the `managers`."""
     from . import contexts
@@ -98,12 +98,11 @@ def compile_function(
                 e.declared[parameter] = mode[1]
         else:
             e.scope.set(parameter, _compiled_in(program, bound[parameter].val))
-    entered = [contexts.enter_gradient_mode(e, m) for m in managers or ()]
+    entered = [v for m in managers or () for v in contexts.enter(e, m)]
     with at_the_users_line(e):
         result = run_body(e, tree)
         output = emit_result(e, result, declared)
-    for manager in reversed(entered):
-        contexts.exit_gradient_mode(e, manager)
+    contexts.leave(e, entered)
     graph.block.add_output(output)
     finish(graph)
     schema = Schema(qualified, "", tuple(arguments), (Argument("", graph.outputs[0].type),))

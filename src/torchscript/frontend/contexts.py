@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from typing import Any, NamedTuple
 
 import torch
 
 from .. import types as T
 from ..ir.graph import Value
-from . import expressions
+from . import autocasting, expressions
 from .emitter import Emitter
 from .outcomes import Outcome
 from .values import Dynamic, Static, Val, type_of
@@ -26,7 +27,10 @@ class Manager(Val):
 
 
 GRADIENT_MODES = {torch.no_grad: False, torch.enable_grad: True, torch.inference_mode: False}
-TRANSPARENT = (torch.autograd.profiler.record_function, torch.autocast, torch.cuda.amp.autocast)
+
+
+DecoratingManager = type | torch.autocast
+"""The class of a gradient mode, or an object of autocast."""
 
 
 def emit_with(e: Emitter, node: ast.With, index: int) -> Outcome:
@@ -38,6 +42,17 @@ def emit_with(e: Emitter, node: ast.With, index: int) -> Outcome:
     item = node.items[index]
     manager = expressions.emit(e, item.context_expr)
     e.node = node
+    switch = _autocast_of(e, manager)
+    if switch is not None:
+        return _autocast(e, node, index, switch.settings)
+    if isinstance(manager, Static) and isinstance(manager.object, contextlib.nullcontext):
+        manager = Manager(contextlib.nullcontext, [])
+    if isinstance(manager, Manager) and manager.cls is contextlib.nullcontext:
+        if item.optional_vars is not None:
+            statements.assign(
+                e, item.optional_vars, manager.positional[0] if manager.positional else e.none()
+            )
+        return _inside(e, node, index)
     if isinstance(manager, Manager) and manager.cls is torch.set_grad_enabled:
         return _set_gradient_mode(e, node, index, manager)
     if isinstance(manager, Manager):
@@ -97,6 +112,44 @@ def _set_gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager)
     return emit_if(e, condition.value, lambda: under(True), lambda: under(False))
 
 
+def _autocast_of(e: Emitter, manager: Val) -> autocasting.Autocast | None:
+    if isinstance(manager, autocasting.Autocast):
+        return manager
+    made = autocasting.object_of(manager)
+    if made is None:
+        return None
+    e.depend(manager)
+    return autocasting.of_object(e, made)
+
+
+def _autocast(e: Emitter, node: ast.With, index: int, settings: autocasting.Settings) -> Outcome:
+    """`with torch.autocast(…)`."""
+    from . import conditions
+    from .control import emit_if
+
+    def under(enabled: bool) -> Outcome:
+        entered = autocasting.enter(e, settings, enabled)
+        outcome = _inside(e, node, index)
+        autocasting.leave(e, entered)
+        return outcome
+
+    condition = conditions.of_value(e, settings.enabled)
+    if condition.value is None:
+        return under(bool(condition.static))
+    return emit_if(e, condition.value, lambda: under(True), lambda: under(False))
+
+
+def enter(e: Emitter, manager: DecoratingManager) -> list[Value]:
+    """Emit the beginning of what a decorator puts around a function."""
+    if isinstance(manager, torch.autocast):
+        return autocasting.enter(e, autocasting.of_object(e, manager).settings, manager._enabled)
+    return [enter_gradient_mode(e, manager)]
+
+
+def leave(e: Emitter, entered: list[Value]) -> None:
+    autocasting.leave(e, entered)
+
+
 def enter_gradient_mode(e: Emitter, cls: type) -> Value:
     """Emit the beginning of `with cls():`; the manager."""
     name = "no_grad" if not GRADIENT_MODES[cls] else "enable_grad"
@@ -110,20 +163,25 @@ def exit_gradient_mode(e: Emitter, manager: Value) -> None:
 
 
 class Decorated(NamedTuple):
-    """`@torch.no_grad()` on a function: the class of the manager, and the function below it."""
+    """`@torch.no_grad()` or `@torch.autocast("cpu")` on a function: the manager, and the function below it."""
 
-    manager: type
+    manager: DecoratingManager
     function: Any
 
 
-def gradient_decorator(function: Any) -> Decorated | None:
-    """What a function is made of, if it is one that a gradient mode decorates."""
+_DECORATORS = {"decorate_context": "torch.utils._contextlib", "decorate_autocast": "torch.amp.autocast_mode"}
+
+
+def decorated_by_manager(function: Any) -> Decorated | None:
+    """What a function is made of, if it is one that a context manager decorates."""
     code = getattr(function, "__code__", None)
-    if code is None or code.co_name != "decorate_context" or function.__module__ is None:
+    if code is None or code.co_name not in _DECORATORS or function.__module__ is None:
         return None
-    if function.__globals__.get("__name__") != "torch.utils._contextlib":
+    if function.__globals__.get("__name__") != _DECORATORS[code.co_name]:
         return None
     cells = dict(zip(code.co_freevars, (c.cell_contents for c in function.__closure__), strict=True))
+    if code.co_name == "decorate_autocast":
+        return Decorated(cells["autocast_instance"], cells["func"])
     factory, inner = cells.get("ctx_factory"), cells.get("func")
     manager = type(getattr(factory, "__self__", None))
     return Decorated(manager, inner) if manager in GRADIENT_MODES and inner is not None else None

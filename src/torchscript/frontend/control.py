@@ -88,7 +88,7 @@ def _guarded(e: Emitter, outcome: Outcome, rest: Seq[Step]) -> Outcome:
     if len(outcome.flags()) == 1:  # the flag is set wherever that branch runs
         name = next(n for n in EXITS if isinstance(getattr(outcome, n), Value))
         outcome = replace(outcome, **{name: True})  # type: ignore[arg-type]
-    gone = Branch(node.add_block(), Scope(e.scope), outcome)
+    gone = Branch(node.add_block(), Scope(e.scope), outcome, left=True)
     stays = Branch(node.add_block(), Scope(e.scope))
     run_branch(e, stays, lambda: run_steps(e, rest))
     return join(e, node, gone, stays)

@@ -66,6 +66,7 @@ class Emitter:
         self.pending_rest: Any = ()  # the steps after the current one (control.run_steps)
         self.rest_taken = False
         self.catching: Any = None  # the handlers around (tries.Catching)
+        self.partial: set[str] = set()  # variables that paths which left the iteration lack (merging.py)
         self.looping = 0  # how many loops are around that may still be unrolled
         self.promoting = 0  # how many loops are around that make Tensors of numbers
         self.finalizing = 0  # how many `finally` are around

@@ -34,8 +34,8 @@ def compile_entry(
     from . import contexts
 
     function = marks.unwrap(function)
-    managers: list[type] = []
-    while (decorated := contexts.gradient_decorator(function)) is not None:
+    managers: list[contexts.DecoratingManager] = []
+    while (decorated := contexts.decorated_by_manager(function)) is not None:
         managers.append(decorated.manager)
         function = marks.unwrap(decorated.function)
     source = function_source(function)
@@ -86,7 +86,9 @@ def compile_entry(
         if type is None and has_default:
             own = program.type_of_object(default)
             if isinstance(own, T.NoneType):
-                type = T.OptionalType(T.TENSOR)
+                used = by_use.type_by_use(tree, name, owner.module if owner is not None else None)
+                called = by_use.is_called(tree, name)  # no data is: it is left out, until a call brings it
+                type = T.NONE if called else T.OptionalType(used or T.TENSOR)
             elif own is not None:
                 type = own
             else:

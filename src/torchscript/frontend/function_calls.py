@@ -63,11 +63,11 @@ def call_function(
     from . import contexts
 
     function = marks.unwrap(function)
-    decorated = contexts.gradient_decorator(function)
+    decorated = contexts.decorated_by_manager(function)
     if decorated is not None:
-        manager = contexts.enter_gradient_mode(e, decorated.manager)
+        entered = contexts.enter(e, decorated.manager)
         result = call_function(e, decorated.function, positional, named, owner=owner, name=name)
-        contexts.exit_gradient_mode(e, manager)
+        contexts.leave(e, entered)
         return result
     try:
         source = function_source(function)

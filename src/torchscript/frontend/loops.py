@@ -18,7 +18,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Value
-from . import conditions, expressions
+from . import conditions, expressions, merging
 from .control import assigned_names, discard, emit_if, run_steps
 from .emitter import Emitter
 from .outcomes import Outcome
@@ -366,7 +366,9 @@ def _peeled(e: Emitter, node: ast.For, iterable: Val, body: Callable[[Val], Outc
     changed: list[str] = []
 
     def first() -> Outcome:
+        partial, e.partial = e.partial, set()
         outcome = body(plan.item(e, e.constant(0, T.INT)))
+        merging.forget_partial(e, partial)
         outcome.continues = False
         return outcome
 
@@ -438,7 +440,9 @@ def _unrolled(e: Emitter, items: list[Val], body: Callable[[Val], Outcome]) -> O
     def iteration(item: Val) -> Outcome:
         e.node = here
         e.pending_rest = ()
+        partial, e.partial = e.partial, set()
         outcome = body(item)
+        merging.forget_partial(e, partial)
         outcome.continues = False
         return outcome
 
@@ -522,7 +526,9 @@ def _unrolled_while(e: Emitter, node: ast.While, problem: NeedsUnrolling) -> Out
         return run_steps(e, [once, partial(iteration, count + 1)])
 
     def once() -> Outcome:
+        partial, e.partial = e.partial, set()
         outcome = statements.run_body(e, node.body)
+        merging.forget_partial(e, partial)
         outcome.continues = False
         return outcome
 

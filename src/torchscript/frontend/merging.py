@@ -122,6 +122,11 @@ def join_variable(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Va
         if left.raises is True or left.continues is True:
             fallen_a, fallen_b = not _is_absent(va), not _is_absent(vb)
 
+    if _is_absent(va) != _is_absent(vb) and "." not in name:
+        without = a if _is_absent(va) else b
+        if without.left or without.outcome.breaks is True or without.outcome.continues is True:
+            e.partial.add(name)  # nothing reads it before the loop's next iteration or end
+            fallen_a, fallen_b = not _is_absent(va), not _is_absent(vb)
     if not fallen_a or not fallen_b:
         living, missing = (va, va is None) if fallen_a else (vb, vb is None)
         if missing or living is None:
@@ -148,6 +153,16 @@ def join_walrus(e: Emitter, node: Node, a: Branch, b: Branch, name: str) -> Val:
     if given is not None and _is_absent(va) != _is_absent(vb):
         return _one_sided(e, node, a, b, given, given is va)
     return join_variable(e, node, a, b, name)
+
+
+def forget_partial(e: Emitter, before: set[str]) -> None:
+    """At the end of an iteration: what a path that left did not define has no value any more."""
+    for name in e.partial:
+        reason = f"undefined value: {name} is not defined on every path to here: a 'break' or 'continue' comes before it."
+        e.scope.set(
+            name, Unusable(f"{reason}\nGive '{name}' a value before the loop.", None, is_undefined=True)
+        )
+    e.partial = before
 
 
 def _is_absent(val: Val | None) -> bool:
@@ -222,6 +237,8 @@ def _merge(
         common = declared
     if common is None and isinstance(where, ast.Return) and _differ_in_shape(left.type, right.type):
         common = T.union(left.type, right.type)  # `return x, weights` here and `return x` there
+    if common is None:
+        common = _fits_literal(left, right) or _fits_literal(right, left)
     if common is None and what == "returned":
         raise e.error(
             f"Type mismatch: {describe(left.type)} is returned on one path, and {describe(right.type)} on another; "
@@ -250,6 +267,17 @@ def _merge(
         _fail(e, what, where, f"is {describe(bad)}, but {describe(common)} is asked for")
     assert ca is not None and cb is not None
     return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
+
+
+def _fits_literal(literal: Value, other: Value) -> T.Type | None:
+    """The type of `other`, where a list display can be of it: `[1, 2] if c else optional_ints`."""
+    made = literal.node is not None and literal.node.kind == "prim::ListConstruct"
+    if not made or literal.name is not None or literal.users:
+        return None
+    if isinstance(literal.type, T.ListType) and isinstance(other.type, T.ListType):
+        if literal.type.element.is_subtype_of(other.type.element):
+            return other.type
+    return None
 
 
 def _differ_in_shape(a: T.Type, b: T.Type) -> bool:

@@ -52,3 +52,4 @@ class Branch:
     scope: Scope
     outcome: Outcome = field(default_factory=Outcome)
     results: list[Val] = field(default_factory=list)
+    left: bool = False  # only paths that left run it

@@ -137,6 +137,14 @@ class Program:
             self._gradient_modes[name] = classes.gradient_mode(self, name)
         return self._gradient_modes[name]
 
+    def autocast_class(self) -> T.ClassType:
+        """The class of `torch.autocast` objects."""
+        from . import classes
+
+        if "autocast" not in self._gradient_modes:
+            self._gradient_modes["autocast"] = classes.autocast_class(self)
+        return self._gradient_modes["autocast"]
+
     def unique_name(self, name: str) -> str:
         """`name`, mangled as PyTorch mangles if it is taken."""
         count = self.names.get(name, 0)

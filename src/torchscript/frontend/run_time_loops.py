@@ -117,8 +117,10 @@ def _attempt_loop(
     attributes_assigned = [n for n in assigned if "." in n]
     for name in attributes_assigned:
         inside.scope.set(name, Unusable("", None))
+    partial, e.partial = e.partial, set()
     control.run_branch(e, inside, lambda: body(index))
     outcome = inside.outcome
+    lacking, e.partial = e.partial, partial
 
     again = _again(e, inside, outcome, condition)
     finals: dict[str, Value] = {}
@@ -169,7 +171,7 @@ def _attempt_loop(
         if outcome.value is not None:
             result.value = _carry_value(e, loop, inside, outcome.value)
         result.where = outcome.where
-    _define_loop_locals(e, loop, inside, carried, assigned, runs_at_least_once)
+    _define_loop_locals(e, loop, inside, carried, assigned, lacking, runs_at_least_once)
     for name in attributes_assigned:
         e.scope.set(name, Unusable("", None))
     return result
@@ -245,6 +247,7 @@ def _define_loop_locals(
     inside: Branch,
     carried: dict[str, Any],
     assigned: Seq[str],
+    lacking: set[str],
     always: bool,
 ) -> None:
     """Variables that are first assigned in the body: usable after the loop only if it surely ran to its end once."""
@@ -255,12 +258,13 @@ def _define_loop_locals(
             continue  # only its type was refined
         if (
             always
+            and name not in lacking
             and not isinstance(val, Unusable)
             and type_of(val) is not None
             and not isinstance(val, Module)
         ):
             e.scope.set(name, _carry_value(e, loop, inside, val, name))
-        elif (always and not isinstance(val, Unusable)) or isinstance(val, Unusable):
+        elif (always and name not in lacking) or isinstance(val, Unusable):
             e.scope.set(name, val)
         else:
             e.scope.set(name, LoopLocal(e, loop, inside, val, name))

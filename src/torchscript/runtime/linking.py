@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import collections
 import enum
+import re
 import weakref
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from .. import autocast
 from .. import types as T
 from ..codegen.python.linking import DefaultLinker
 from ..ir.graph import Function
@@ -45,10 +47,16 @@ class ProcessLinker(DefaultLinker):
             assert isinstance(made, _TYPE)
             return made
         if isinstance(type, T.ClassType):
+            if _unmangled(type.qualified_name) == autocast.QUALIFIED_NAME:
+                return autocast.autocast  # of an archive
             from .objects import object_class
 
             return object_class(type)
         return super().python_class(type)
+
+
+def _unmangled(name: str) -> str:
+    return re.sub(r"___torch_mangle_\d+\.", "", name)
 
 
 LINKER = ProcessLinker()

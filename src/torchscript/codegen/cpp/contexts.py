@@ -67,6 +67,10 @@ def methods_of(manager: Value) -> list[Function]:
 
 
 def _method(manager: Value, name: str) -> Function:
+    if isinstance(manager.type, T.ClassType) and manager.type.qualified_name.endswith(
+        ".autocast_mode.autocast"
+    ):
+        raise Problem("`with torch.autocast(…)` has no native form")
     method = manager.type.method(name) if isinstance(manager.type, T.ClassType) else None
     if method is None:
         raise Problem(f"`with` of a '{manager.type.annotation()}' has no native form")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 
 import torch
 
 from ... import types as T
-from .. import attributes, contexts
+from .. import attributes, autocasting, contexts
 from ..emitter import Emitter
 from ..values import Dynamic, RaisedException, Val, known_of, type_of
 from .registry import Handler, handles
@@ -49,29 +50,16 @@ def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 
 def _manager(cls: type) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-        if issubclass(cls, torch.autocast):
-            _check_autocast(e, cls, positional, named)
         return contexts.Manager(cls, positional)
 
     return handler
 
 
-def _check_autocast(e: Emitter, cls: type, positional: list[Val], named: dict[str, Val]) -> None:
-    """Autocast of other devices changes nothing on this one; on the CPU it would change dtypes, so it is refused."""
-    if cls is torch.cuda.amp.autocast:
-        return
-    given = [*positional[:1], *(named[n] for n in ("device_type",) if n in named)]
-    device = known_of(given[0]) if given else None
-    if device is not None and device.object != "cpu":
-        return
-    enabled = named.get("enabled") or (positional[2] if len(positional) > 2 else None)
-    known = known_of(enabled) if enabled is not None else None
-    if known is not None and not known.object:
-        return
-    raise e.unsupported(
-        "torch.autocast on the CPU changes the dtypes of what runs inside, which compiled code cannot do yet. Enter it "
-        "around the call of the compiled module, or cast with .to(...)."
-    )
+def _autocast(cls: type) -> Handler:
+    def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+        return autocasting.of_arguments(e, cls, positional, named)
+
+    return handler
 
 
 for _cls in (
@@ -80,8 +68,9 @@ for _cls in (
     torch.inference_mode,
     torch.set_grad_enabled,
     torch.autograd.profiler.record_function,
-    torch.autocast,
-    torch.cuda.amp.autocast,
-    torch.amp.autocast,
+    contextlib.nullcontext,
 ):
     handles(_cls)(_manager(_cls))
+
+for _autocasting in autocasting.CLASSES:
+    handles(_autocasting)(_autocast(_autocasting))
