@@ -20,6 +20,7 @@ from ..codegen.source import QualifiedNames
 from ..codes import SCALAR_TYPE_NAMES, code_of
 from ..errors import ArchiveError
 from ..schema import parse_schema_type
+from ..types.of_values import type_of_plain
 
 _TYPED_LISTS: dict[type[T.Type], str] = {
     T.IntType: "build_intlist",
@@ -318,25 +319,12 @@ class Pickler:
             for member in declared.members:
                 if _is_instance(value, member):
                     return member
+        if isinstance(value, enum.Enum):
+            raise self.refuse(f"{value!r} stands where any type may, and has no declared enum type")
+        plain = type_of_plain(value)
+        if plain is not None:
+            return T.INT if isinstance(plain, T.IntCodeType) else plain
         match value:
-            case None:
-                return T.NONE
-            case bool():
-                return T.BOOL
-            case enum.Enum():
-                raise self.refuse(f"{value!r} stands where any type may, and has no declared enum type")
-            case int() | torch.dtype() | torch.layout() | torch.memory_format():
-                return T.INT
-            case float():
-                return T.FLOAT
-            case complex():
-                return T.COMPLEX
-            case str():
-                return T.STRING
-            case torch.Tensor():
-                return T.TENSOR
-            case torch.device():
-                return T.DEVICE
             case tuple():
                 return T.TupleType(tuple(self.type_of(v, T.ANY) for v in value))
             case list():

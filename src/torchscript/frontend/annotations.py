@@ -19,22 +19,11 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from ..source import SourceRange
+from ..types.of_values import TYPE_OF_CLASS
 
 PLAIN_TYPES: dict[Any, T.Type] = {
-    torch.Tensor: T.TENSOR,
-    torch.nn.Parameter: T.TENSOR,
-    int: T.INT,
-    float: T.FLOAT,
-    bool: T.BOOL,
-    str: T.STRING,
-    complex: T.COMPLEX,
+    **TYPE_OF_CLASS,
     None: T.NONE,
-    type(None): T.NONE,
-    torch.device: T.DEVICE,
-    torch.dtype: T.DTYPE,
-    torch.layout: T.LAYOUT,
-    torch.memory_format: T.MEMORY_FORMAT,
-    torch.Generator: T.GENERATOR,
     torch.Size: T.ListType(T.INT),
     torch.qscheme: T.QSCHEME,
     Any: T.ANY,

@@ -9,33 +9,19 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..types.of_values import type_of_plain
 from .annotations import is_named_tuple
-
-_EXACT: dict[type, T.Type] = {
-    int: T.INT,
-    float: T.FLOAT,
-    bool: T.BOOL,
-    str: T.STRING,
-    complex: T.COMPLEX,
-    type(None): T.NONE,
-    torch.device: T.DEVICE,
-    torch.dtype: T.DTYPE,
-    torch.layout: T.LAYOUT,
-    torch.memory_format: T.MEMORY_FORMAT,
-    torch.Generator: T.GENERATOR,
-    torch.Tensor: T.TENSOR,
-    torch.nn.Parameter: T.TENSOR,
-    torch.Size: T.ListType(T.INT),
-}
 
 
 def type_of_object(obj: Any, class_type: Callable[[type], T.Type | None]) -> T.Type | None:
     """The static type of `obj`, or None where it has none. Lists and dicts must hold one type (or one and None)."""
-    exact = _EXACT.get(type(obj))
-    if exact is not None:
-        return exact
-    if isinstance(obj, torch.Tensor):
-        return T.TENSOR
+    if isinstance(obj, enum.Enum):
+        return class_type(type(obj))
+    plain = type_of_plain(obj)
+    if plain is not None:
+        return plain
+    if isinstance(obj, torch.Size):
+        return T.ListType(T.INT)
     if isinstance(obj, tuple):
         elements = [type_of_object(o, class_type) for o in obj]
         if any(e is None for e in elements):
@@ -51,10 +37,6 @@ def type_of_object(obj: Any, class_type: Callable[[type], T.Type | None]) -> T.T
             return T.DictType(T.STRING, T.TENSOR)
         key, value = _common(list(obj), class_type), _common(list(obj.values()), class_type)
         return T.DictType(key, value) if key is not None and value is not None else None
-    if isinstance(obj, enum.Enum):
-        return class_type(type(obj))
-    if isinstance(obj, bool | int | float):  # numpy scalars that are also Python numbers, int subclasses
-        return T.BOOL if isinstance(obj, bool) else T.INT if isinstance(obj, int) else T.FLOAT
     return None
 
 

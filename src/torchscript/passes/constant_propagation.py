@@ -23,6 +23,7 @@ from ..ir.graph import Block, Graph, Node, Value
 from ..operators.language import BUILTINS
 from ..operators.runtime_helpers import NAMESPACE
 from ..schema import Schema
+from ..types.of_values import TYPE_OF_CLASS
 from .constants import IMMUTABLE_VALUES, constant_int, constant_value, is_bool, is_constant
 from .effects import has_side_effects
 
@@ -156,7 +157,7 @@ def _is_large(schema: Schema, values: list[Any]) -> bool:
     return any(v > _LONGEST for v in ints) and any(isinstance(v, str | tuple) for v in values)
 
 
-_TYPES: dict[type, T.Type] = {bool: T.BOOL, int: T.INT, float: T.FLOAT, complex: T.COMPLEX, str: T.STRING}
+_FOLDED = (T.BoolType, T.IntType, T.FloatType, T.ComplexType, T.StringType)
 
 
 def _type_of(value: Any, wanted: T.Type) -> T.Type | None:
@@ -167,8 +168,8 @@ def _type_of(value: Any, wanted: T.Type) -> T.Type | None:
         return None
     if isinstance(value, str) and len(value) > _LONGEST:
         return None
-    plain = _TYPES.get(type(value))
-    if plain is not None:
+    plain = TYPE_OF_CLASS.get(type(value))
+    if isinstance(plain, _FOLDED):
         return plain if plain.is_subtype_of(wanted) else None
     if isinstance(value, IMMUTABLE_VALUES):
         return wanted.element if isinstance(wanted, T.OptionalType) else wanted

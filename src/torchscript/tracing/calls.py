@@ -22,6 +22,7 @@ from ..errors import SchemaMatchError
 from ..ir import Value
 from ..operators.dispatcher import dispatcher_schemas_of, schemas_of
 from ..schema import Argument, Conversion, Schema, match_overloads
+from ..types.of_values import TYPE_OF_CLASS, type_of_plain
 from . import structures
 from .recorder import Recorder, info_type
 from .sizes import TracedFloat, TracedInt, TracedNumber, follows, plain
@@ -33,23 +34,7 @@ _PYTHON_DTYPES: dict[Any, torch.dtype] = {
     complex: torch.complex128,
 }
 
-_TYPES: dict[type, T.Type] = {
-    torch.Tensor: T.TENSOR,
-    torch.nn.Parameter: T.TENSOR,
-    TracedInt: T.INT,
-    TracedFloat: T.FLOAT,
-    bool: T.BOOL,
-    int: T.INT,
-    float: T.FLOAT,
-    complex: T.COMPLEX,
-    str: T.STRING,
-    type(None): T.NONE,
-    torch.dtype: T.DTYPE,
-    torch.layout: T.LAYOUT,
-    torch.memory_format: T.MEMORY_FORMAT,
-    torch.device: T.DEVICE,
-    torch.Generator: T.GENERATOR,
-}
+_TYPES: dict[type, T.Type] = {**TYPE_OF_CLASS, TracedInt: T.INT, TracedFloat: T.FLOAT}
 
 
 class NoOperator(Exception):
@@ -85,11 +70,9 @@ def type_of_argument(obj: Any) -> T.Type:
         return known
     if isinstance(obj, list | tuple):
         return T.TupleType(tuple([type_of_argument(element) for element in obj]))
-    if isinstance(obj, torch.Tensor):
-        return T.TENSOR
-    for cls, type_ in ((bool, T.BOOL), (int, T.INT), (float, T.FLOAT), (str, T.STRING)):
-        if isinstance(obj, cls):
-            return type_
+    plain = type_of_plain(obj)
+    if plain is not None:
+        return plain
     raise NoOperator(f"an argument of type {type(obj).__name__}")
 
 

@@ -15,6 +15,7 @@ import torch
 
 from .. import types as T
 from ..ir import Value
+from ..types.of_values import type_of_plain
 from .modules import qualified_name
 from .sizes import TracedNumber, traced
 
@@ -32,29 +33,10 @@ def is_named_tuple(obj: Any) -> bool:
 
 def type_of(obj: Any) -> T.Type:
     """The static type of an input or output."""
+    plain = type_of_plain(obj)
+    if plain is not None:
+        return plain
     match obj:
-        case torch.Tensor():
-            return T.TENSOR
-        case None:
-            return T.NONE
-        case bool():
-            return T.BOOL
-        case int():
-            return T.INT
-        case float():
-            return T.FLOAT
-        case complex():
-            return T.COMPLEX
-        case str():
-            return T.STRING
-        case torch.device():
-            return T.DEVICE
-        case torch.dtype():
-            return T.DTYPE
-        case torch.layout():
-            return T.LAYOUT
-        case torch.memory_format():
-            return T.MEMORY_FORMAT
         case tuple():
             return tuple_type(obj, tuple(type_of(element) for element in obj))
         case list():

@@ -121,7 +121,7 @@ class QSchemeType(_Named):
     name = "QScheme"
 
 
-class _IntCode(_Named):
+class IntCodeType(_Named):
     """A type of Python objects (`torch.float32`, …) that IR and archives write as an int.
 
     Inside the process values keep their Python identity; `int` and these convert into each other where a
@@ -134,15 +134,15 @@ class _IntCode(_Named):
         return isinstance(other, IntType) or Type.is_subtype_of(self, other)
 
 
-class DtypeType(_IntCode):
+class DtypeType(IntCodeType):
     """`torch.dtype`, `ScalarType` in schemas."""
 
 
-class LayoutType(_IntCode):
+class LayoutType(IntCodeType):
     """`torch.layout`."""
 
 
-class MemoryFormatType(_IntCode):
+class MemoryFormatType(IntCodeType):
     """`torch.memory_format`."""
 
 

@@ -6,10 +6,9 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from ... import types as T
 from ...ir.graph import Value
+from ...types.of_values import TYPE_OF_CLASS
 from .annotations import dotted_name
 from .calls import Calls
 from .literals import NAMED_NUMBERS, NotALiteral, constant, literal
@@ -63,7 +62,7 @@ class Expressions(Calls):
         bare = hint.element if isinstance(hint, T.OptionalType) else hint
         if type(value) is int and isinstance(bare, T.FloatType):
             return self.constant(float(value), T.FLOAT)
-        return self.constant(value, _CONSTANT_TYPES[type(value)])
+        return self.constant(value, TYPE_OF_CLASS[type(value)])
 
     def _attribute(self, node: ast.Attribute, hint: T.Type | None) -> Value:
         path = self.global_path(node)
@@ -176,7 +175,7 @@ class Expressions(Calls):
             bare = hint.element if isinstance(hint, T.OptionalType) else hint
             if type(value) is int and isinstance(bare, T.FloatType):
                 value = float(value)
-            return self.constant(value, _CONSTANT_TYPES[type(value)])
+            return self.constant(value, TYPE_OF_CLASS[type(value)])
         operand = self.value(node.operand)
         match node.op:
             case ast.USub():
@@ -193,7 +192,7 @@ class Expressions(Calls):
         except NotALiteral:
             pass
         else:
-            return self.constant(value, _CONSTANT_TYPES[type(value)])
+            return self.constant(value, TYPE_OF_CLASS[type(value)])
         left, right = self.value(node.left), self.value(node.right)
         name = _BINARY[type(node.op)]
         if isinstance(node.op, ast.Mod) and left.type == T.STRING:
@@ -315,16 +314,6 @@ class Expressions(Calls):
             return path
         return None
 
-
-_CONSTANT_TYPES: dict[type, T.Type] = {
-    type(None): T.NONE,
-    bool: T.BOOL,
-    int: T.INT,
-    float: T.FLOAT,
-    complex: T.COMPLEX,
-    str: T.STRING,
-    torch.device: T.DEVICE,
-}
 
 _EXPRESSIONS: dict[type[ast.expr], Callable[[Any, Any, T.Type | None], Value]] = {
     ast.Name: Expressions._name,

@@ -12,12 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from ... import types as T
 from ...errors import ArchiveError, CompileError
 from ...ir.graph import Function
 from ...schema import Schema
+from ...types.of_values import type_of_plain
 from .annotations import dotted_name, parse_annotation
 from .classes import check_method_name, define_class, define_enum, define_interface, define_named_tuple
 from .code import CodeFile, Definition, Records, Texts
@@ -102,7 +101,10 @@ class Importer:
         return found
 
     def annotation(self, node: ast.expr) -> T.Type:
-        type = parse_annotation(node, self.type_named)
+        try:
+            type = parse_annotation(node, self.type_named)
+        except RecursionError:
+            raise CompileError("a type nests too deep") from None
         self.type_sizes.check(type)
         return type
 
@@ -146,6 +148,8 @@ class Importer:
             if error.where is None:
                 raise definition.file.error(f"'{definition.name}': {error}") from None
             raise
+        except RecursionError:
+            raise definition.file.error(f"'{definition.name}' nests too deep") from None
         finally:
             self._unfinished.discard(name)
         return self.types[name]
@@ -186,23 +190,10 @@ class Importer:
 
     def type_of(self, value: Any) -> T.Type:
         """The type of a constant; CompileError for a value that no constant can be."""
+        plain = type_of_plain(value)
+        if plain is not None:
+            return plain
         match value:
-            case None:
-                return T.NONE
-            case torch.Tensor():
-                return T.TENSOR
-            case bool():
-                return T.BOOL
-            case int():
-                return T.INT
-            case float():
-                return T.FLOAT
-            case complex():
-                return T.COMPLEX
-            case str():
-                return T.STRING
-            case torch.device():
-                return T.DEVICE
             case list():
                 return T.ListType(self._common(value, T.TENSOR))
             case tuple():

@@ -17,10 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import torch
-
 from ... import types as T
 from ...ir.graph import Function
+from ...types.of_values import type_of_plain
 from .expressions import is_identifier
 from .fragments import Lines
 from .functions import write_function, write_signature
@@ -99,25 +98,15 @@ def write_interface(type: T.InterfaceType, lines: Lines, names: QualifiedNames) 
 
 def constant_type(value: Any) -> T.Type | None:
     """The type of a class constant; None for one that source does not hold (code has its value in place)."""
+    if not is_writable_literal(value):
+        return None
     match value:
-        case bool():
-            return T.BOOL
-        case int() | torch.dtype() | torch.layout() | torch.memory_format():
-            return T.INT
-        case float():
-            return T.FLOAT
-        case complex():
-            return T.COMPLEX
-        case str():
-            return T.STRING if value.isascii() else None
-        case None:
-            return T.NONE
-        case tuple() if value and is_writable_literal(value):
+        case tuple() if value:
             elements = [constant_type(v) for v in value]
             return T.TupleType(tuple(e for e in elements if e is not None)) if all(elements) else None
-        case list() if value and is_writable_literal(value):
+        case list() if value:
             element = constant_type(value[0])
             same = element is not None and all(constant_type(v) == element for v in value)
             return T.ListType(element) if same and element is not None else None
-        case _:
-            return None
+    plain = type_of_plain(value)
+    return T.INT if isinstance(plain, T.IntCodeType) else plain
