@@ -88,6 +88,7 @@ _OF_A_NUMBER: dict[str, Callable[..., Any]] = {
     "log2": _log2, "log10": _log10, "sin": _sin, "cos": _cos,
 }  # fmt: skip
 _OF_SIZES: dict[str, Callable[..., Any]] = {"prod": _product, "sum": _total}
+_OF_ONE_NUMBER = frozenset(["array", "asarray", "prod", "sum"])  # of which they are the number itself
 _LIKE_PYTHON: dict[str, Any] = {
     "abs": abs, "absolute": abs, "round": round, "maximum": max, "minimum": min, "max": max, "min": min,
     "amax": max, "amin": min, "power": pow, "int64": int, "float64": float, "int_": int, "bool_": bool,
@@ -217,6 +218,8 @@ def call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> 
     numbers = all(isinstance(t, T.IntType | T.FloatType) for t in types)
     if name in _OF_A_NUMBER and numbers:
         return function_calls.call_function(e, _OF_A_NUMBER[name], positional, {})
+    if name in _OF_ONE_NUMBER and numbers and len(positional) == 1:
+        return positional[0]
     if name in _OF_SIZES and len(positional) == 1 and _is_sizes(positional[0]):
         return function_calls.call_function(e, _OF_SIZES[name], positional, {})
     lists = len(positional) == 1 and (_is_sizes(positional[0]) or isinstance(positional[0], Sequence))

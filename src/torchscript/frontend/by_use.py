@@ -41,6 +41,11 @@ def type_by_use(
     return None
 
 
+def is_called(tree: ast.FunctionDef | ast.Lambda, name: str) -> bool:
+    """Whether a function calls what its parameter `name` holds."""
+    return any(isinstance(node, ast.Call) and _is_name(node.func, name) for node in ast.walk(tree))
+
+
 def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 

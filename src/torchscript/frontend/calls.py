@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import types as python_types
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from ..operators.resolve import operator_name_of, operator_schemas_of
-from ..schema import Schema, match_overloads
+from ..schema import Argument, Schema, match_overloads
 from . import (
     arithmetic,
     arrays,
@@ -163,6 +164,8 @@ def call(
         return methods.call_builtin_method(e, callee, "forward", positional, named)
     if isinstance(callee, Unusable):
         raise e.error(callee.reason)
+    if isinstance(type, T.NoneType):
+        raise e.certain(TypeError, "None cannot be called.")
     raise e.error(f"{callee.subject()} cannot be called.")
 
 
@@ -204,6 +207,10 @@ def call_object(
         return call(e, e.static(obj.__func__), [e.static(owner), *positional], named, hint)
     if isinstance(obj, torch.nn.Module):
         return call_module(e, Module(obj, e.program.spec_of(obj), None, ()), positional, named)
+    if isinstance(obj, functools.partial):
+        first = [e.static(a) for a in obj.args]
+        given = {k: e.static(v) for k, v in obj.keywords.items()}
+        return call(e, e.static(obj.func), [*first, *positional], {**given, **named}, hint)
     original = marks.unwrap(obj)
     if original is not obj:
         return call(e, e.static(original), positional, named, hint)
@@ -266,6 +273,7 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
         ]
     schemas = operator_schemas_of(obj) or ()
     flag = gradient_flag(schemas, named)
+    positional, named = _without_none(e, schemas, positional, named)
     positional, named = (
         tensor_lists(e, positional),
         dict(zip(named, tensor_lists(e, list(named.values())), strict=True)),
@@ -279,6 +287,26 @@ def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: di
         if known is not None:
             return Dynamic(result.value, known)
     return result
+
+
+def _without_none(
+    e: Emitter, schemas: tuple[Schema, ...], positional: list[Val], named: dict[str, Val]
+) -> tuple[list[Val], dict[str, Val]]:
+    """None where an operator's default is an empty list (`stride=None` of pooling) is that list."""
+
+    def is_sizes(argument: Argument) -> bool:
+        return isinstance(argument.type, T.ListType) and argument.default in ([], ())
+
+    arguments = schemas[0].arguments if schemas else ()
+    empty = {a.name for a in arguments if is_sizes(a)}
+    if not empty:
+        return positional, named
+    values = [
+        Dynamic(e.build_list([], None, T.INT)) if _is_none(v) and a.name in empty else v
+        for v, a in zip(positional, arguments, strict=False)
+    ]
+    values += positional[len(values) :]
+    return values, {k: v for k, v in named.items() if not (k in empty and _is_none(v))}
 
 
 def gradient_flag(schemas: tuple[Schema, ...], named: dict[str, Val]) -> Val | None:
@@ -456,6 +484,8 @@ def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[s
     ):
         return _call_compiled_method(e, owner, callee.name, positional, named)
     function = callee.function
+    if function is torch.nn.RNNBase.flatten_parameters:  # it moves memory that only cuDNN cares about
+        return e.none()
     if isinstance(function, staticmethod):
         return function_calls.call_function(e, function.__func__, positional, named, name=callee.name)
     owner = adopt(e, owner)

@@ -169,7 +169,7 @@ def truth_of(e: Emitter, value: Value, node: ast.AST | None = None) -> Value:
         no.add_output(e.constant(False, T.BOOL))
         e.block = block
         return branch.add_output(T.BOOL)
-    if isinstance(type, T.ClassType):
+    if isinstance(type, T.ClassType | T.DeviceType):
         return e.constant(True, T.BOOL)
     raise e.error(f"A {type.annotation()} cannot be a condition.", node)
 

@@ -16,37 +16,132 @@ import torch
 from .. import types as T
 from .emitter import Emitter
 from .modules import ModuleSpec
-from .values import Module, Val, known_of
+from .values import Module, Sequence, Val, known_of, type_of
 
 Path = tuple[Any, ...]
 
 
 def construct(e: Emitter, cls: type[torch.nn.Module], positional: list[Val], named: dict[str, Val]) -> Val:
     """`Cls(…)` in compiled code: made now, if it holds nothing that every call would make anew at random."""
-    advice = "Create it in __init__ and call it here."
-    for val in [*positional, *named.values()]:
-        if known_of(val) is None and not isinstance(val, Module):
-            raise e.needs_unrolling(
-                f"The module '{cls.__qualname__}' is created with a value that is known only at run time. {advice}"
-            )
-    args = [_object(e, v) for v in positional]
-    kwargs = {k: _object(e, v) for k, v in named.items()}
+    made = _Making(e, cls)
+    args = [made.argument(v) for v in positional]
+    kwargs = {k: made.argument(v) for k, v in named.items()}
     with torch.random.fork_rng(devices=[]):
         try:
             module = cls(*args, **kwargs)
+        except RunTimeValueError:
+            raise made.unknown() from None
         except Exception as error:
             raise e.error(f"Creating the module '{cls.__qualname__}' fails: {error}") from None
     if any(True for _ in module.parameters()):
         raise e.unsupported(
             f"The module '{cls.__qualname__}' cannot be created in compiled code: it has parameters.",
             None,
-            advice,
+            "Create it in __init__ and call it here.",
         )
-    return Module(module, e.program.spec_of(module), None, ())
+    given = made.attributes(module)
+    for name in given:
+        if name in module.__dict__:
+            module.__dict__[name] = None
+    result = Module(module, e.program.spec_of(module), None, ())
+    result.given = given
+    return result
 
 
-def _object(e: Emitter, val: Val) -> Any:
-    return val.module if isinstance(val, Module) else e.depend(val)
+class RunTimeValueError(Exception):
+    """`__init__` computes with an argument that is known only at run time."""
+
+
+class _RunTimeInt(int):
+    """Stands for a number that is known only at run time, while a module is made that only stores it."""
+
+
+class _RunTimeList(list[int]):
+    """Likewise for a list of numbers."""
+
+
+def _refuse(*_: Any) -> Any:
+    raise RunTimeValueError
+
+
+for _name in (
+    "add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "truediv", "rtruediv", "mod", "rmod", "pow",
+    "rpow", "neg", "abs", "lt", "le", "gt", "ge", "eq", "ne", "bool", "int", "float", "index", "str", "repr",
+):  # fmt: skip
+    setattr(_RunTimeInt, f"__{_name}__", _refuse)
+for _name in ("len", "iter", "getitem", "bool", "eq", "contains", "str", "repr"):
+    setattr(_RunTimeList, f"__{_name}__", _refuse)
+setattr(_RunTimeInt, "__hash__", object.__hash__)  # noqa: B010  # a class body with __eq__ would lose it
+
+
+class _Making:
+    """A module that is made of values some of which are known only at run time: which attribute holds which."""
+
+    def __init__(self, e: Emitter, cls: type[torch.nn.Module]) -> None:
+        self.e = e
+        self.cls = cls
+        self.stands_for: dict[int, Val] = {}
+        self.kept: list[Any] = []
+
+    def argument(self, val: Val) -> Any:
+        """A known argument as it is; what stands for it, where a module of PyTorch will only store it."""
+        if isinstance(val, Module):
+            return val.module
+        if known_of(val) is not None:
+            return self.e.depend(val)
+        if not self.cls.__module__.startswith("torch.nn.modules."):
+            raise self.unknown()
+        type = type_of(val)
+        if isinstance(val, Sequence) and val.items:
+            items = [self.argument(i) for i in val.items]
+            return items if val.is_list else tuple(items)
+        if isinstance(type, T.TupleType):
+            from . import loops
+
+            return tuple(self.argument(i) for i in loops.static_items(self.e, val) or ())
+        if isinstance(type, T.IntType):
+            return self._keep(_RunTimeInt(1), val)
+        if isinstance(type, T.ListType) and isinstance(type.element, T.IntType):
+            return self._keep(_RunTimeList(), val)
+        if isinstance(type, T.TensorType):
+            return self._keep(torch.empty((), device="meta"), val)
+        raise self.unknown()
+
+    def _keep(self, stand_in: Any, val: Val) -> Any:
+        self.kept.append(stand_in)
+        self.stands_for[id(stand_in)] = val
+        return stand_in
+
+    def attributes(self, module: torch.nn.Module) -> dict[str, Val]:
+        """The attributes that hold run-time values. All of these must have arrived somewhere."""
+        given: dict[str, Val] = {}
+        found: set[int] = set()
+
+        def val_of(value: Any) -> Val | None:
+            if id(value) in self.stands_for:
+                found.add(id(value))
+                return self.stands_for[id(value)]
+            if isinstance(value, tuple | list):
+                parts = [val_of(v) for v in value]
+                if any(p is not None for p in parts):
+                    items = [p or self.e.static(v) for p, v in zip(parts, value, strict=True)]
+                    return Sequence(items, is_list=isinstance(value, list))
+            return None
+
+        if self.stands_for:
+            for name, value in {**module.__dict__, **module._buffers}.items():
+                val = val_of(value)
+                if val is not None:
+                    given[name] = val
+        if len(found) < len(self.stands_for):
+            raise self.unknown()
+        return given
+
+    def unknown(self) -> Exception:
+        return self.e.needs_unrolling(
+            f"The module '{self.cls.__qualname__}' is created with a value that is known only at run time. "
+            "Create it in __init__ and call it here."
+        )
 
 
 def is_transient(owner: Module) -> bool:
@@ -57,6 +152,8 @@ def is_transient(owner: Module) -> bool:
 def constant_attribute(e: Emitter, owner: Module, name: str) -> Val | None:
     """A parameter, buffer, flag or plain attribute of a transient module."""
     module = owner.module
+    if owner.given is not None and name in owner.given:
+        return owner.given[name]
     if name in module._parameters:
         return None if module._parameters[name] is not None else e.static(None)
     if name in module._buffers:

@@ -179,7 +179,7 @@ class Mapping(Val):
 class Module(Val):
     """An `nn.Module` that exists now. `path` leads to it from the module whose method is being compiled (`root`)."""
 
-    __slots__ = ("module", "parent", "path", "root", "spec", "value")
+    __slots__ = ("given", "module", "parent", "path", "root", "spec", "value")
 
     def __init__(
         self,
@@ -196,6 +196,9 @@ class Module(Val):
         self.path = path
         self.value = value
         self.parent = parent
+        self.given: dict[str, Val] | None = (
+            None  # of a module made in compiled code: attributes known at run time
+        )
 
     @property
     def type(self) -> T.Type:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import torch
 
@@ -10,7 +11,7 @@ from ... import types as T
 from ...operators.resolve import operator_name_of
 from .. import arrays, presence
 from ..emitter import Emitter
-from ..values import Dynamic, Sequence, Val, known_of, type_of
+from ..values import Dynamic, Iterable, Sequence, Val, known_of, type_of
 from .registry import Handler, handles
 
 
@@ -88,6 +89,8 @@ def torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Va
     if not positional:
         return None
     data = arrays.as_tensor(e, positional[0]) or positional[0]
+    if _is_range(data):
+        return e.call_operator("aten::arange", data.parts, named, "tensor")
     if isinstance(type_of(data), T.TensorType):
         copied: Val = Dynamic(e.call("aten::clone", [Dynamic(e.call("aten::detach", [data]))]))
         if "dtype" in named or "device" in named:
@@ -97,6 +100,10 @@ def torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Va
     if isinstance(data, Sequence):
         return e.call_operator("aten::tensor", [as_list(e, data), *positional[1:]], named, "tensor")
     return None
+
+
+def _is_range(val: Val) -> TypeGuard[Iterable]:
+    return isinstance(val, Iterable) and val.kind == "range"
 
 
 def as_list(e: Emitter, val: Val) -> Val:
@@ -169,6 +176,8 @@ for _legacy_name in (
             if not positional:
                 return e.call_operator("aten::empty", [e.static(0)], {"dtype": e.static(dtype)}, "empty")
             data = arrays.as_tensor(e, positional[0]) or positional[0]
+            if _is_range(data):
+                return e.call_operator("aten::arange", data.parts, {"dtype": e.static(dtype)}, "arange")
             if isinstance(type_of(data), T.TensorType):
                 return e.call_operator("aten::to", [data, e.static(dtype)], {}, "to")
             if (
