@@ -41,7 +41,7 @@ class Totals:
     counts: collections.Counter[str] = field(default_factory=collections.Counter)
     findings: list[dict[str, Any]] = field(default_factory=list)
     slowest: tuple[float, int] = (0.0, -1)
-    grown: int = 0
+    largest: tuple[int, int] = (0, -1)
     done: int = 0
     failures: list[Exception] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,7 +74,7 @@ def run_chunk(subject: str, first: int, last: int, totals: Totals) -> None:
                 if "counts" in found:
                     totals.counts.update(found["counts"])
                     totals.slowest = max(totals.slowest, tuple(found["slowest"]))
-                    totals.grown = max(totals.grown, found["grown_kb"])
+                    totals.largest = max(totals.largest, tuple(found["largest"]))
                 else:
                     totals.findings.append(found)
             if worker.returncode == 0:
@@ -168,8 +168,11 @@ def report(subject: str, totals: Totals, keep: Path | None) -> None:
         f"{subject}: {totals.done} archives; "
         + ", ".join(f"{n} {k}" for k, n in sorted(totals.counts.items()))
     )
-    print(f"slowest: {totals.slowest[0]:.2f} s (case {totals.slowest[1]}); memory above the start: "
-          f"at most {totals.grown / 1024:.0f} MB; limits {SECONDS:.0f} s and {MEMORY >> 20} MB")  # fmt: skip
+    (seconds, slowest), (kilobytes, largest) = totals.slowest, totals.largest
+    print(
+        f"slowest: {seconds:.2f} s (case {slowest}); most memory: {kilobytes / 1024:.0f} MB (case {largest}); "
+        f"limits {SECONDS:.0f} s and {MEMORY >> 20} MB"
+    )
     groups: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
     for finding in totals.findings:
         groups[f"{finding['outcome']}: {finding['detail'].partition(': ')[0]}"].append(finding)

@@ -58,7 +58,7 @@ state, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 for number in range(first, last):
     open(state, "wb").write(struct.pack("<q", number))
     exec({behaviour!r}.get(number, ""))
-print(json.dumps({{"counts": {{"refused": last - first}}, "slowest": [0, 0], "grown_kb": 0}}), flush=True)
+print(json.dumps({{"counts": {{"refused": last - first}}, "slowest": [0, 0], "largest": [0, -1]}}), flush=True)
 """
     real = subprocess.Popen
 

@@ -8,6 +8,7 @@ end. The number of the archive at work stands in the file STATE, so that it is k
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import json
@@ -64,6 +65,18 @@ def virtual_memory() -> int:
     return pages * resource.getpagesize()
 
 
+def start_of_peak() -> int:
+    """Forget the most memory that the process ever had resident; the kilobytes that it has now."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak()
+
+
+def peak() -> int:
+    """The most kilobytes that were resident since then."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split(maxsplit=1)[0])
+
+
 def limit_memory() -> None:
     limit = virtual_memory() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -108,13 +121,14 @@ def main(subject: str, state: str, first: int, last: int) -> None:
     limit_memory()
     limit_time(subject)
     counts: dict[str, int] = {}
-    slowest = (0.0, -1)
-    baseline = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    slowest, largest = (0.0, -1), (0, -1)
     with open(state, "r+b") as file, mmap.mmap(file.fileno(), DIED_AT.size) as at:
         for number in range(first, last):
             DIED_AT.pack_into(at, 0, number)
             name, data, mutations = case(number)
+            before = start_of_peak()
             outcome, detail, seconds = attempt(subject, data)
+            largest = max(largest, (peak() - before, number))
             counts[outcome] = counts.get(outcome, 0) + 1
             slowest = max(slowest, (seconds, number))
             if outcome not in ("loaded", "refused"):
@@ -128,8 +142,7 @@ def main(subject: str, state: str, first: int, last: int) -> None:
                 print(json.dumps(line), flush=True)
             if number % 500 == 499:
                 gc.collect()
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - baseline
-    print(json.dumps({"counts": counts, "slowest": slowest, "grown_kb": grown}), flush=True)
+    print(json.dumps({"counts": counts, "slowest": slowest, "largest": largest}), flush=True)
     os._exit(0)  # nothing of 10 000 modules is worth freeing
 
 

@@ -93,7 +93,9 @@ class Materializer:
         if isinstance(value, ClassName):
             raise self.error(f"the class '{value.name}' stands where a value should")
         if not isinstance(value, list | dict | tuple):
-            return value
+            if isinstance(value, torch.dtype | torch.layout | torch.qscheme):
+                return value
+            raise self._mismatch(value, type)  # a function that the pickle names, or bytes
         container = _CONTAINERS.get(type.__class__)
         if container is None and not isinstance(type, T.UnionType | T.AnyType):
             raise self._mismatch(value, type)

@@ -43,6 +43,6 @@ def _make(cls: T.ClassType, attributes: dict[str, Any]) -> Any:
     training = attributes.pop("training", None)
     module = make_module(cls, attributes)
     if isinstance(training, bool):
-        module.training = training
+        module.__dict__["training"] = training  # not assigned: the class may have a constant of that name
     hooks.install(module, cls)
     return module

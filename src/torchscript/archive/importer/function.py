@@ -55,6 +55,10 @@ class ArchivedFunction(Function):
                     )
                 except CompileError as error:
                     raise self.definition.file.error(f"the signature of '{self.name}': {error}") from error
+                except RecursionError:
+                    raise self.definition.file.error(
+                        f"the signature of '{self.name}' nests too deep"
+                    ) from None
         return self._schema
 
     @property
