@@ -20,18 +20,9 @@ from typing import Any
 
 import pytest
 import torch
+from torchvision_operators import define_missing
 
-# torchvision beside a CPU build of torch has no C++ operators, and registers Python implementations for
-# two of them when it is imported. The reference keeps the definitions alive.
-TORCHVISION_OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
-for schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    try:
-        TORCHVISION_OPERATORS.define(schema)
-    except RuntimeError:  # a torchvision with its operators has defined them
-        pass
+define_missing()  # torchvision imports only after this
 
 # The suite runs in as many processes as there are cores.
 torch.set_num_threads(1)

@@ -15,15 +15,11 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-operators = torch.library.Library("torchvision", "FRAGMENT")
-for schema in (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-):
-    try:
-        operators.define(schema)
-    except RuntimeError:  # a torchvision with its operators
-        pass
+sys.path.append(str(Path(__file__).parents[1]))
+
+from torchvision_operators import define_missing
+
+define_missing()
 
 import torchvision  # noqa: E402
 
