@@ -139,7 +139,8 @@ class Stock(Archive):
     def excuses(self, program: Program, expected: Outcome) -> bool:
         return (
             super().excuses(program, expected)
-            or any(word in program.source for word in STOCK_DIFFERS)
+            or any(word in f"{program.source} {program.arguments}" for word in STOCK_DIFFERS)
+            or _returns_object(program)
             or (expected.error is not None and type(expected.error) is not AssertionError)
         )
 
@@ -154,6 +155,12 @@ class Stock(Archive):
             os._exit(0)
         _, status = os.waitpid(child, 0)
         return not os.WIFSIGNALED(status)
+
+
+def _returns_object(program: Program) -> bool:
+    """PyTorch gives Python no instance of a script class that the archive alone defines."""
+    found = re.findall(r"def (?:main|forward)\(.*\) -> (.*):", program.source)
+    return any(f"class {name}:" in program.source for text in found for name in re.findall(r"\w+", text))
 
 
 STOCK_DIFFERS = ("**", "title()", "capitalize()", "swapcase()", "'é'", "str(", "f'", "format(")
