@@ -68,6 +68,11 @@ def broadcast_size(annotation: ast.expr | str | None) -> int | None:
     return int(found[1]) if found else None
 
 
+_MAPPINGS = (
+    dict, collections.OrderedDict, collections.defaultdict, collections.abc.Mapping, collections.abc.MutableMapping,
+)  # fmt: skip
+
+
 class NotATypeError(CompileError):
     """An annotation that means no static type."""
 
@@ -141,7 +146,9 @@ class TypeResolver:
             collections.abc.MutableSequence,
         ):
             return T.ListType(of(arguments[0]))
-        if origin in (dict, collections.OrderedDict, collections.abc.Mapping, collections.abc.MutableMapping):
+        if origin is collections.Counter:
+            return T.DictType(of(arguments[0]), T.INT)
+        if origin in _MAPPINGS:
             key = of(arguments[0])
             if isinstance(key, T.ListType | T.DictType | T.OptionalType):
                 raise CompileError(

@@ -10,7 +10,18 @@ from typing import Any
 from .. import types as T
 from ..errors import CompileError
 from ..schema.reasons import name_of
-from . import arrays, conditions, expressions, formatting, function_calls, methods, prelude, presence, sets
+from . import (
+    arrays,
+    conditions,
+    default_dicts,
+    expressions,
+    formatting,
+    function_calls,
+    methods,
+    prelude,
+    presence,
+    sets,
+)
 from .emitter import Emitter
 from .handlers import expression
 from .values import (
@@ -112,7 +123,11 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         fitted = e.try_coerce(right, lt)  # an empty list is one of anything
         if fitted is not None:
             right, rt = Dynamic(fitted), lt
-    special = sets.operator(e, op, left, right) or _sequence_operator(e, op, left, right)
+    special = (
+        sets.operator(e, op, left, right)
+        or default_dicts.sum_of(e, op, left, right)
+        or _sequence_operator(e, op, left, right)
+    )
     if special is not None:
         return special
     if isinstance(lt, T.ClassType) or isinstance(rt, T.ClassType):

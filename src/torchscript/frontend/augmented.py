@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, methods, sets, tensor_indexing
+from . import arithmetic, default_dicts, methods, sets, tensor_indexing
 from .emitter import Emitter
 from .values import Attribute, Dynamic, Sequence, Static, Val, type_of
 
@@ -105,7 +105,10 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
         result = in_place(e, op, item, expressions.emit(e, node.value))
         methods.call_class_method(e, owner, "__setitem__", [key, result], {})
         return
-    current_val = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")
+    if isinstance(type_of(owner), default_dicts.DefaultDictType):
+        current_val = default_dicts.item(e, owner, key)
+    else:
+        current_val = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")
     result = in_place(e, op, current_val, expressions.emit(e, node.value))
     e.node = node
     loops.set_item(e, e.materialize(owner), key, result)

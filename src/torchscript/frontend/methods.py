@@ -14,7 +14,7 @@ from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
-from . import calls, formatting, function_calls, sets
+from . import calls, default_dicts, formatting, function_calls, sets
 from .builtins import registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
@@ -107,6 +107,9 @@ def call_builtin_method(
     ):
         listed = positional[0].value
         positional = [Dynamic(e.convert(listed, type) or listed), *positional[1:]]
+    counted = default_dicts.method(e, owner, name, positional)
+    if counted is not None:
+        return counted
     special = registry.METHOD_HANDLERS.get((_kind(type), name))
     if special is not None:
         try:

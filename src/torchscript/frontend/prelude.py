@@ -224,8 +224,72 @@ def quoted(text: str) -> str:
 # -- dicts ----------------------------------------------------------------------------------------------------
 
 
-def dict_of_keys(keys: Any, value: Any) -> Any:
-    result = {}
+def set_keys(result: Any, keys: Any, value: Any) -> None:
     for key in keys:
         result[key] = value
+
+
+def update_dict(result: Any, items: Any) -> None:
+    for key, value in items.items():
+        result[key] = value
+
+
+def move_to_end(items: Any, key: Any) -> None:
+    value = items[key]
+    del items[key]
+    items[key] = value
+
+
+def move_to_front(items: Any, key: Any) -> None:
+    value = items[key]
+    others = items.copy()
+    items.clear()
+    items[key] = value
+    for other in others:
+        if other != key:
+            items[other] = others[other]
+
+
+def pop_first(items: Any) -> Any:
+    for key in items:
+        value = items[key]
+        del items[key]
+        return key, value
+    raise KeyError("dictionary is empty")
+
+
+# -- Counter --------------------------------------------------------------------------------------------------
+
+
+def count_all(result: Any, items: Any) -> None:
+    for item in items:
+        result[item] = result.get(item, 0) + 1
+
+
+def add_counts(result: Any, counts: Any) -> None:
+    for key, count in counts.items():
+        result[key] = result.get(key, 0) + count
+
+
+def subtract_all(result: Any, items: Any) -> None:
+    for item in items:
+        result[item] = result.get(item, 0) - 1
+
+
+def _count(pair: Any) -> Any:
+    return pair[1]
+
+
+def most_common(counts: Any) -> Any:
+    return sorted_by(list(counts.items()), _count, True)
+
+
+def total(counts: Any) -> int:
+    result = 0
+    for count in counts.values():
+        result += count
     return result
+
+
+def elements(counts: Any) -> Any:
+    return [key for key, count in counts.items() for _ in range(count)]

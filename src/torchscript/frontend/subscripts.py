@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .. import types as T
-from . import arithmetic, arrays, attributes, chosen, methods, presence, tensor_indexing
+from . import arithmetic, arrays, attributes, chosen, default_dicts, methods, presence, tensor_indexing
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -107,6 +107,8 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         )
     if isinstance(type_of(key), T.TensorType) and isinstance(type, T.ListType | T.StringType):
         key = Dynamic(e.call("aten::IntImplicit", [key]))
+    if isinstance(type, default_dicts.DefaultDictType):
+        return default_dicts.item(e, owner, key)
     result = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")
     folded = arithmetic.fold(e, lambda o, k: o[k], owner, key) if known is not None else None
     if folded is not None and isinstance(result, Dynamic):

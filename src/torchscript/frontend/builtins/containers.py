@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
 import torch
 
 from ... import types as T
-from .. import conditions, function_calls, methods, prelude, sets
+from .. import conditions, default_dicts, function_calls, methods, prelude, sets
 from ..emitter import Emitter
+from ..pending import settle
 from ..values import (
     Attribute,
     Dynamic,
@@ -21,7 +23,7 @@ from ..values import (
     known_of,
     type_of,
 )
-from .registry import METHOD_HANDLERS, handles
+from .registry import METHOD_HANDLERS, class_method, handles
 
 
 @handles(len)
@@ -160,6 +162,59 @@ def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
         pairs = [loops.static_items(e, p) for p in items]
         return Dynamic(e.build_dict([v for pair in pairs if pair is not None for v in pair]))
     return e.call_operator("aten::dict", [val], {}, "dict")
+
+
+@handles(collections.defaultdict)
+def _default_dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if not positional or isinstance(type_of(positional[0]), T.NoneType):
+        return _dict(e, positional[1:], named, hint)
+    if named:
+        raise e.unsupported(
+            "Keyword arguments of defaultdict cannot be compiled.", None, "Set the keys afterwards."
+        )
+    return default_dicts.made(e, positional, hint)
+
+
+@handles(collections.Counter)
+def _counter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return default_dicts.counter(e, positional[:1])
+
+
+@class_method(dict, "fromkeys")
+@class_method(collections.OrderedDict, "fromkeys")
+def _from_keys(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    value = positional[1] if len(positional) > 1 else e.none()
+    type = (
+        hint if isinstance(hint, T.DictType) else T.DictType(T.PendingType(T.STRING), T.PendingType(T.TENSOR))
+    )
+    if not isinstance(hint, T.DictType) and type_of(value) is not None:
+        type = T.DictType(type.key, e.materialize(value).type)
+    result = Dynamic(e.emit("prim::DictConstruct", [], [type]).output)
+    function_calls.call_function(e, prelude.set_keys, [result, positional[0], value], {})
+    settle(result.value)
+    return result
+
+
+def _move_to_end(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
+    """`OrderedDict.move_to_end(key, last=True)`."""
+    last = positional[1] if len(positional) > 1 else named.get("last", e.static(True))
+    known = known_of(last)
+    if known is None:
+        raise e.needs_unrolling("Whether it moves to the end or to the front must be known while compiling.")
+    function = prelude.move_to_end if e.depend(last) else prelude.move_to_front
+    return function_calls.call_function(e, function, [owner, positional[0]], {})
+
+
+def _pop_item(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
+    """`popitem()`, and `OrderedDict.popitem(last=False)`."""
+    last = positional[0] if positional else named.get("last", e.static(True))
+    if known_of(last) is not None and not e.depend(last):
+        return function_calls.call_function(e, prelude.pop_first, [owner], {})
+    return e.call_operator("aten::popitem", [owner], {}, "popitem")
+
+
+METHOD_HANDLERS["dict", "move_to_end"] = _move_to_end
+METHOD_HANDLERS["dict", "popitem"] = _pop_item
 
 
 @handles(set, frozenset)

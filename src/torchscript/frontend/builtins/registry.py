@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import types as python_types
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ Handler = Callable[[Emitter, list[Val], dict[str, Val], "T.Type | None"], Val]
 SyntacticHandler = Callable[[Emitter, ast.Call, "T.Type | None"], Val]
 
 _SPECIAL: dict[int, tuple[Any, Handler]] = {}
+_CLASS_METHODS: dict[tuple[type, str], Handler] = {}
 _SYNTACTIC: dict[int, tuple[Any, SyntacticHandler]] = {}
 _BY_MARK: dict[str, Handler] = {}
 _SYNTACTIC_BY_MARK: dict[str, SyntacticHandler] = {}
@@ -37,7 +39,22 @@ def special(obj: Any) -> Handler | None:
     entry = _SPECIAL.get(id(obj))
     if entry is not None and entry[0] is obj:
         return entry[1]
+    owner = getattr(obj, "__self__", None)
+    if isinstance(owner, type) and isinstance(
+        obj, python_types.BuiltinMethodType
+    ):  # made anew by each access
+        return _CLASS_METHODS.get((owner, obj.__name__))
     return _BY_MARK.get(_mark_of(obj) or "")
+
+
+def class_method(owner: type, name: str) -> Callable[[Handler], Handler]:
+    """Registers the handler of a class method of a builtin class, such as `dict.fromkeys`."""
+
+    def register(handler: Handler) -> Handler:
+        _CLASS_METHODS[owner, name] = handler
+        return handler
+
+    return register
 
 
 def _mark_of(obj: Any) -> str | None:
