@@ -143,3 +143,63 @@ def test_a_literal_has_the_element_type_of_the_list_that_takes_it(assert_agrees)
         return p
 
     assert_agrees(f, 3, [])
+
+
+def test_a_variable_that_a_path_which_breaks_lacks(assert_agrees):
+    def f(xs: List[int]):
+        total = 0
+        for x in xs:
+            if x > 1:
+                if x == 5:
+                    break
+                if x == 7:
+                    continue
+                w = x * 2
+            else:
+                w = 3
+            w = w
+            total += w
+        for k in (1, "s"):
+            if len(xs) > 1:
+                if xs[0] == 5:
+                    break
+                v = 2
+            else:
+                v = 3
+            total += v
+        return total
+
+    for xs in ([1, 2, 3], [5, 1], [7]):
+        assert_agrees(f, xs)
+
+
+def test_what_a_break_comes_before_has_no_value_after_the_loop(assert_refused):
+    def f(xs: List[int]):
+        while True:
+            if len(xs) > 1:
+                if xs[0] == 5:
+                    break
+                w = 2
+            else:
+                w = 3
+            xs.pop()
+        return w
+
+    assert_refused(f, "return w", "w is not defined on every path")
+
+
+def holes(p: List[Optional[int]]) -> int:
+    p.append(3)
+    return len(p)
+
+
+def test_lists_of_none_in_a_choice(assert_agrees):
+    def f(n: int, v: List[Optional[int]]):
+        v = [None if False else 2, v.pop(), v[0]] if n > 2 else [3, 1]
+        v.append(None)
+        w = [n] if n > 2 else [n, n]
+        deep = holes([1] if n > 2 else ([n, None] if n > 0 else [None]))
+        return holes([None, None] if n > 2 else [None]), holes([n] if n > 2 else [n, 1]), deep, v, w
+
+    assert_agrees(f, 3, [1, None])
+    assert_agrees(f, 1, [1, None])

@@ -330,10 +330,13 @@ class Emitter:
         if resolve_pending(own, type) or resolve_pending(own, goal):
             settle(value)
             return value
-        if isinstance(own, T.ListType) and isinstance(goal, T.ListType) and _is_literal(value):
+        if isinstance(own, T.ListType) and isinstance(goal, T.ListType):
             if own.element.is_subtype_of(goal.element):  # [n] where a List[Optional[int]] is asked for
-                value.type = goal
-                return value
+                literals = _literals(value)
+                for literal in literals:
+                    literal.type = goal
+                if literals:
+                    return value
         if isinstance(goal, T.FloatType) and isinstance(own, T.IntType):
             return self.call("aten::Float", [Dynamic(value)])
         if isinstance(own, T.NumberType) and isinstance(goal, T.FloatType | T.IntType):
@@ -588,10 +591,17 @@ def _both_numbers(a: T.Type, b: T.Type) -> bool:
     return {str(a), str(b)} == {"int", "float"}
 
 
-def _is_literal(value: Value) -> bool:
-    """Whether a list was just made, and nothing else knows it."""
-    made = value.node is not None and value.node.kind == "prim::ListConstruct"
-    return made and value.name is None and not value.users
+def _literals(value: Value, readers: int = 0) -> list[Value]:
+    """The lists that were just made, and that nothing else knows: `[n]`, and both of `[n] if c else [m]`."""
+    node = value.node
+    if node is None or value.name is not None or len(value.users) != readers:
+        return []
+    if node.kind == "prim::ListConstruct":
+        return [value]
+    if node.kind != "prim::If":
+        return []
+    inner = [_literals(block.outputs[value.offset], 1) for block in node.blocks]
+    return [value, *(v for found in inner for v in found)] if all(inner) else []
 
 
 def _capital(text: str) -> str:
