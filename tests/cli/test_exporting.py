@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import torchscript as jit
+
 from .support import Command
 
 
@@ -34,6 +36,39 @@ def test_onnx_computes_the_same_for_other_sizes(
     x = torch.randn(5, 3, 9, 7)
     (found,) = session.run(None, {"x": x.numpy()})
     torch.testing.assert_close(torch.from_numpy(found), torch.jit.load(archives / f"{name}.pt")(x))
+
+
+class Counts(torch.nn.Module):
+    """Keeps a running sum, a count of calls, and a tensor that it writes to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = torch.zeros(3)
+        self.seen = torch.zeros(3)
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.total = self.total + x.sum(0)
+        self.seen.add_(1)
+        self.calls += 1
+        return self.total / self.seen
+
+
+def test_state_becomes_inputs_and_outputs(run: Command, tmp_path: Path) -> None:
+    jit.script(Counts()).save(tmp_path / "counts.pt")
+    answer = run.ok("export", tmp_path / "counts.pt", tmp_path / "out.pt2", "4x3", "--json").json
+    assert answer["largest_difference"] == 0.0
+    assert answer["inputs"].keys() == {"x", "total", "seen"}
+    assert answer["notes"] == [
+        "the module keeps state from call to call, which became inputs and outputs: total [3], seen [3]",
+        "fixed at what they are after the first call: calls",
+    ]
+    again = torch.export.load(tmp_path / "out.pt2").module()
+    eager, state = Counts(), {"total": torch.zeros(3), "seen": torch.zeros(3)}
+    for _ in range(3):
+        x = torch.randn(4, 3)
+        found, state = again(x=x, **state)
+        torch.testing.assert_close(found, eager(x))
 
 
 def test_what_cannot_be_exported_is_said_with_its_line(run: Command, archives: Path, tmp_path: Path) -> None:

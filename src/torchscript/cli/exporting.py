@@ -32,11 +32,12 @@ def to_torch_export(module: Any, arguments: dict[str, Any], path: Path, dynamic:
     """Write a `.pt2`, and compare what it computes with what the module does."""
     import torch
 
+    module, arguments, notes = _without_state(module, arguments)
     program = _program(module, arguments, dynamic)
     with _quiet():
         torch.export.save(program, path)
         again = torch.export.load(path).module()
-    made = Exported(_shapes(program))
+    made = Exported(_shapes(program), notes=notes)
     made.largest_difference = _difference(module(**arguments), again(**arguments))
     return made
 
@@ -47,6 +48,7 @@ def to_onnx(module: Any, arguments: dict[str, Any], path: Path, dynamic: bool, o
 
     if importlib.util.find_spec("onnxscript") is None:
         raise Error("exporting to ONNX needs the package onnxscript: pip install onnxscript")
+    module, arguments, notes = _without_state(module, arguments)
     program = _program(module, arguments, dynamic)
     with _quiet():
         try:
@@ -56,12 +58,27 @@ def to_onnx(module: Any, arguments: dict[str, Any], path: Path, dynamic: bool, o
             raise Error(f"torch.onnx.export cannot translate the program: {_reason(error)}") from error
         assert made is not None
         made.save(path)
-    exported = Exported(_shapes(program))
+    exported = Exported(_shapes(program), notes=notes)
     if importlib.util.find_spec("onnxruntime") is None:
         exported.notes.append("not compared with the module: onnxruntime is not installed")
     else:
         exported.largest_difference = _difference(module(**arguments), _run_onnx(path, arguments))
     return exported
+
+
+def _without_state(module: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any], list[str]]:
+    """The module or, if it keeps tensors between calls, a function of them; its arguments; what to say of it."""
+    from .stateful import StatefulModule
+
+    module.eval()
+    stateful = StatefulModule(module, arguments)
+    if not stateful.state:
+        return module, arguments, []
+    shown = ", ".join(f"{name} {list(value.shape)}" for name, value in stateful.state.items())
+    notes = [f"the module keeps state from call to call, which became inputs and outputs: {shown}"]
+    if stateful.fixed:
+        notes.append(f"fixed at what they are after the first call: {', '.join(stateful.fixed)}")
+    return stateful, arguments | stateful.state, notes
 
 
 def _simpler() -> dict[Any, Any]:

@@ -83,6 +83,15 @@ def number_to_tensor(x: complex) -> Tensor:
     return torch.tensor(x)
 
 
+def data_of(x: Tensor) -> Tensor:
+    """`x.data`, as exporters and compilers can follow it: they do not see that attribute being read.
+
+    >>> data_of(torch.ones(2, requires_grad=True)).requires_grad
+    False
+    """
+    return x.detach() if torch.compiler.is_compiling() else x.data
+
+
 def gradients(
     outputs: Sequence[Tensor],
     inputs: Sequence[Tensor],
