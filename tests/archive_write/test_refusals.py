@@ -1,6 +1,8 @@
 """What no archive can hold is refused before anything is written, and the message says why."""
 
 import os
+import re
+import warnings
 
 import pytest
 import torch
@@ -73,3 +75,38 @@ def test_python_calls(tmp_path):
     assert "return jit.annotate(torch.Tensor, outside(y))" in str(raised.value)
     assert "^^^" in str(raised.value)
     assert os.listdir(tmp_path) == []
+
+
+def test_hooks_that_the_archive_will_not_have_are_named():
+    class Inner(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    class Outer(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+            self.inner.register_forward_hook(doubled)
+
+        def forward(self, x):
+            return self.inner(x)
+
+    def doubled(module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+        return output * 2
+
+    x = torch.ones(2)
+    module = jit.script(Outer())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = save_to_buffer(module)  # the submodule's hook stands in the code of its caller
+        torch.testing.assert_close(jit.load(data)(x), x * 4)
+        save_to_buffer(jit.load(data))
+    module.inner.register_forward_pre_hook(doubled)
+    top = Outer()
+    top.register_forward_hook(doubled)
+    name = doubled.__qualname__
+    with pytest.warns(UserWarning, match=re.escape(f"'{name}' of 'inner'.")):
+        save_to_buffer(module)
+    with pytest.warns(UserWarning, match=re.escape(f"forward hooks: '{name}' of the top module")) as caught:
+        jit.script(top).save_to_buffer()
+    assert len(caught) == 1

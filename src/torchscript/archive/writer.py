@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -62,6 +63,7 @@ class Records:
         self.extra_files = {name: _extra_file(name, data) for name, data in extra_files.items()}
         root = _root_of(obj)
         _refuse_python(root.cls)
+        _warn_of_hooks(root.obj)
         try:
             self.program = print_program([root.cls], _check_function)
         except BackendError as error:
@@ -166,6 +168,30 @@ def _refuse_python(cls: T.ClassType) -> None:
         )
         raise ArchiveError(
             f"cannot save it: an archive runs without Python, but this stays Python:\n{listed}"
+        )
+
+
+def _warn_of_hooks(obj: Any) -> None:
+    """Say which hooks the archive will not have.
+
+    Hooks of submodules stand in the code of their callers, those that came from an archive in their class. What
+    is left are hooks of the top module, which nothing calls, and hooks that were registered after compiling.
+    """
+    if not isinstance(obj, torch.nn.Module):
+        return
+    lost: list[str] = []
+    for path, module in obj.named_modules():
+        if path and "_ts_forward" not in module.__dict__:
+            continue
+        for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
+            if not getattr(hook, "is_archived", False):
+                name = getattr(hook, "__qualname__", type(hook).__qualname__)
+                lost.append(f"'{name}' of {repr(path) if path else 'the top module'}")
+    if lost:
+        warnings.warn(
+            f"the archive will not have these forward hooks: {', '.join(lost)}. It holds those that a submodule has "
+            "when it is compiled: register them before, and make the top module a submodule of another",
+            stacklevel=5,
         )
 
 

@@ -22,6 +22,8 @@ _state = threading.local()  # `.inside` are the ids of the modules that compiled
 class ArchivedHook:
     """A hook of an archived module, as `nn.Module` calls hooks. It belongs to no instance, so it can be copied."""
 
+    is_archived = True
+
     def __init__(self, name: str) -> None:
         self.name = name
 
