@@ -15,6 +15,7 @@ from ..errors import CompileError, Error
 from ..frontend import marks
 from ..tracing import state
 from . import compiling
+from .collecting import without_collecting
 from .function import ScriptFunction
 from .module import RecursiveScriptModule
 
@@ -67,6 +68,7 @@ def script(
         raise error.public() from None
 
 
+@without_collecting
 def _script(obj: Any, example_inputs: Any, fallback: bool | None) -> Any:
     if isinstance(obj, torch.nn.Module):
         return compiling.script_module(obj, example_inputs, fallback)

@@ -13,6 +13,7 @@ from .. import autocast
 from .. import types as T
 from ..codegen.python.linking import DefaultLinker
 from ..ir.graph import Function
+from .collecting import paused
 
 _TYPE = type  # a method below has an argument of that name
 _make_enum: Any = enum.Enum  # made from names that are only known at run time
@@ -25,6 +26,13 @@ class ProcessLinker(DefaultLinker):
         super().__init__()
         self._compiled: MutableMapping[Function, Callable[..., Any]] = weakref.WeakKeyDictionary()
         self._named_tuples: dict[tuple[str, tuple[str, ...]], type] = {}
+
+    def function(self, function: Function) -> Callable[..., Any]:
+        compiled = self._compiled.get(function)
+        if compiled is not None:
+            return compiled
+        with paused():
+            return super().function(function)
 
     def python_class(self, type: T.Type) -> type:
         found = getattr(type, "python_class", None)

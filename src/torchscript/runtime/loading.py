@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import types as T
 from ..errors import ArchiveError
 from . import hooks
+from .collecting import without_collecting
 from .module import ScriptModule, make_module
 from .objects import make_object
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..archive.tensors import MapLocation
 
 
+@without_collecting
 def load(
     f: str | os.PathLike[str] | bytes | IO[bytes],
     map_location: MapLocation = None,
