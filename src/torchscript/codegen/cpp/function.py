@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ... import types as T
 from ...ir.graph import Block, Function, Node, Value
+from ...passes.aliasing import AliasSets
 from ...source import SourceRange
 from .lifetimes import Lifetimes
 from .names import Names, quoted
 from .nodes import NodeWriter, find_aliases
 from .problems import Problem
+from .recording import group_parameters, record_function
 from .steps import find_steps
 from .types import declaration, is_heavy
 from .unit import Unit
@@ -39,6 +41,7 @@ class FunctionPrinter:
         self.nodes = NodeWriter(self)
         self.position: dict[Block, int] = {}
         self._place: int | None = None
+        self._aliases: AliasSets | None = None
         self._places: dict[tuple[str, int, str, int], int] = {}  # file, line, function, place of the caller
 
     def signature(self) -> str:
@@ -265,18 +268,52 @@ class FunctionPrinter:
 
     def _group(self, node: Node) -> None:
         """A fusion group: its kernel where that can run, its operators one by one otherwise."""
-        (block,) = node.blocks
-        for parameter, value in zip(block.parameters, node.inputs, strict=True):
-            self.variables[parameter] = self.nodes.value(value)
-        kernel = self.unit.kernel(node)
+        inputs = [self.nodes.value(v) for v in node.inputs]
+        kernel = self.unit.kernel(node, self._may_record(node))
         names = [self._declare(v) for v in node.outputs]
         self.at(node.source)
-        if kernel is not None:
-            arguments = ", ".join([self.variables[p] for p in block.parameters] + names)
-            self.line(f"if (!{kernel}({arguments})) {{")
-        else:
+        if kernel is None:
             self.line("{")
+            self._operators(node, inputs, names)
+            self.line("}")
+            return
+        name, gradient = kernel
+        arguments = ", ".join(inputs + names)
+        if gradient is None:
+            self.line(f"if (!{name}({arguments})) {{")
+            self._operators(node, inputs, names)
+            self.line("}")
+            return
+        group = self.unit.group_name()
+        self._group_function(node, group)
+        self.unit.groups.append(record_function(node, group, name, gradient))
+        self.line(f"if (!{name}({arguments}) && !{group}_recorded({arguments})) {group}(_at, {arguments});")
+
+    def _may_record(self, node: Node) -> bool:
+        """Whether gradients may be computed from the group's inputs later: nobody in this function writes them."""
+        if self._aliases is None:
+            self._aliases = AliasSets(self.graph)
+        return not any(map(self._aliases.is_written, node.inputs))
+
+    def _operators(self, node: Node, inputs: list[str], names: list[str]) -> None:
+        """The statements of a group's block, and the assignments of its results."""
+        (block,) = node.blocks
+        for parameter, text in zip(block.parameters, inputs, strict=True):
+            self.variables[parameter] = text
         self._nested(block)
         for name, output, inner in zip(names, node.outputs, block.outputs, strict=True):
             self._assign(name, inner, output.type)
-        self.line("}")
+
+    def _group_function(self, node: Node, name: str) -> None:
+        """The same as a function of its own, which the backward pass can call again."""
+        lines, depth, place = self.lines, self.depth, self._place
+        self.lines, self.depth, self._place = [], 0, None
+        inputs = [self.names.unique(v.name or "x") for v in node.blocks[0].parameters]
+        outputs = [self.names.unique("_out") for _ in node.outputs]
+        self._operators(node, inputs, outputs)
+        body, self.lines, self.depth, self._place = self.lines, lines, depth, place
+        self.unit.groups.append("\n".join([
+            f"static void {name}([[maybe_unused]] int& _at, {group_parameters(node, inputs, outputs)}) {{",
+            *body,
+            "}",
+        ]))  # fmt: skip

@@ -74,7 +74,10 @@ class Item:
 
 @dataclass(slots=True)
 class Kernel:
-    """`tensors` and `numbers` are positions among the inputs of the group."""
+    """`tensors` and `numbers` are positions among the inputs of the group.
+
+    `is_backward`: it computes gradients, whose strides are nobody's business.
+    """
 
     items: list[Item]
     outputs: list[Item]
@@ -83,6 +86,7 @@ class Kernel:
     numbers: list[int]
     is_row: bool
     dtypes: set[torch.dtype]
+    is_backward: bool = False
 
 
 def read_group(group: Node) -> Kernel:
@@ -202,18 +206,21 @@ class _Reader:
         if meaning.name in ("var", "std"):
             given = known(values[1])
             correction = 1.0 if given is None else float(given)
-            mean = self._reduce("mean", operand, True)
+            # the elements' distances from the mean have sum 0: no gradient passes through it
+            mean = self._emit("detach", [self._reduce("mean", operand, True)])
             off = self._emit("sub", [operand, mean])
             total = self._reduce("sum", self._emit("square", [off]), keeps)
             item = self._emit("over_length_less", [total, self._number(correction)])
             item.keeps = keeps
-            return self._emit("sqrt", [item]) if meaning.name == "std" else item
+            return self._emit("std_of", [item]) if meaning.name == "std" else item
         if meaning.name not in REDUCTIONS:
             raise NoKernel
-        return self._reduce(meaning.name, operand, keeps)
+        assert node.schema is not None
+        is_first = node.schema.key in ("aten::max.dim", "aten::min.dim")
+        return self._reduce(meaning.name, operand, keeps, "first" if is_first else "")
 
-    def _reduce(self, function: str, operand: Item, keeps: bool) -> Item:
-        item = Item(function, [operand], False, True, keeps, operand.level + 1, operand.reads)
+    def _reduce(self, function: str, operand: Item, keeps: bool, text: str = "") -> Item:
+        item = Item(function, [operand], False, True, keeps, operand.level + 1, operand.reads, text)
         self.items.append(item)
         return item
 
@@ -239,7 +246,7 @@ class _Reader:
             return self._power(values)
         operands = [self._operand(v) for v in values]
         if name in ("copy", "detach"):
-            return self._emit("copy", operands, is_mask=operands[0].is_mask)
+            return self._emit(name, operands, is_mask=operands[0].is_mask)
         if name == "cast":
             return self._cast(node, meaning, operands)
         if name in BITWISE:

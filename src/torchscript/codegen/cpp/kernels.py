@@ -12,10 +12,12 @@ What a later loop reads again is kept in a buffer of one row.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from ...ir.graph import Node
+from .gradients import Backward, backward_of
 from .kernel_program import Item, Kernel, NoKernel, read_group
 from .unit import Unit
 
@@ -25,13 +27,34 @@ _REDUCERS = {"sum": "Sum<T>", "mean": "Sum<T>", "amax": "Extremum<T, true>", "am
 _DTYPES = {torch.float32: "at::kFloat", torch.float64: "at::kDouble"}
 
 
-def make_kernel(unit: Unit, group: Node) -> str | None:
-    """Write the kernel of a group into the unit; its name, or None where it has none."""
+def make_kernel(unit: Unit, group: Node, records: bool) -> tuple[str, Gradient | None] | None:
+    """Write the kernel of a group into the unit, and (`records`) that of its gradients; None where it has none."""
     try:
         kernel = read_group(group)
     except NoKernel:
         return None
-    text = _Writer(kernel, _PLACEHOLDER, group).write()
+    name = _write(unit, kernel)
+    if not records:
+        return name, None
+    try:
+        backward = backward_of(kernel)
+    except NoKernel:
+        return name, None
+    has_kernel = bool(backward.kernel.outputs)
+    return name, Gradient(backward, kernel, _write(unit, backward.kernel) if has_kernel else None)
+
+
+@dataclass(slots=True)
+class Gradient:
+    """The derivative of a group's kernel, and the C++ function that computes it where there is something to compute."""
+
+    backward: Backward
+    forward: Kernel
+    name: str | None
+
+
+def _write(unit: Unit, kernel: Kernel) -> str:
+    text = _Writer(kernel, _PLACEHOLDER).write()
     name = unit.kernel_names.get(text)
     if name is None:
         name = unit.kernel_names[text] = unit.kernel_name()
@@ -40,10 +63,9 @@ def make_kernel(unit: Unit, group: Node) -> str | None:
 
 
 class _Writer:
-    def __init__(self, kernel: Kernel, name: str, group: Node) -> None:
+    def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
         self.name = name
-        self.group = group
         self.numbers = ", ".join(f"double n{i}" for i in range(len(kernel.numbers)))
         self.buffers: dict[Item, int] = {}
 
@@ -81,7 +103,7 @@ class _Writer:
 
     def _call(self, item: Item) -> str:
         names = [a.name for a in item.arguments]
-        if item.function == "copy":
+        if item.function in ("copy", "detach"):
             return names[0]
         if item.function == "over_length_less":
             return f"{names[0]} / V(T(plan.length) - T({item.arguments[1].text}))"
@@ -190,7 +212,7 @@ class _Writer:
     def _entry(self) -> str:
         kernel = self.kernel
         parameters, inputs, numbers = [], [], []
-        for i in range(len(self.group.blocks[0].parameters)):
+        for i in range(len(kernel.tensors) + len(kernel.numbers)):
             if i in kernel.tensors:
                 parameters.append(f"const Tensor& a{i}")
                 is_mask = kernel.masks[kernel.tensors.index(i)]
@@ -219,11 +241,20 @@ class _Writer:
             f"  ts::KernelOutput outputs[] = {{{', '.join(outputs)}}};",
             f"  const uint64_t reduced[] = {{{', '.join(reduced) or '0'}}};",
             "  ts::Plan plan;",
+            *(["  plan.keeps_strides = false;"] if kernel.is_backward else []),
             f"  if (!ts::make_plan(plan, {str(kernel.is_row).lower()}, inputs, {len(inputs)}, outputs, "
             f"{len(outputs)}, reduced, {count})) return false;",
         ]
         for dtype in kernel.dtypes:
             lines.append(f"  if (plan.dtype != {_DTYPES[dtype]}) return false;")
+        if kernel.is_backward:  # one loop for all strides, to compile less
+            lines += [
+                f"  plan.dtype == at::kFloat ? {self.name}_run<float, false>(plan{run})",
+                f"                           : {self.name}_run<double, false>(plan{run});",
+                "  return true;",
+                "}",
+            ]
+            return "\n".join(lines)
         lines += [
             "  if (plan.dtype == at::kFloat) {",
             f"    plan.is_dense ? {self.name}_run<float, true>(plan{run}) : {self.name}_run<float, false>(plan{run});",

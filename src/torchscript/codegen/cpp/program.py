@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ... import types as T
-from ...ir.graph import Function, Graph, Node
+from ...ir.graph import Function, Graph, Value
 from ...schema.model import spell_type
 from .classes import write_class, write_enum
 from .contexts import methods_of
@@ -20,6 +20,9 @@ from .mutation import mutated_arguments
 from .names import identifier, quoted
 from .problems import Problem
 from .unit import Unit
+
+if TYPE_CHECKING:
+    from .unit import MakeKernel
 
 
 @dataclass(slots=True)
@@ -56,7 +59,7 @@ def generate(
     *,
     prepare: Prepare,
     line_directives: bool = True,
-    make_kernel: Callable[[Unit, Node], str | None] | None = None,
+    make_kernel: MakeKernel | None = None,
 ) -> NativeProgram:
     """The program of `methods`: of the module `root` if one is given, free functions otherwise.
 
@@ -69,6 +72,7 @@ def generate(
     graphs: dict[Function, Graph] = {}
     for _, function in methods:
         _collect(function, graphs, prepare)
+    _collect_implementers(root, graphs, prepare, unit)
     for graph in graphs.values():
         _find_written(graph, unit)
     for _, function in methods:
@@ -113,6 +117,7 @@ def generate(
         *structures,
         *unit.globals(),
         *unit.kernels,
+        *unit.groups,
         *declarations,
         *definitions,
         '#line 1 "generated entries"',
@@ -158,6 +163,52 @@ def _collect(function: Function, graphs: dict[Function, Graph], prepare: Prepare
                 with contextlib.suppress(Problem):  # reported where it is written
                     pending += methods_of(node.inputs[0])
     return graphs[function]
+
+
+def _collect_implementers(root: Any, graphs: dict[Function, Graph], prepare: Prepare, unit: Unit) -> None:
+    """The classes behind each interface that the program mentions, and their methods, which may mention more.
+
+    Behind an interface of modules stand those that the attributes under the root hold; behind others, every class of
+    the program that has its methods.
+    """
+    found = unit.types.implementers
+    held = _modules_behind(root)
+    while True:
+        types = {t: None for graph in graphs.values() for v in _values(graph) for t in v.type.walk()}
+        pending = []
+        for interface in [t for t in types if isinstance(t, T.InterfaceType)]:
+            if interface.is_module:
+                members = list(held.get(interface, ()))
+            else:
+                members = [t for t in types if isinstance(t, T.ClassType) and t.is_subtype_of(interface)]
+            if members != found.get(interface):
+                found[interface] = members
+                pending += [(c, name) for c in members for name in interface.methods]
+        if not pending:
+            return
+        for cls, name in pending:
+            method = cls.method(name)
+            assert method is not None, f"{cls} is no {name}"
+            _collect(method, graphs, prepare)
+
+
+def _modules_behind(root: Any) -> dict[T.InterfaceType, dict[T.ClassType, None]]:
+    found: dict[T.InterfaceType, dict[T.ClassType, None]] = {}
+    for module in root.modules() if isinstance(root, torch.nn.Module) else ():
+        cls = getattr(type(module), "_ts_class", None)
+        for name, attribute in cls.attributes.items() if cls is not None else ():
+            held = getattr(type(getattr(module, name, None)), "_ts_class", None)
+            if isinstance(attribute.type, T.InterfaceType) and held is not None:
+                found.setdefault(attribute.type, {})[held] = None
+    return found
+
+
+def _values(graph: Graph) -> Iterator[Value]:
+    yield from graph.inputs
+    for node in graph.all_nodes():
+        yield from node.outputs
+        for block in node.blocks:
+            yield from block.parameters
 
 
 def _find_written(graph: Graph, unit: Unit) -> None:

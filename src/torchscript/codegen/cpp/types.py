@@ -43,6 +43,8 @@ class CppTypes:
 
     def __init__(self) -> None:
         self.classes: dict[T.ClassType, str] = {}
+        self.implementers: dict[T.InterfaceType, list[T.ClassType]] = {}
+        """The classes of the program that stand behind each interface."""
         self.enums: dict[T.EnumType, str] = {}
         self._names = Names()
         self._cache: dict[T.Type, str] = {}
@@ -74,6 +76,11 @@ class CppTypes:
                 return f"Ref<{self.struct(type)}>"
             case T.EnumType():
                 return f"Enum<{self.enum(type)}>"
+            case T.InterfaceType():
+                members = self.implementers.get(type)
+                if not members:
+                    raise Problem(f"the program has no class with the interface '{type.annotation()}'")
+                return f"std::variant<{', '.join(map(self.of, members))}>"
         for cls, spelling in _SIMPLE.items():
             if isinstance(type, cls):
                 return spelling

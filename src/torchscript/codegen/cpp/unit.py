@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ...ir.graph import Function, Node
 from .literals import Literals
 from .names import Names, identifier, quoted
 from .problems import Problems
 from .types import CppTypes
+
+if TYPE_CHECKING:
+    from .kernels import Gradient
+
+    MakeKernel = Callable[["Unit", Node, bool], tuple[str, Gradient | None] | None]
 
 
 class Unit:
@@ -17,12 +23,13 @@ class Unit:
     `functions` are those that are called, in the order of their first call; the program writes each.
     """
 
-    def __init__(self, *, line_directives: bool = True, fuse: bool = True) -> None:
+    def __init__(self, *, line_directives: bool = True, fuse: bool = True, gradients: bool = True) -> None:
         self.types = CppTypes()
         self.literals = Literals(self.types)
         self.problems = Problems()
         self.line_directives = line_directives
         self.fuse = fuse
+        self.gradients = gradients
         self.headers: set[str] = set()
         self.operators: dict[tuple[str, str], str] = {}
         self.functions: dict[Function, str] = {}
@@ -31,7 +38,8 @@ class Unit:
         self.static_lists: dict[str, str] = {}
         self.kernels: list[str] = []
         self.kernel_names: dict[str, str] = {}  # text of a kernel, without its name → its name
-        self.make_kernel: Callable[[Unit, Node], str | None] | None = None
+        self.make_kernel: MakeKernel | None = None
+        self.groups: list[str] = []  # the operators of fusion groups, and how their gradients are recorded
         self._names = Names()
 
     def function(self, function: Function) -> str:
@@ -59,9 +67,15 @@ class Unit:
         """Whether no function of the program assigns this attribute."""
         return (cls, name) not in self.written
 
-    def kernel(self, node: Node) -> str | None:
-        """The C++ function of a fusion group's kernel: takes inputs and outputs, false if it did not run."""
-        return self.make_kernel(self, node) if self.make_kernel is not None and self.fuse else None
+    def group_name(self) -> str:
+        return f"_group{len(self.groups)}"
+
+    def kernel(self, node: Node, records: bool) -> tuple[str, Gradient | None] | None:
+        """The C++ function of a fusion group's kernel, which takes inputs and outputs, false if it did not run;
+        and the kernel of its gradients, if they may be recorded."""
+        if self.make_kernel is None or not self.fuse:
+            return None
+        return self.make_kernel(self, node, records and self.gradients)
 
     def kernel_name(self) -> str:
         return f"_kernel{len(self.kernels)}"

@@ -107,7 +107,7 @@ bool make_plan(Plan& plan, bool by_rows, const KernelInput* inputs, size_t input
       const Tensor& t = *inputs[i].tensor;
       if (t.numel() != 1 && (t.sizes() != full->sizes() || t.strides() != full->strides())) same_layout = false;
     }
-  if (!same_layout)
+  if (!same_layout && plan.keeps_strides)
     for (size_t i = 0; i < input_count; ++i) {
       const Tensor& t = *inputs[i].tensor;
       if (at::IntArrayRef(shape) == t.sizes() && !t.is_contiguous() && !in_order(t)) return false;

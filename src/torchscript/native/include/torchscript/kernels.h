@@ -242,6 +242,7 @@ TS_UNARY(round, x.round())
 TS_UNARY(frac, x - x.trunc())
 TS_UNARY(reciprocal, V(T(1)) / x)
 TS_UNARY(sqrt, x.sqrt())
+TS_UNARY(std_of, x.sqrt())
 TS_UNARY(rsqrt, V(T(1)) / x.sqrt())
 TS_UNARY(exp2, x.exp2())
 TS_UNARY(expm1, x.expm1())
@@ -373,7 +374,7 @@ inline Vec<T> clamp(const Vec<T>& x, const Vec<T>& low, const Vec<T>& high) {
 }
 template <class T>
 inline Vec<T> hardtanh(const Vec<T>& x, const Vec<T>& low, const Vec<T>& high) {
-  return clamp(x, low, high);
+  return ts::kernel::clamp(x, low, high);
 }
 template <class T>
 inline Vec<T> elu(const Vec<T>& x, const Vec<T>& alpha, const Vec<T>& scale, const Vec<T>& input_scale) {

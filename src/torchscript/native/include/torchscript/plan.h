@@ -34,6 +34,7 @@ struct Plan {
   };
   at::ScalarType dtype = at::kFloat;
   bool is_dense = true;  // every input has inner stride 1
+  bool keeps_strides = true;  // results lie in memory as PyTorch's operators would lay them out
   int64_t rows = 1, length = 0;
   c10::SmallVector<int64_t, 4> outer_sizes;  // product: rows
   c10::SmallVector<Place, 8> inputs, outputs;

@@ -20,6 +20,7 @@
 #include "fast.h"
 #include "future.h"
 #include "lang/lang.h"
+#include "recording.h"
 #include "support.h"
 #include "values.h"
 
