@@ -65,6 +65,8 @@ class Instances:
             target = f"{name}->{field(attribute)}"
             held = _attribute(value, attribute)
             inner = type.element if isinstance(type, T.OptionalType) and held is not None else type
+            if isinstance(inner, T.InterfaceType):
+                inner = self._class_behind(held, inner)
             if isinstance(inner, T.ClassType):
                 self._lines.append(f"  {target} = {self._object(held, inner, place)};")
                 continue
@@ -75,6 +77,14 @@ class Instances:
             self.slots.append(Slot(place, value, attribute, type, written))
             self._initial(target, held, type)
         return name
+
+    def _class_behind(self, held: Any, interface: T.InterfaceType) -> T.ClassType:
+        cls: T.ClassType | None = getattr(type(held), "_ts_class", None)
+        if cls is None or cls not in self._unit.types.implementers.get(interface, ()):
+            raise Problem(
+                f"an attribute with the interface '{interface.annotation()}' holds no compiled class"
+            )
+        return cls
 
     def _initial(self, target: str, value: Any, type: T.Type) -> None:
         """What a host without Python starts with; tensors are bound from the archive."""

@@ -473,12 +473,39 @@ class NodeWriter:
 
     def _call_method(self, node: Node) -> None:
         owner = node.inputs[0].type
+        if isinstance(owner, T.InterfaceType):
+            self._call_interface(node, owner)
+            return
         if not isinstance(owner, T.ClassType):
             raise Problem(f"a method of a '{owner.annotation()}' is called")
         method = owner.method(node.attributes["name"])
         if method is None:
             raise Problem(f"'{owner.annotation()}' has no method '{node.attributes['name']}'")
         self.finish(node, self._called(method, node.inputs))
+
+    def _call_interface(self, node: Node, interface: T.InterfaceType) -> None:
+        """The method of whichever class the value has."""
+        result = self._result_type(node)
+        spelled = self.types.of(interface)
+        lines = []
+        for place, cls in enumerate(self.types.implementers[interface]):
+            method = cls.method(node.attributes["name"])
+            assert method is not None, cls
+            given = [f"std::get<{place}>({self.value(node.inputs[0])})"]
+            given += [
+                self.converted(v, p.type)
+                for v, p in zip(node.inputs[1:], method.graph.inputs[1:], strict=True)
+            ]
+            call = f"{self.unit.function(method)}({', '.join(given)})"
+            have = self.types.of(method.graph.outputs[0].type)
+            lines.append(
+                f"case {place}: return {call if have == result else f'ts::convert<{result}>({call})'};"
+            )
+        text = (
+            f"[&]() -> {result} {{ const {spelled}& _self = {self.value(node.inputs[0])}; "
+            f"switch (_self.index()) {{ {' '.join(lines)} }} throw std::bad_variant_access(); }}()"
+        )
+        self.finish(node, text)
 
     def _fork(self, node: Node) -> None:
         function, values = node.attributes.get("function"), list(node.inputs)

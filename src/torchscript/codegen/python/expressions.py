@@ -313,7 +313,8 @@ class Expressions:
                 raise BackendError(f"'{owner.qualified_name}' has no method '{name}'.")
             short = owner.qualified_name.rpartition(".")[2]
             return self.call(self.function(method, at, f"{short}_{name}"), arguments, at)
-        attribute = f"_ts_{name}" if isinstance(owner, T.ClassType | T.InterfaceType) else name
+        is_module = isinstance(owner, T.ClassType) or (isinstance(owner, T.InterfaceType) and owner.is_module)
+        attribute = f"_ts_{name}" if is_module else name
         return self.call(self.attribute(arguments[0], attribute, at), arguments[1:], at)
 
     def _python_call(self, node: Node, at: Location, reading: Reading) -> ast.expr:
