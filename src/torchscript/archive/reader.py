@@ -203,6 +203,30 @@ def _version(container: Container) -> int:
     )
 
 
+def _byte_code_version(container: Container) -> str:
+    """Who wrote byte code, and how much of it: its pickle begins with a version, then has a tuple for each method."""
+    try:
+        version, *methods = _unpickle(container, "bytecode", None, shapes_only=True)
+        names = [method[0].rpartition(".")[2] for method in methods]
+    except (ArchiveError, AttributeError, LookupError, TypeError, ValueError):
+        return "which cannot be read either"
+    release = _BYTE_CODE.get(version, "an unknown PyTorch")
+    return (
+        f"{release} wrote it (version {version}): {', '.join(map(str, names[:5]))}{', …' * (len(names) > 5)}"
+    )
+
+
+# The version of byte code → the first release of PyTorch that wrote it.
+_BYTE_CODE = {
+    3: "PyTorch 1.5 or 1.6",
+    4: "PyTorch 1.7 or later",
+    5: "PyTorch 1.8 or later",
+    6: "PyTorch 1.9 or later",
+    7: "PyTorch 1.10 or later",
+    8: "PyTorch 1.11 or later",
+    9: "PyTorch 1.12 or later",
+}
+
 # A record that only such files have → what they are.
 _OTHER_KINDS = {
     "archive_format": "a program of torch.export (.pt2); load it with torch.export.load",
@@ -228,7 +252,7 @@ def _check_kind(container: Container) -> None:
     if "bytecode.pkl" in container:
         raise ArchiveError(
             f"{container.name}: is for PyTorch's mobile interpreter, and holds byte code without source; "
-            "save it again from the module it was made of"
+            f"{_byte_code_version(container)}; save it again from the module it was made of"
         )
     if "constants.pkl" not in container:
         raise ArchiveError(

@@ -7,6 +7,7 @@ other compiled code calls, and `forward` is a `ScriptMethod`, which checks its a
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections.abc import Mapping
 from types import CodeType
@@ -102,7 +103,16 @@ class Entry:
         code = getattr(type(owner), f"_ts_{self.function.name}")
         if recorder is not None:
             return recorder.call_script_method(owner, self.function, code.__get__(owner), values, {})
-        return code(owner, *values)
+        importer = getattr(self.function, "importer", None)
+        if importer is None or torch.compiler.is_compiling():
+            return code(owner, *values)
+        try:
+            return code(owner, *values)
+        except Exception as error:
+            from ..archive.original_code import add_original_lines
+
+            add_original_lines(error, importer)
+            raise
 
 
 class _Raw:
@@ -353,6 +363,15 @@ class TopLevelTracedModule(RecursiveScriptModule):
     """What `trace` returns for modules."""
 
 
+_METHODS_OF_DICTS = frozenset({"keys", "items", "values"})  # which no other module has: its own attributes win
+
+_REGISTERED = (T.AttributeKind.MODULE, T.AttributeKind.PARAMETER, T.AttributeKind.BUFFER)
+
+
+def _registered(module: ScriptModule, name: str) -> Any:
+    return torch.nn.Module.__getattr__(module, name)
+
+
 _OWN_METHODS = frozenset(dir(torch.nn.Module)) - {"forward", "__call__", "__init__"}
 
 
@@ -369,6 +388,9 @@ def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: 
         if from_archive and method_name in _OWN_METHODS:
             continue  # an archive does not decide what `state_dict()` does, or `repr`
         namespace[method_name] = Entry(function, method_name in cls.guessed_methods)
+    for attribute_name in _METHODS_OF_DICTS & cls.attributes.keys():
+        if cls.attributes[attribute_name].kind in _REGISTERED:
+            namespace[attribute_name] = property(functools.partial(_registered, name=attribute_name))
     for method_name, (python_function, _) in cls.python_methods.items():
         namespace.setdefault(method_name, python_function)
     made = type(base)(name, (base, *extra), namespace)

@@ -35,6 +35,11 @@ class ArchivedFunction(Function):
         self.docstring = None
 
     @property
+    def importer(self) -> Importer:
+        """The archive's, which knows where code comes from."""
+        return self._importer
+
+    @property
     def _parsed(self) -> ast.FunctionDef:
         if self._tree is None:
             tree = self.definition.parse(indented=self.owner is not None)
