@@ -59,6 +59,11 @@ def freeze(
     return frozen
 
 
+def frozen_method(mod: ScriptModule, name: str) -> Function:
+    """A method with what it reads of the module as constants; it uses `self` only where it changes something."""
+    return _method(_Freezer(mod, [name]).freeze(), name)
+
+
 def run_frozen_optimizations(
     mod: ScriptModule, optimize_numerics: bool = True, preserved_methods: list[str] | None = None
 ) -> None:

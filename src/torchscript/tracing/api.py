@@ -14,6 +14,7 @@ from ..errors import TracingError
 from .branches import Branches, settled
 from .check import Inputs
 from .check import check_trace as check
+from .outside import own_modules, uncompiled
 from .recording import Recording, record, record_methods
 
 
@@ -77,6 +78,7 @@ def trace(
         return func
     if optimize is not None:
         _warn_of_optimize()
+    func = uncompiled(func)
     if _is_compiled(func):
         warnings.warn(
             "The input to trace is already compiled, tracing it is a no-op. Returning the object as is.",
@@ -158,6 +160,7 @@ def trace_module(
         return mod
     if optimize is not None:
         _warn_of_optimize()
+    mod = uncompiled(mod)
     if not isinstance(mod, nn.Module):
         raise TracingError(
             f"trace_module() takes an nn.Module as its first argument, not a {type(mod).__name__}; trace() takes "
@@ -219,10 +222,11 @@ def _trace_methods(
             compiled = branches.scripted(module)
             if compiled is not None:
                 return compiled
-        recording = record_methods(module, inputs, **options)
-        traced = make_traced_module(module, recording)
-        if check_trace:
-            compare(traced, recording)
+        with own_modules(module):
+            recording = record_methods(module, inputs, **options)
+            traced = make_traced_module(module, recording)
+            if check_trace:
+                compare(traced, recording)
         return traced
 
     def compare(traced: Any, recording: Recording) -> None:

@@ -69,6 +69,8 @@ class Recorder:
         )
         self.function_name = ""
         self.below = 0  # how deep in calls that are recorded below the API (`fallback.py`)
+        # Of compiled modules that the traced one does not hold (`outside.py`), by module and method.
+        self.outside_methods: dict[tuple[int, str], tuple[nn.Module, Function]] = {}
         self._values: dict[int, _Entry] = {}
         self._outside: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._numbers_read: list[tuple[Value, str, int, Any]] = []

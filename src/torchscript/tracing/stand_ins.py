@@ -6,6 +6,8 @@ torch.vmap, torch.func.grad            recorded as what the dispatcher sees of t
 torch.jit.is_tracing()                 true for the program and its libraries; torch's own code, which would
                                        take sizes for tensors then, is told no
 a function of script_if_tracing        compiled by us
+a function that torch.jit compiled     the same
+what torch.compile returned            runs as Python
 torch.autograd.Function.apply          recorded as the forward, with a warning
 random.random(), numpy.random.rand()   a warning that the trace keeps what this run drew
 """
@@ -24,6 +26,7 @@ from torch.utils._pytree import tree_map
 from . import fallback, state, structures
 from .construction import constructed
 from .locations import is_library
+from .outside import stands_in_for_calls, stands_in_for_stance
 from .sizes import without_history
 
 Make = Callable[[Any], Any]
@@ -216,6 +219,8 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
     ("torch._C", "", ("_is_tracing",), _is_tracing),
     ("torch._C", "", ("_get_tracing_state",), _tracing_state),
     ("torch.jit._trace", "", ("script",), _script),
+    ("torch._C", "ScriptFunction", ("__call__",), stands_in_for_calls),
+    ("torch._dynamo.eval_frame", "", ("_callback_from_stance",), stands_in_for_stance),
     ("torch.autograd.function", "Function", ("apply",), _apply),
     ("torch", "", _TENSOR_TYPES, _tensor_type),
     ("random", "", _RANDOM, _draws("random")),

@@ -16,9 +16,11 @@ from torch import nn
 
 from .. import types as T
 from ..errors import TracingError
+from ..frontend.taken_over import is_foreign, taken_over
 from ..ir import Function, Value
 from . import state, structures
 from .calls import value_for
+from .outside import as_function
 from .recorder import Recorder, info_type
 from .scopes import Scope
 from .sizes import TracedNumber, without_history
@@ -36,6 +38,8 @@ def call_module(
 ) -> Any:
     """Run a module that Python calls, in a graph of its own where it belongs to the traced module."""
     if module not in recorder.tree or getattr(module, "_ts_class", None) is not None:
+        if is_foreign(module):
+            return taken_over(module)(*args, **kwargs)
         # compiled ones come to `call_script_method`
         return original(module, *args, **kwargs)
     recorder.locate()
@@ -250,10 +254,11 @@ def call_script_method(
     recorder.locate()
     owner = module_value(recorder, module)
     if owner is None:
-        raise TracingError(
-            f"A compiled module ({type(module).__name__}) is called that is not inside of the traced module. "
-            "Make it an attribute of the module that calls it, and trace that module."
-        )
+        key = id(module), function.name
+        known = recorder.outside_methods.get(key)
+        if known is None:
+            known = recorder.outside_methods[key] = module, as_function(module, function.name)
+        return call_script_function(recorder, known[1], run, args, kwargs)
     values = _schema_arguments(recorder, function, args, kwargs, skip_self=True)
     result = _run_unrecorded(run, args, kwargs)
     types = _returned(recorder, result, function)
