@@ -5,6 +5,7 @@ Where its C++ operators load, they must not be: a second definition ends the pro
 """
 
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ def _own_operators() -> bool:
     return hasattr(torch.ops.torchvision, "nms")
 
 
+@cache  # a second definition is refused
 def define_missing() -> None:
     """Define `nms` and `qnms` where torchvision brings none that load here."""
     if not _own_operators():
