@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -48,7 +49,10 @@ def torch_root() -> Path:
 
 @functools.cache
 def find_compiler() -> Compiler:
-    """The compiler of `$CXX`, or g++, clang++, c++ on the path. Raises CompilerError where there is none."""
+    """The compiler of `$CXX`, or g++, clang++, c++ on the path. Raises CompilerError where there is none.
+
+    `$TORCHSCRIPT_CXXFLAGS` are further flags, for compiling and linking: `-fsanitize=thread`, `-g`.
+    """
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
     path = next((found for name in names if (found := shutil.which(name))), None)
     if path is None:
@@ -58,9 +62,12 @@ def find_compiler() -> Compiler:
         )
     version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
     root = torch_root()
+    further = shlex.split(os.environ.get("TORCHSCRIPT_CXXFLAGS", ""))
+    # clang's OpenMP is another library than PyTorch's (GCC's), with threads of its own: its kernels run on one thread
+    openmp = [] if "clang" in version else ["-fopenmp"]
     flags = [
         "-std=c++20", "-O3", "-g1", "-fPIC", "-fwrapv", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off",
-        "-fno-semantic-interposition", "-Wno-unused", "-fopenmp", "-DAT_PER_OPERATOR_HEADERS",
+        "-fno-semantic-interposition", "-Wno-unused", *openmp, "-DAT_PER_OPERATOR_HEADERS",
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}",
     ]  # fmt: skip
     if platform.machine() in ("x86_64", "AMD64"):
@@ -80,8 +87,8 @@ def find_compiler() -> Compiler:
     ]
     gomp = next(iter(sorted((root / "lib").glob("libgomp*.so*"))), None)
     # the OpenMP of PyTorch itself: a second one would have threads of its own
-    link.append(str(gomp) if gomp is not None else "-fopenmp")
-    return Compiler(path, version, tuple(flags), tuple(link))
+    link += [str(gomp)] if gomp is not None else openmp
+    return Compiler(path, version, (*flags, *further), (*link, *further))
 
 
 @functools.cache
