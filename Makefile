@@ -57,8 +57,9 @@ fuzz-archive: $(STAMP) ## load 100 000 damaged archives; FUZZ_FLAGS="--stock" gi
 sweep: $(STAMP) ## compile every model of torchvision, and torch.nn on all of PyTorch's samples (an hour)
 	@SWEEP=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist=worksteal $(PYTEST_FLAGS) tests/models tests/language/test_nn_sweep.py
 
-sweep-trace: $(STAMP) ## trace all of op_db beside torch.jit.trace, and 30 architectures of transformers, if it is installed
+sweep-trace: $(STAMP) ## trace all of op_db beside torch.jit.trace, torchvision, and transformers, if it is installed
 	@$(PY) -m tests.tracing.sweeps.op_db
+	@$(PY) -m tests.tracing.sweeps.torchvision_models
 	@$(PY) -m tests.tracing.sweeps.transformers_models
 
 lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
