@@ -1,13 +1,8 @@
-"""A few whole models, traced and run elsewhere. All of them: `python -m tests.tracing.sweeps.transformers_models`."""
-
-import io
+"""A few whole models, traced and run elsewhere. All of them: `make sweep-trace`."""
 
 import pytest
-import torch
 
-import torchscript as jit
-from tests.tracing.sweeps import transformers_models
-from torchscript.tracing.structures import tensors_in
+from tests.tracing.sweeps import torchvision_models, transformers_models
 
 
 @pytest.mark.parametrize("name", ["bert", "llama with cache", "t5", "vit", "wav2vec2"])
@@ -17,22 +12,11 @@ def test_transformers(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["mobilenet_v3_small", "segmentation.lraspp_mobilenet_v3_large", "video.r3d_18"]
+    "name", ["mobilenet_v3_small", "segmentation.lraspp_mobilenet_v3_large", "video.mc3_18"]
 )
 def test_torchvision(name):
     pytest.importorskip("torchvision")
-    from torchvision import models
-
-    size = (16, 32, 32) if name.startswith("video.") else (48, 48)
-    options = {"weights_backbone": None} if name.startswith("segmentation.") else {}
-    model = models.get_model(name.rpartition(".")[2], weights=None, **options).eval()
-    with torch.no_grad():
-        traced = jit.trace(model, torch.rand(1, 3, *size), strict=False, check_trace=False)
-        loaded = torch.jit.load(io.BytesIO(traced.save_to_buffer()))
-        x = torch.rand(2, 3, *size)
-        expected = tensors_in(model(x))
-        torch.testing.assert_close(tensors_in(traced(x)), expected)
-        torch.testing.assert_close(tensors_in(loaded(x)), expected)
+    torchvision_models.compare(name)
 
 
 def test_a_part_of_pytorchs_operators():
