@@ -5,7 +5,6 @@ Where its C++ operators load, they must not be: a second definition ends the pro
 """
 
 import importlib.util
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -27,9 +26,8 @@ def _own_operators() -> bool:
     return hasattr(torch.ops.torchvision, "nms")
 
 
-@cache  # a second definition is refused
 def define_missing() -> None:
     """Define `nms` and `qnms` where torchvision brings none that load here."""
-    if not _own_operators():
+    if not hasattr(torch.ops.torchvision, "nms") and not _own_operators():
         for name in ("nms", "qnms"):
             LIBRARY.define(name + _NMS)
