@@ -13,6 +13,8 @@ PYTEST_FLAGS ?=
 # Options for fuzzing, for example: make fuzz FUZZ_FLAGS="--programs 500 --seed 7 --runners script,cse",
 # make fuzz-archive FUZZ_FLAGS="--cases 5000 --keep found"
 FUZZ_FLAGS ?=
+# Options for the table of native code, for example: make bench BENCH_FLAGS="--peers onnxruntime,openvino --only gelu"
+BENCH_FLAGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -70,8 +72,9 @@ lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
 fuzz: $(STAMP) ## compare 10 000 random programs, compiled, saved and optimised, with Python
 	@OMP_NUM_THREADS=1 $(PY) -m tests.fuzz.campaign $(FUZZ_FLAGS)
 
-bench: $(STAMP) ## run the benchmarks, each beside torch.jit in the same process
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+bench: $(STAMP) ## run the benchmarks beside torch.jit; the table of native code and its peers first (an hour)
+	@echo "== benchmarks/bench_native.py"; $(PY) benchmarks/bench_native.py $(BENCH_FLAGS)
+	@for script in $(filter-out benchmarks/bench_native.py,$(wildcard benchmarks/bench_*.py)); do echo "== $$script"; $(PY) "$$script"; done
 
 clean: ## remove .venv and everything that was built or cached
 	@rm -rf $(VENV) build dist examples/cpp/build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

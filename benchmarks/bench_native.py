@@ -1,26 +1,48 @@
-"""The speed of native code: each workload beside torch.jit, eager PyTorch, our Python back end and torch.compile.
+"""The speed of native code: each program beside torch.jit, eager PyTorch, our Python back end and other compilers.
 
-    python benchmarks/bench_native.py [--only TEXT] [--repetitions 15] [--torch-compile]
+    python benchmarks/bench_native.py                                the whole table: an hour, most of it torch.compile's
+    python benchmarks/bench_native.py --peers onnxruntime,openvino   without torch.compile: ten minutes
+    python benchmarks/bench_native.py --peers none --only gelu       some rows, and nobody else's compilers
 
-One thread. Each row is a program of workloads.py; columns are times relative to torch.jit's in the same rounds (median of
-the ratios, below 1 is faster). torch.jit is frozen, optimised for inference and warmed up where the program is a
-module; everything but training steps runs in inference mode. torch.compile takes 10 to 100 s for each program
-before its first answer, so it runs only when asked for. The last columns are whether the goal of native code was met, and
-the seconds that compiling took (nearly nothing where the library was in the cache).
+One thread. Each row is a program of workloads.py; columns are processor times relative to torch.jit's in the same rounds
+(median of the ratios, below 1 is faster). torch.jit is frozen, optimised for inference and warmed up where the program is
+a module; everything but training steps runs in inference mode. A peer that is not installed shows "–". torch.compile
+has --timeout seconds for a program, in a process of its own. Compile times are cold, in seconds of the processor, until
+the first answer; native code has its precompiled header. What is printed is also written into benchmarks/results
+(native.json has the quartiles; rows and columns that were not run keep what they had), unless --no-results.
 """
 
 import argparse
-import time
+import os
+import tempfile
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
-from common import Samples, Spread, interleave, machine, prepare, ratios
+from common import Samples, Spread, interleave, machine, prepare, processor_seconds, ratios
+from hand_written import by_hand
+from peers import (
+    HOW_TO_INSTALL,
+    MISSING,
+    Cannot,
+    missing,
+    probe,
+    with_onnxruntime,
+    with_openvino,
+    with_torch_compile,
+    within,
+)
+from results import Cell, Row, Table
 from torch import nn
 from workloads import Workload, workloads
 
 import torchscript
+from torchscript.native.build import toolchain
+
+PEERS = tuple(MISSING)
+COLUMNS = ("torch.jit", "eager", "python", "torch.compile", "onnxruntime", "openvino", "by hand", "native")
 
 
 def main() -> None:
@@ -28,74 +50,115 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="", help="rows whose names contain this")
+    parser.add_argument(
+        "--peers", default=",".join(PEERS), help=f"of {', '.join(PEERS)}; or none (default: all)"
+    )
     parser.add_argument("--repetitions", type=int, default=15, help="rounds of each (default: 15)")
-    parser.add_argument("--torch-compile", action="store_true", help="also torch.compile (slow)")
+    parser.add_argument(
+        "--timeout", type=float, default=120, help="seconds for torch.compile, a program (default: 120)"
+    )
+    parser.add_argument("--no-results", action="store_true", help="print the table, and write no files")
+    parser.add_argument("--probe", help=argparse.SUPPRESS)
     options = parser.parse_args()
     prepare()
     warnings.simplefilter("ignore")
-    columns = ["torch.jit", "eager", "python", "native"] + (
-        ["torch.compile"] if options.torch_compile else []
-    )
-    head = ["workload", "torch.jit", *columns[1:], "native: quartiles", "goal", "met", "compiled in"]
+    if options.probe is not None:
+        probe(next(w for w in workloads() if w.name == options.probe), call)
+        return
+    peers = [] if options.peers == "none" else options.peers.split(",")
+    if unknown := set(peers) - set(PEERS):
+        parser.error(f"there is no peer {', '.join(sorted(unknown))}")
+    absent = sorted({name for peer in peers for name in missing(peer)})
+    peers = [peer for peer in peers if not missing(peer)]
     print(
         machine(), "\nprocessor time, relative to torch.jit's; medians of ratios within interleaved rounds\n"
     )
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head), flush=True)
-    for workload in workloads():
-        if options.only in workload.name:
-            print("| " + " | ".join(measure(workload, columns, options.repetitions)) + " |", flush=True)
+    if absent:
+        print(HOW_TO_INSTALL.format(", ".join(absent)) + "\n")
+    table = Table.read(COLUMNS)
+    print(table.head(), flush=True)
+    with tempfile.TemporaryDirectory() as directory:
+        cold_caches(Path(directory))
+        for workload in workloads():
+            if options.only in workload.name:
+                row = measure(workload, peers, options)
+                table.rows[workload.name] = (
+                    row if options.no_results else row.over(table.rows.get(workload.name))
+                )
+                print(table.line(row), flush=True)
+                if not options.no_results:
+                    table.write()
 
 
-def measure(workload: Workload, columns: list[str], repetitions: int) -> list[str]:
+def cold_caches(directory: Path) -> None:
+    """Caches of this run's own, so that compile times are cold; but our compiler's precompiled header is there."""
+    tools = toolchain()
+    directory.joinpath(tools.name).symlink_to(tools, target_is_directory=True)
+    os.environ["TORCHSCRIPT_CACHE"] = str(directory)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(
+        directory / "inductor"
+    )  # the processes that try it first share it
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+
+
+def measure(workload: Workload, peers: list[str], options: argparse.Namespace) -> Row:
+    row = Row(workload.name, workload.goal, machine())
     contenders: dict[str, Callable[[], object]] = {}
-    failed: dict[str, str] = {}
-    start = time.perf_counter()
-    made: dict[str, Any] = {}
-    for name in columns:
+    answers: dict[str, Any] = {}
+    for name, make in MAKERS.items():
+        if name in PEERS and name not in peers:
+            continue
+        started = processor_seconds()
         try:
-            started = time.perf_counter()
-            made[name] = MAKERS[name](workload)
-            if name == "native":
-                start = time.perf_counter() - started
-            contenders[name] = call(made[name], workload)
-            contenders[name]()
+            seconds = (
+                within(options.timeout, __file__, workload.name)
+                if name == "torch.compile" and _compiles(workload)
+                else None
+            )
+            made = make(workload)
+            run = call(made, workload)
+            run()
+            if name not in ("eager", "python", "torch.jit") and not workload.training:
+                answers[name] = made(*workload.inputs)
+            contenders[name] = run
+            if name in ("native", "torch.compile"):
+                row.compiled[name] = processor_seconds() - started if seconds is None else seconds
+        except Cannot as reason:
+            row.cells[name] = Cell(word=str(reason))
         except Exception as error:  # a peer that cannot do it is part of the result
-            failed[name] = type(error).__name__
-            contenders.pop(name, None)
-    for name, function in made.items():
-        if name in contenders and not workload.training:
-            same(made["eager"](*workload.inputs), function(*workload.inputs), f"{workload.name}: {name}")
-    samples = interleave(contenders, repetitions, warm_up=3)
-    return row(workload, columns, samples, failed, start)
+            row.cells[name] = Cell(word="cannot" if name in PEERS else type(error).__name__)
+    check(workload, answers)
+    samples = interleave(contenders, options.repetitions, warm_up=3)
+    fill(row, samples, workload.calls)
+    return row
 
 
-def row(
-    workload: Workload,
-    columns: list[str],
-    samples: dict[str, Samples],
-    failed: dict[str, str],
-    seconds: float,
-) -> list[str]:
+def _compiles(workload: Workload) -> bool:
+    return workload.archive is None
+
+
+def check(workload: Workload, answers: dict[str, Any]) -> None:
+    """That all give the same, before anybody is called fast."""
+    if not answers:
+        return
+    with torch.inference_mode():
+        wanted = ours(workload)(*workload.inputs) if workload.archive else workload.program(*workload.inputs)
+    for name, got in answers.items():
+        torch.testing.assert_close(
+            got, wanted, rtol=1e-3, atol=1e-3, msg=lambda m: f"{workload.name}: {name}: {m}"
+        )
+
+
+def fill(row: Row, samples: dict[str, Samples], calls: int) -> None:
     if "torch.jit" not in samples:
-        return [workload.name, f"torch.jit: {failed['torch.jit']}", *[""] * (len(columns) + 3)]
-    base = samples["torch.jit"]
-    cells = [workload.name, f"{Spread.of(base.cpu).median / workload.calls * 1e3:.3f} ms"]
-    for name in columns[1:]:
-        if name in failed:
-            cells.append(failed[name])
-        else:
-            cells.append(f"{Spread.of(ratios(samples[name].cpu, base.cpu)).median:.3f}")
-    if "native" not in samples:
-        return [*cells, "", f"≤ {workload.goal:g}", "no", ""]
-    reached = Spread.of(ratios(samples["native"].cpu, base.cpu))
-    met = "yes" if reached.median <= workload.goal else "NO"
-    return [
-        *cells,
-        f"{reached.low:.3f} to {reached.high:.3f}",
-        f"≤ {workload.goal:g}",
-        met,
-        f"{seconds:.1f} s",
-    ]
+        return
+    base = samples["torch.jit"].cpu
+    spread = Spread.of(base)
+    row.cells["torch.jit"] = Cell(*(x / calls * 1e3 for x in (spread.median, spread.low, spread.high)))
+    for name, own in samples.items():
+        if name != "torch.jit":
+            spread = Spread.of(ratios(own.cpu, base))
+            row.cells[name] = Cell(spread.median, spread.low, spread.high)
 
 
 def call(function: Any, workload: Workload) -> Callable[[], object]:
@@ -113,11 +176,16 @@ def call(function: Any, workload: Workload) -> Callable[[], object]:
     return train if workload.training else run
 
 
-def same(expected: Any, got: Any, what: str) -> None:
-    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4, msg=lambda m: f"{what}: {m}")
+# --- Who runs it ------------------------------------------------------------------------------------------------
+
+
+def driven(made: Any, workload: Workload) -> Any:
+    return made if workload.drive is None else workload.drive(made)
 
 
 def with_jit(workload: Workload) -> Any:
+    if workload.archive is not None:
+        return driven(torch.jit.load(workload.archive), workload)
     if workload.traced:
         made = torch.jit.trace(workload.program, workload.inputs, check_trace=False)
     else:
@@ -127,25 +195,47 @@ def with_jit(workload: Workload) -> Any:
     return made
 
 
-def ours(workload: Workload) -> Any:
+def eager(workload: Workload) -> Any:
+    if workload.archive is not None:
+        raise Cannot("–")
+    return workload.program
+
+
+def compiled(workload: Workload) -> Any:
+    if workload.archive is not None:
+        return torchscript.load(workload.archive)
     if workload.traced:
         return torchscript.trace(workload.program, workload.inputs, check_trace=False)
     return torchscript.script(workload.program)
 
 
+def ours(workload: Workload) -> Any:
+    return driven(compiled(workload), workload)
+
+
 def native(workload: Workload) -> Any:
-    compiled = ours(workload)
+    made = compiled(workload)
     if isinstance(workload.program, nn.Module) and not workload.training:
-        compiled = torchscript.optimize_for_inference(compiled)
-    return torchscript.compile(compiled)
+        made = torchscript.optimize_for_inference(made)
+    return driven(torchscript.compile(made), workload)
+
+
+def hand_written(workload: Workload) -> Any:
+    made = by_hand(workload)
+    if made is None:
+        raise Cannot("–")
+    return made
 
 
 MAKERS: dict[str, Callable[[Workload], Any]] = {
     "torch.jit": with_jit,
-    "eager": lambda workload: workload.program,
+    "eager": eager,
     "python": ours,
+    "torch.compile": with_torch_compile,
+    "onnxruntime": with_onnxruntime,
+    "openvino": with_openvino,
+    "by hand": hand_written,
     "native": native,
-    "torch.compile": lambda workload: torch.compile(workload.program),
 }
 
 

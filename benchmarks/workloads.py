@@ -4,9 +4,11 @@
 nobody can specialise on one.
 """
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, List
 
 import torch
@@ -288,7 +290,9 @@ class Workload:
     """One row: the program, its arguments, and the ratio to torch.jit that native code is to reach.
 
     `calls` run in one measurement, so that it is the steady state that counts, not what other programs left in the
-    caches. `traced`: by its inputs.
+    caches. `traced`: by its inputs. `archive` is the path of a program that exists as an archive only; `drive` makes a
+    function of the inputs from what was loaded. `onnx` is a file that comes with it, and `stream` makes a function of the
+    inputs from one that takes the feeds of a session.
     """
 
     name: str
@@ -299,6 +303,10 @@ class Workload:
     traced: bool = False
     is_scalar: bool = False
     training: bool = False
+    archive: str | None = None
+    drive: Callable[[Any], Callable[..., Any]] | None = None
+    onnx: str | None = None
+    stream: Callable[[Callable[[dict[str, Any]], list[Any]]], Callable[..., Any]] | None = None
 
 
 def workloads() -> list[Workload]:
@@ -358,10 +366,12 @@ def workloads() -> list[Workload]:
         ),
         Workload("softmax 2048×1024", softmax, (torch.randn(2048, 1024),), 0.15, 5),
         Workload("rms_norm 2048×1024", rms_norm, (torch.randn(2048, 1024), torch.randn(1024)), 0.28, 5),
+        *_classifiers(),
         Workload("transformer encoder, traced", encoder, (torch.randn(1, 64, 256),), 0.85, 5, traced=True),
         Workload(
             "text classifier", TextClassifier(1000, 64, 4).eval(), (torch.randint(0, 1000, (100, 1)),), 0.5, 5
         ),
+        *_voice_activity(),
         Workload("training step, LSTM loop B=1", *_training(1), 1.0, training=True),
         Workload("training step, LSTM loop B=64", *_training(64), 1.0, training=True),
         Workload(
@@ -373,3 +383,70 @@ def workloads() -> list[Workload]:
 def _training(batch: int) -> tuple[nn.Module, tuple[Tensor, ...]]:
     inputs = (torch.randn(100, batch, 64), torch.randn(batch, 64), torch.randn(batch, 64))
     return LSTMCellLoop(64), inputs
+
+
+def _classifiers() -> list[Workload]:
+    """torchvision's, with the statistics of a batch in their batch norms, so that activations neither vanish nor explode."""
+    from bench_compile import models
+
+    made = []
+    goals = {("resnet18", 1): 0.75, ("resnet18", 8): 1.0, ("mobilenet_v2", 1): 0.8, ("mobilenet_v2", 8): 0.8}
+    for (name, batch), goal in goals.items():
+        try:
+            model = models(name)()
+        except ImportError:
+            return []
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 1.0
+        with torch.no_grad():
+            model(torch.randn(8, 3, 224, 224))
+        made.append(Workload(f"{name} b{batch}", model.eval(), (torch.randn(batch, 3, 224, 224),), goal))
+    return made
+
+
+def _voice_activity() -> list[Workload]:
+    """The archive of the package silero-vad: 31 chunks of 32 ms, one after another, with their state."""
+    package = importlib.util.find_spec("silero_vad")
+    if package is None or package.origin is None:
+        return []
+    data = Path(package.origin).parent / "data"
+    chunks = torch.randn(31, 1, 512) * 0.1
+
+    def drive(model: Any) -> Callable[[Tensor], Tensor]:
+        def run(chunks: Tensor) -> Tensor:
+            model.reset_states()
+            return torch.cat([model(chunk, 16000) for chunk in chunks])
+
+        return run
+
+    def stream(infer: Callable[[dict[str, Any]], list[Any]]) -> Callable[[Tensor], Tensor]:
+        rate = torch.tensor(16000).numpy()
+
+        def run(chunks: Tensor) -> Tensor:
+            state, context, out = torch.zeros(2, 1, 128).numpy(), torch.zeros(1, 64), []
+            for chunk in chunks:
+                given = torch.cat([context, chunk], 1)
+                result, state, *_ = infer({"input": given.numpy(), "state": state, "sr": rate})
+                out.append(torch.tensor(result))
+                context = chunk[:, -64:]
+            return torch.cat(out)
+
+        return run
+
+    return [
+        Workload(
+            "silero_vad.jit, 31 chunks",
+            _no_program,
+            (chunks,),
+            0.45,
+            archive=str(data / "silero_vad.jit"),
+            drive=drive,
+            onnx=str(data / "silero_vad.onnx"),
+            stream=stream,
+        )
+    ]
+
+
+def _no_program(chunks: Tensor) -> Tensor:
+    raise NotImplementedError("this program exists as an archive only")
