@@ -125,7 +125,7 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
             right, rt = Dynamic(fitted), lt
     special = (
         sets.operator(e, op, left, right)
-        or default_dicts.sum_of(e, op, left, right)
+        or default_dicts.operator(e, op, left, right)
         or _sequence_operator(e, op, left, right)
     )
     if special is not None:

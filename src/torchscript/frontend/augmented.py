@@ -67,6 +67,9 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
         if method is not None:
             sets.METHODS[method](e, [current, value])
             return current
+    if isinstance(type, T.DictType) and op is ast.BitOr and isinstance(type_of(value), T.DictType):
+        methods.call_builtin_method(e, current, "update", [value], {})
+        return current
     if isinstance(type, T.ClassType):
         method = f"__i{arithmetic.METHODS[symbol]}__"
         if e.program.class_method(type, method) is not None:

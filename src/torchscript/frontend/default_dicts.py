@@ -157,9 +157,11 @@ def method(e: Emitter, owner: Val, name: str, positional: list[Val]) -> Val | No
     return _METHODS[name](e, [owner, *positional])
 
 
-def sum_of(e: Emitter, op: type[ast.AST], left: Val, right: Val) -> Val | None:
-    """`a + b` of two Counters."""
+def operator(e: Emitter, op: type[ast.AST], left: Val, right: Val) -> Val | None:
+    """`a + b` of two Counters, `a | b` of two dicts."""
     types = type_of(left), type_of(right)
+    if op is ast.BitOr and all(isinstance(t, T.DictType) for t in types):
+        return function_calls.call_function(e, prelude.merged_dicts, [left, right], {})
     if op is not ast.Add or not all(isinstance(t, DefaultDictType) and t.factory is None for t in types):
         return None
     return counter(e, [left, right])

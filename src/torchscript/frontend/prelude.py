@@ -6,7 +6,10 @@ functions along as source, and everything that reads archives can run them.
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import torch
 
 # -- sorting and selecting -------------------------------------------------------------------------------------
 
@@ -65,6 +68,87 @@ def least_or(items: Any, key: Any, default: Any) -> Any:
 def itself(value: Any) -> Any:
     return value
 
+
+# -- itertools and functools ----------------------------------------------------------------------------------
+
+
+def reduced(function: Any, items: Any) -> Any:
+    if len(items) == 0:
+        raise TypeError("reduce() of empty iterable with no initial value")
+    result = items[0]
+    for i in range(1, len(items)):
+        result = function(result, items[i])
+    return result
+
+
+def reduced_from(function: Any, items: Any, initial: Any) -> Any:
+    result = initial
+    for item in items:
+        result = function(result, item)
+    return result
+
+
+def accumulated(items: Any, function: Any) -> Any:
+    result = items[:1]
+    for i in range(1, len(items)):
+        result.append(function(result[i - 1], items[i]))
+    return result
+
+
+def flattened(groups: Any) -> Any:
+    return [item for group in groups for item in group]
+
+
+def pairs_of(items: Any) -> Any:
+    return [(items[i], items[i + 1]) for i in range(len(items) - 1)]
+
+
+def combinations_of_2(items: Any) -> Any:
+    return [(items[i], items[j]) for i in range(len(items)) for j in range(i + 1, len(items))]
+
+
+def combinations_of_3(items: Any) -> Any:
+    return [
+        (items[i], items[j], items[k])
+        for i in range(len(items))
+        for j in range(i + 1, len(items))
+        for k in range(j + 1, len(items))
+    ]
+
+
+def permutations_of_2(items: Any) -> Any:
+    return [(items[i], items[j]) for i in range(len(items)) for j in range(len(items)) if i != j]
+
+
+def products_of_2(a: Any, b: Any) -> Any:
+    return [(x, y) for x in a for y in b]
+
+
+def products_of_3(a: Any, b: Any, c: Any) -> Any:
+    return [(x, y, z) for x in a for y in b for z in c]
+
+
+def dict_of_pairs(result: Any, pairs: Any) -> None:
+    for key, value in pairs:
+        result[key] = value
+
+
+# -- attributes of dtypes -------------------------------------------------------------------------------------
+
+
+def _is_floating_point(dtype: torch.dtype) -> bool:
+    return torch.empty([0], dtype=dtype).is_floating_point()
+
+
+def _is_complex(dtype: torch.dtype) -> bool:
+    return torch.empty([0], dtype=dtype).is_complex()
+
+
+def _itemsize(dtype: torch.dtype) -> int:
+    return torch.empty([0], dtype=dtype).element_size()
+
+
+DTYPE_ATTRIBUTES = {"is_floating_point": _is_floating_point, "is_complex": _is_complex, "itemsize": _itemsize}
 
 # -- sets: dicts whose keys are the elements ------------------------------------------------------------------
 
@@ -232,6 +316,16 @@ def set_keys(result: Any, keys: Any, value: Any) -> None:
 def update_dict(result: Any, items: Any) -> None:
     for key, value in items.items():
         result[key] = value
+
+
+def merged_dicts(a: Any, b: Any) -> Any:
+    result = a.copy()
+    update_dict(result, b)
+    return result
+
+
+def is_whole(value: float) -> bool:
+    return math.isfinite(value) and math.fmod(value, 1.0) == 0.0
 
 
 def move_to_end(items: Any, key: Any) -> None:

@@ -86,6 +86,18 @@ def fixed(value: float, precision: int) -> str:
     return whole + "." + "".join(["0" for _ in range(min(-point, precision))]) + kept
 
 
+def round_to(value: float, precision: int) -> float:
+    """`round(value, precision)`."""
+    if special(value) != "":
+        return value
+    digits, point = digits_of(value)
+    if precision >= 0:
+        text = fixed(value, precision)
+    else:
+        text = rounded(digits, point + precision)[0] + "".join(["0" for _ in range(-precision)])
+    return math.copysign(float(text), value)
+
+
 def scientific(value: float, precision: int, alternate: bool) -> str:
     """`f"{value:.{precision}e}"` without its sign; `alternate` keeps a point that nothing follows."""
     text = special(value)

@@ -16,6 +16,7 @@ from .values import (
     Mapping,
     Method,
     Module,
+    ModuleChain,
     Sequence,
     Static,
     Unusable,
@@ -205,6 +206,10 @@ def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
                 return _slice_list(e, Dynamic(e.build_list(items, where)), bounds)
             raise e.needs_unrolling("The bounds of this slice must be known while compiling.", where)
         low, high, step = (e.depend(b) for b in bounds)
+        if isinstance(owner, ModuleChain) or (
+            isinstance(owner, Module) and isinstance(owner.module, torch.nn.Sequential)
+        ):
+            return ModuleChain(items[low:high:step], is_list=True)
         return Sequence(
             items[low:high:step],
             is_list=isinstance(owner, Module) or (isinstance(owner, Sequence) and owner.is_list),

@@ -164,6 +164,12 @@ class Sequence(Val):
         return f"a {kind} of {len(self.items)}"
 
 
+class ModuleChain(Sequence):
+    """A slice of an `nn.Sequential`: called, it calls its modules in turn."""
+
+    __slots__ = ()
+
+
 class Mapping(Val):
     """A dict with known string keys and values that are not first-class (`**kwargs`, a ModuleDict's items)."""
 

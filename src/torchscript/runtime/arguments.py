@@ -13,6 +13,7 @@ import torch
 
 from .. import types as T
 from ..codegen.python.helpers import value_has_type
+from ..codes import code_of
 from ..errors import ArgumentError
 from ..ir.graph import Function
 from ..schema import Argument
@@ -67,6 +68,8 @@ def _convert(type: T.Type, value: Any) -> Any:
         return float(value)
     if isinstance(type, T.DeviceType) and isinstance(value, str):
         return torch.device(value)
+    if isinstance(type, T.IntType) and isinstance(value, torch.dtype | torch.layout | torch.memory_format):
+        return code_of(value)
     if isinstance(type, T.ListType) and isinstance(value, tuple):
         return list(value)
     if isinstance(type, T.TupleType) and not isinstance(type, T.NamedTupleType) and isinstance(value, list):
@@ -89,10 +92,11 @@ def _as_tensor(value: Any) -> Any:
     return list(value.unbind()) if isinstance(value, torch.Tensor) else torch.tensor(value)
 
 
-def _needs_conversion(type: T.Type) -> bool:
+def _needs_conversion(type: T.Type, archived: bool) -> bool:
     inner = type.element if isinstance(type, T.OptionalType) else type
     return (
-        isinstance(inner, T.FloatType | T.DeviceType | T.ListType)
+        (archived and isinstance(inner, T.IntType))
+        or isinstance(inner, T.FloatType | T.DeviceType | T.ListType)
         or type.__class__ is T.TupleType
         or (inner.__class__ is T.TupleType)
     )
@@ -108,9 +112,9 @@ class Signature:
         self.arguments: tuple[Argument, ...] = tuple(schema.arguments[skip:])
         self.count = len(self.arguments)
         self.checks = [_check_of(a.type) for a in self.arguments]
-        self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type)]
-        # An archive does not say whether an argument was annotated, and no call can type it any more.
+        # An archive does not say whether an argument was annotated, and no call can type it any more. Dtypes are ints there.
         self.archived = function.python_function is None
+        self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type, self.archived)]
 
     def for_python(self) -> inspect.Signature:
         """The same for `inspect.signature`, which torch.export and ONNX's exporter ask for names."""

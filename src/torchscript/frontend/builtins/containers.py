@@ -161,6 +161,16 @@ def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     if items is not None:
         pairs = [loops.static_items(e, p) for p in items]
         return Dynamic(e.build_dict([v for pair in pairs if pair is not None for v in pair]))
+    if isinstance(val, Iterable):
+        type = hint if isinstance(hint, T.DictType) else None
+        result = (
+            Dynamic(e.build_dict([]))
+            if type is None
+            else Dynamic(e.emit("prim::DictConstruct", [], [type]).output)
+        )
+        function_calls.call_function(e, prelude.dict_of_pairs, [result, val], {})
+        settle(result.value)
+        return result
     return e.call_operator("aten::dict", [val], {}, "dict")
 
 
@@ -259,7 +269,9 @@ def sort_key(named: dict[str, Val]) -> Val | None:
 
 def as_run_time_list(e: Emitter, val: Val) -> Val:
     """The values that `val` iterates over, as a list that exists at run time."""
-    return Dynamic(e.materialize(_list(e, [val], {}, None)))
+    listed = e.materialize(_list(e, [val], {}, None))
+    settle(listed)
+    return Dynamic(listed)
 
 
 def _list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:

@@ -20,20 +20,6 @@ def _partial(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.T
     return Partial(positional[0], positional[1:], named)
 
 
-@handles(functools.reduce)
-def _reduce(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    from .. import calls, loops
-
-    items = loops.static_items(e, positional[1])
-    if items is None:
-        raise e.unsupported("functools.reduce needs a sequence whose length is known.", None, "Write a loop.")
-    values = [*positional[2:3], *items]
-    result = values[0]
-    for item in values[1:]:
-        result = calls.call(e, positional[0], [result, item], {})
-    return result
-
-
 @handles(itertools.repeat)
 def _repeat(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     count = positional[1] if len(positional) > 1 else named.get("times")
@@ -43,18 +29,6 @@ def _repeat(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
     if count is None or known_of(count) is None:
         raise e.unsupported("itertools.repeat needs a number of times that is known while compiling.")
     return Sequence([positional[0]] * e.depend(count), is_list=True)
-
-
-@handles(itertools.chain)
-def _chain(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    from .. import loops
-
-    groups = [loops.static_items(e, v) for v in positional]
-    if any(g is None for g in groups):
-        raise e.unsupported(
-            "itertools.chain needs sequences whose lengths are known.", None, "Add the lists."
-        )
-    return Sequence([i for g in groups if g is not None for i in g], is_list=True)
 
 
 def _adaptive_pool(function: Any) -> Handler:

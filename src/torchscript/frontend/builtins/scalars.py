@@ -7,10 +7,10 @@ import operator
 from typing import Any
 
 from ... import types as T
-from .. import arithmetic, conditions, function_calls, methods, prelude
+from .. import arithmetic, conditions, function_calls, methods, prelude, prelude_decimals
 from ..emitter import Emitter
 from ..values import Dynamic, RaisedException, Val, is_scalar_constant, known_of, type_of
-from .registry import Handler, handles
+from .registry import METHOD_HANDLERS, Handler, handles
 
 
 def _caster(python: Any, name: str) -> Handler:
@@ -85,10 +85,18 @@ def _round(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     known = _known_result(e, round, positional)
     if known is not None:
         return known
+    if len(positional) == 2 and isinstance(type_of(positional[0]), T.FloatType | T.NumberType):
+        number = Dynamic(e.coerce(positional[0], T.FLOAT, None, "the number"))
+        return function_calls.call_function(e, prelude_decimals.round_to, [number, positional[1]], {})
     rounded = e.call_operator("aten::round", positional, {}, "round")
     if len(positional) == 1 and isinstance(type_of(rounded), T.FloatType):
         return e.call_operator("aten::Int", [rounded], {}, "round")
     return rounded
+
+
+METHOD_HANDLERS["float", "is_integer"] = lambda e, owner, p, n: function_calls.call_function(
+    e, prelude.is_whole, [owner], {}
+)
 
 
 def _known_result(e: Emitter, function: Any, positional: list[Val]) -> Val | None:
