@@ -147,3 +147,85 @@ class Odds(nn.Module):
 
 def test_odds_and_ends():
     check(Odds(), (IMAGE,), (IMAGE, torch.device("cpu")))
+
+
+class NamesOfMethods(nn.Module):
+    """Attributes that are called as methods of modules or of dicts are."""
+
+    def __init__(self):
+        super().__init__()
+        self.keys = nn.Sequential(nn.Linear(6, 4))
+        self.values = nn.Linear(6, 4)
+        self.items = [1, 2]
+        self.modules = [nn.ReLU()]
+        self.add_module("block1", nn.Linear(4, 2))
+
+    def forward(self, x):
+        for module in self.modules:
+            x = module(x)
+        x = self.keys(x) + self.values(x) * self.items[1]
+        for i in range(1, 2):
+            x = self.__getattr__(f"block{i}")(x)
+        return x, x.shape.numel(), torch.Size(x.shape[2:]).numel()
+
+
+def test_attributes_named_like_methods():
+    check(NamesOfMethods(), (IMAGE,))
+
+
+class MakesAttributes(nn.Module):
+    """Attributes that are None, or missing, until `forward` assigns them."""
+
+    def __init__(self):
+        super().__init__()
+        self.size = 0
+        self.shape = None
+        self.flag = None
+
+    def make(self, n):
+        self.size = n
+        self.grid = torch.arange(n).float()
+        self.count = n + 1
+
+    def forward(self, x):
+        n = x.size(3)
+        if self.shape is None or self.shape[0] != n:
+            self.shape = (n, x.size(1))
+        if self.flag is None:
+            self.flag = True
+        if n != self.size or self.grid.is_cuda:
+            self.make(n)
+        return x + self.grid * self.count, self.shape, self.flag
+
+
+def test_attributes_that_forward_makes():
+    check(MakesAttributes(), (IMAGE,), (IMAGE,), (IMAGE[..., :3],))
+
+
+def test_an_attribute_that_is_read_before_it_is_made_raises():
+    class Early(MakesAttributes):
+        def forward(self, x):
+            y = x + self.grid
+            self.make(x.size(3))
+            return y
+
+    with pytest.raises(AttributeError):
+        Early()(IMAGE)
+    with pytest.raises((jit.Error, ValueError)):
+        jit.script(Early())(IMAGE)
+
+
+class States(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(6, 4, batch_first=True)
+        self.cell = nn.LSTMCell(6, 4)
+
+    def forward(self, x, hidden=None, state=None):
+        y, hidden = self.lstm(x[:, 0], hidden)
+        h, c = self.cell(x[:, 0, 0], state)
+        return y, hidden, h, c
+
+
+def test_the_state_of_an_lstm_is_a_pair():
+    check(States(), (IMAGE,), (IMAGE, (torch.ones(1, 2, 4),) * 2), (IMAGE, None, (torch.ones(2, 4),) * 2))

@@ -220,15 +220,22 @@ def call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]) -> 
         return function_calls.call_function(e, _OF_A_NUMBER[name], positional, {})
     if name in _OF_ONE_NUMBER and numbers and len(positional) == 1:
         return positional[0]
-    if name in _OF_SIZES and len(positional) == 1 and _is_sizes(positional[0]):
+    if name in _OF_SIZES and len(positional) == 1 and is_sizes(positional[0]):
         return function_calls.call_function(e, _OF_SIZES[name], positional, {})
-    lists = len(positional) == 1 and (_is_sizes(positional[0]) or isinstance(positional[0], Sequence))
+    lists = len(positional) == 1 and (is_sizes(positional[0]) or isinstance(positional[0], Sequence))
     if name in _LIKE_PYTHON and (numbers or lists):
         return calls.call(e, e.static(_LIKE_PYTHON[name]), positional, {})
     return None
 
 
-def _is_sizes(val: Val) -> bool:
+def product(e: Emitter, sizes: Val) -> Val:
+    """How many elements a tensor of these sizes has."""
+    from . import function_calls
+
+    return function_calls.call_function(e, _product, [sizes], {})
+
+
+def is_sizes(val: Val) -> bool:
     type = type_of(val)
     if isinstance(type, T.TupleType):
         return all(isinstance(t, T.IntType) for t in type.elements)

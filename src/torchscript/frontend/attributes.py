@@ -13,7 +13,7 @@ import torch
 from .. import types as T
 from ..ir.graph import Function
 from ..schema.reasons import name_of
-from . import autograd_functions, function_calls, methods, module_methods, prelude, presence, transient
+from . import autograd_functions, function_calls, methods, module_methods, presence, transient
 from .emitter import Emitter
 from .problems import suggestion
 from .values import (
@@ -105,8 +105,6 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return Dynamic(
             e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output
         )
-    if isinstance(type, T.DtypeType) and name in prelude.DTYPE_ATTRIBUTES:
-        return function_calls.call_function(e, prelude.DTYPE_ATTRIBUTES[name], [owner], {})
     if isinstance(type, T.EnumType) and hasattr(type.python_class, name):
         return _python_attribute(e, owner, type.python_class, name)
     if isinstance(type, T.DeviceType):
@@ -246,6 +244,12 @@ def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None)
         if declared.final and is_scalar_constant(known.object):
             return Static(known.object, e.program.type_of_object(known.object), known.dependencies)
         return Attribute(owner, name, known.object, declared.type, known)
+    if declared is None and name in spec.assigned and not hasattr(module, name):
+        declared = e.program.created_attribute(owner, name)
+    if (
+        name in spec.created and declared is not None
+    ):  # what another method made; it raises where it did not yet
+        return Dynamic(e.call("aten::_unwrap_optional", [_read(e, owner, name, declared.type)]))
     return _class_level(e, owner, name, node)
 
 
@@ -288,12 +292,21 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
     if isinstance(found, classmethod):
         return Partial(e.static(found.__func__), [e.static(cls)], {})
     if callable(found) and not isinstance(found, type) and hasattr(found, "__get__"):
+        if name == "__getattr__" and found is torch.nn.Module.__getattr__:
+            return Special(name, lambda e, node, positional, named: _by_name(e, owner, positional[0], node))
         own = module_methods.METHODS.get(name)
         if own is not None and found in _NN_METHODS[name]:
             return Special(name, lambda e, node, positional, named: own(e, owner, positional, named))
         return Method(owner, name, found)
     bound = getattr(module, name)
     return e.static(bound)
+
+
+def _by_name(e: Emitter, owner: Module, name: Val, node: ast.AST) -> Val:
+    """`self.__getattr__("block1")`."""
+    if known_of(name) is None:
+        raise e.needs_unrolling("The attribute's name must be known while compiling.", node)
+    return module_attribute(e, owner, str(e.depend(name)), node)
 
 
 def getattr_static(cls: type, name: str) -> Any:
@@ -372,6 +385,13 @@ def attribute_type(e: Emitter, target: ast.Attribute) -> T.Type | None:
     return None
 
 
+def note_other_type(e: Emitter, owner: Val | None, name: str, value: Val, declared: T.Type) -> None:
+    """Start again where an attribute of a module that is None at first is assigned something else than a Tensor."""
+    if isinstance(owner, Module) and owner.module.__dict__.get(name) is None and name in owner.spec.assigned:
+        if e.try_coerce(value, declared) is None:
+            e.program.note(type(owner.module), name, type_of(value))
+
+
 def assign_attribute(e: Emitter, target: ast.Attribute, value: Val) -> None:
     """`owner.name = value`."""
     from . import expressions
@@ -418,6 +438,7 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
                 )
             attribute = T.ClassAttribute(e.materialize(value).type)
             cls.attributes[name] = attribute
+    note_other_type(e, owner, name, value, attribute.type)
     found = e.coerce(value, attribute.type, target, f"the attribute '{name}'")
     e.emit("prim::SetAttr", [place, found], [], {"name": name})
     if path is None:

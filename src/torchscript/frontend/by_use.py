@@ -2,6 +2,7 @@
 
 features["p3"], features.items()        →  Dict[str, Tensor]
 self.layers[i](x)                       →  int, where self.layers is a list of modules
+self.lstm(x, state)                     →  Tuple[Tensor, Tensor]
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 
 from .. import types as T
 
+_LSTM_STATE = T.TupleType((T.TENSOR, T.TENSOR))
 _OF_STRINGS = T.DictType(T.STRING, T.TENSOR)
 
 
@@ -20,9 +22,14 @@ def type_by_use(
     tree: ast.FunctionDef | ast.Lambda, name: str, module: torch.nn.Module | None
 ) -> T.Type | None:
     """What the parameter `name` of a function (a method of `module`) must be; None if nothing says so."""
+    if any(_is_lstm_state(node, name, module) for node in ast.walk(tree)):
+        return _LSTM_STATE
     for node in ast.walk(tree):
         if _is_name(node, name) and isinstance(node.ctx, ast.Store):  # type: ignore[attr-defined]
             return None
+        asks = isinstance(node, ast.Call) and _is_name(node.func, "isinstance")
+        if asks and any(_is_name(a, name) for a in node.args[:1]):  # type: ignore[attr-defined]
+            return None  # it may be one thing or another
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript):
             key = node.slice
@@ -39,6 +46,15 @@ def type_by_use(
         ):
             return _OF_STRINGS
     return None
+
+
+def _is_lstm_state(node: ast.AST, name: str, module: torch.nn.Module | None) -> bool:
+    """`self.lstm(x, state)`, whose state is a pair."""
+    if not isinstance(node, ast.Call):
+        return False
+    given = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "hx")]
+    called = _attribute(node.func, module)
+    return isinstance(called, torch.nn.LSTM | torch.nn.LSTMCell) and any(_is_name(g, name) for g in given)
 
 
 def is_called(tree: ast.FunctionDef | ast.Lambda, name: str) -> bool:

@@ -37,7 +37,6 @@ from .values import (
     Mapping,
     Method,
     Module,
-    ModuleChain,
     Partial,
     Sequence,
     Special,
@@ -156,10 +155,6 @@ def call(
         return call_closure(e, callee, positional, named)
     if isinstance(callee, Partial):
         return call(e, callee.callee, [*callee.positional, *positional], {**callee.named, **named}, hint)
-    if isinstance(callee, ModuleChain):
-        for module in callee.items:
-            positional, named = [call(e, module, positional, named)], {}
-        return positional[0]
     if isinstance(callee, Special):
         return callee.handler(e, e.node, positional, named)
     type = type_of(callee)
@@ -180,14 +175,6 @@ def call_object(
     """Call a Python object that is known."""
     from .. import runtime
 
-    if (
-        isinstance(obj, python_types.MethodDescriptorType)
-        and obj.__objclass__ in (str, list, dict)
-        and positional
-    ):
-        return methods.call_builtin_method(
-            e, positional[0], obj.__name__, positional[1:], named
-        )  # str.upper(s)
     special = registry.special(obj)
     if special is not None:
         try:
@@ -424,7 +411,11 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     if isinstance(getattr(module, "_ts_class", None), T.ClassType):
         return _call_compiled_method(e, callee, "forward", positional, named)
     callee = adopt(e, callee)
-    if callee.value is None and callee.parent is None and next(module.parameters(), None) is not None:
+    if (
+        callee.value is None
+        and callee.parent is None
+        and next(torch.nn.Module.parameters(module), None) is not None
+    ):
         e.module_value(callee)  # which says that it is not registered
 
     cls = type(module)

@@ -14,14 +14,13 @@ from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
-from . import calls, default_dicts, formatting, function_calls, sets
-from .builtins import containers, registry, tensors
+from . import arrays, calls, default_dicts, formatting, function_calls, sets
+from .builtins import registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
 from .values import (
     Attribute,
     Dynamic,
-    Iterable,
     Mapping,
     Sequence,
     Static,
@@ -108,13 +107,6 @@ def call_builtin_method(
     ):
         listed = positional[0].value
         positional = [Dynamic(e.convert(listed, type) or listed), *positional[1:]]
-    if (
-        isinstance(type, T.StringType)
-        and name == "join"
-        and positional
-        and isinstance(positional[0], Iterable)
-    ):
-        positional = [containers.as_run_time_list(e, positional[0])]
     counted = default_dicts.method(e, owner, name, positional)
     if counted is not None:
         return counted
@@ -126,6 +118,8 @@ def call_builtin_method(
             from .calls import wrong_arguments
 
             raise wrong_arguments(e, name, positional, named) from error
+    if name == "numel" and not positional and arrays.is_sizes(owner):  # of a torch.Size
+        return arrays.product(e, owner)
     python = {"list": list, "dict": dict, "str": str, "tuple": tuple}.get(_kind(type))
     if python is not None and not hasattr(python, name):
         known = (k for k in dir(python) if not k.startswith("_"))
@@ -164,7 +158,6 @@ def _kind(type: T.Type | None) -> str:
         (T.StringType, "str"),
         (T.TupleType, "tuple"),
         (T.FutureType, "future"),
-        (T.FloatType, "float"),
     ]
     return next((k for c, k in kinds if isinstance(type, c)), "")
 

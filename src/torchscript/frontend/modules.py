@@ -187,6 +187,9 @@ class SpecTable:
             if name in _INTERNAL or name in found or name.startswith("__"):
                 continue
             attribute = self._plain_attribute(name, plain(value), declared, assigned)
+            grown = self.program.noted.get((type(module), name))
+            if grown is not None and value is None and declared.get(name) is None:
+                attribute = T.ClassAttribute(T.OptionalType(grown))
             if attribute is not None:
                 found[name] = attribute
         return found

@@ -20,12 +20,21 @@ from ..ir.graph import Function
 from . import transient
 from .annotations import TypeResolver
 from .emitter import Emitter
-from .modules import ModuleSpec, SpecTable
+from .modules import ModuleSpec, SpecSplit, SpecTable
 from .problems import suggestion
 from .scopes import Scope
 from .taken_over import taken_over
 from .typing_of import plain, type_of_object
 from .values import Dependencies, Method, Module, Sequence, Static, Val, type_of
+
+
+def _means_the_same_everywhere(type: T.Type) -> bool:
+    """Whether a type belongs to no compilation: it names no class."""
+    if isinstance(type, T.TupleType) and not isinstance(type, T.NamedTupleType):
+        return all(map(_means_the_same_everywhere, type.elements))
+    if isinstance(type, T.ListType | T.OptionalType):
+        return _means_the_same_everywhere(type.element)
+    return isinstance(type, T.TensorType | T.IntType | T.FloatType | T.BoolType | T.StringType)
 
 
 class Program:
@@ -37,6 +46,7 @@ class Program:
         allow_python_calls: bool = True,
         fallback: bool = False,
         outside: dict[Any, CompileError] | None = None,
+        noted: dict[tuple[type, str], T.Type] | None = None,
     ) -> None:
         self.allow_python_calls = allow_python_calls
         self.fallback = fallback  # what does not compile is left to Python, without a warning
@@ -45,6 +55,8 @@ class Program:
         self.names: dict[str, int] = {}
         self.class_types: dict[type, T.Type] = {}
         self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
+        self.noted = {} if noted is None else noted
+        """What attributes hold that are None at first, and fields of namedtuples without annotation: no Tensors."""
         self.prefers_static: set[Any] = set()
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named
@@ -60,6 +72,12 @@ class Program:
         from . import classes
 
         return classes.class_type(self, cls)
+
+    def note(self, cls: type, name: str, type: T.Type | None) -> None:
+        """Start again with another type for an attribute or field that was taken for a Tensor; once for each."""
+        if type is not None and (cls, name) not in self.noted and _means_the_same_everywhere(type):
+            self.noted[cls, name] = type
+            raise SpecSplit
 
     def class_method(self, cls: T.ClassType, name: str) -> Function | None:
         from . import classes
@@ -124,6 +142,12 @@ class Program:
         type = type_of(value)
         if type is None:
             raise e.error(f"The attribute '{name}' cannot hold {value.describe()}.", node)
+        return self.created_attribute(owner, name, type)
+
+    def created_attribute(self, owner: Module, name: str, type: T.Type | None = None) -> T.ClassAttribute:
+        """Likewise; a Tensor where it is read before the code that assigns it is compiled, until that says otherwise."""
+        if type is None:
+            type = self.noted.get((owner.module.__class__, name), T.TENSOR)
         attribute = T.ClassAttribute(T.optional(type))
         owner.spec.cls.attributes[name] = attribute
         owner.spec.created[name] = None

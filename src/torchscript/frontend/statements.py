@@ -177,6 +177,9 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
         return Outcome()
     value = expressions.emit(e, node.value, hint or wider)
     if hint is not None and type_of(value) is not None:
+        target = node.targets[0]
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+            attributes.note_other_type(e, e.scope.get(target.value.id), target.attr, value, hint)
         value = Dynamic(e.coerce(value, hint, node, "the assigned value"))
     elif wider is not None and type_of(value) is not None:
         found = e.try_coerce(value, wider)
@@ -276,8 +279,6 @@ def _unpack_list(e: Emitter, target: ast.Tuple | ast.List, value: Val, star: int
     assert isinstance(starred, ast.Starred)
     last = e.static(-after) if after else e.none()
     middle = e.call("aten::slice", [values, e.static(star), last, e.static(1)])
-    if values.value.node is not None and values.value.node.kind == "aten::size":
-        middle = e.call("aten::list", [Dynamic(middle)])  # a list, not a torch.Size
     for index, element in enumerate(target.elts):
         if index == star:
             assign(e, starred.value, Dynamic(middle))

@@ -33,7 +33,7 @@ def construct(e: Emitter, cls: type[torch.nn.Module], positional: list[Val], nam
             raise made.unknown() from None
         except Exception as error:
             raise e.error(f"Creating the module '{cls.__qualname__}' fails: {error}") from None
-    if any(True for _ in module.parameters()):
+    if any(True for _ in torch.nn.Module.parameters(module)):
         raise e.unsupported(
             f"The module '{cls.__qualname__}' cannot be created in compiled code: it has parameters.",
             None,
@@ -168,10 +168,10 @@ def find(e: Emitter, owner: Module) -> Module | None:
     root = e.self_module
     if root is None or (root.value is None and root.parent is None):
         return None
-    for path, module in root.module.named_modules():
+    for path, module in torch.nn.Module.named_modules(root.module):
         if module is owner.module:
             return _walk(e, root, path.split(".") if path else [])
-    for path, module in root.module.named_modules():
+    for path, module in torch.nn.Module.named_modules(root.module):
         for name, where in held(module):
             if where[-1] is owner.module:
                 return _adopted(e, _walk(e, root, path.split(".") if path else []), name, where[:-1])
@@ -189,7 +189,7 @@ def _walk(e: Emitter, root: Module, parts: list[str]) -> Module:
 
 def held(module: torch.nn.Module) -> Iterator[tuple[str, Path]]:
     """The modules in a module's plain attributes: a name for each, and the path to it with it at the end."""
-    registered = {id(m) for m in module.modules()}
+    registered = {id(m) for m in torch.nn.Module.modules(module)}
 
     def search(value: Any, name: str, path: Path, depth: int) -> Iterator[tuple[str, Path]]:
         if isinstance(value, torch.nn.Module):

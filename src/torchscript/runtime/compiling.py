@@ -39,9 +39,13 @@ def compile_until_done(compile_all: Callable[[Program], Made], fallback: bool | 
     """Run a compilation; again where modules of one class turn out to differ, and, with `fallback=True`, with the
     function that does not compile left to Python."""
     outside: dict[Any, CompileError] = {}
+    noted: dict[tuple[type, str], T.Type] = {}
     while True:
         program = Program(
-            allow_python_calls=fallback is not False, fallback=fallback is True, outside=dict(outside)
+            allow_python_calls=fallback is not False,
+            fallback=fallback is True,
+            outside=dict(outside),
+            noted=noted,
         )
         try:
             return compile_all(program)
@@ -166,10 +170,10 @@ def script_module(module: torch.nn.Module, example_inputs: Any, fallback: bool |
 
 def _complete(program: Program, module: torch.nn.Module) -> None:
     """Compile `forward` of the modules that only Python calls, below methods that stay Python."""
-    for owner in list(module.modules()):
+    for owner in list(torch.nn.Module.modules(module)):
         if not program.spec_of(owner).cls.python_methods:
             continue
-        for child in owner.modules():
+        for child in torch.nn.Module.modules(owner):
             cls = program.spec_of(child).cls
             if "forward" in _entries(child) and "forward" not in (*cls.methods, *cls.python_methods):
                 _compile_method(program, child, "forward")
@@ -241,7 +245,8 @@ def _compile_entries(
         )
     for name in entries:
         _compile_method(program, module, name, examples, types_ if name == "forward" else None)
-    exported = [m for m in module.modules() if m is not module and _exports(type(m))]  # type: ignore[arg-type]
+    below = torch.nn.Module.modules(module)  # a user's attribute may hide the method
+    exported = [m for m in below if m is not module and _exports(type(m))]  # type: ignore[arg-type]
     for child in exported:
         for name in _exports(type(child)):  # type: ignore[arg-type]  # a class is hashable
             _compile_method(program, child, name)
