@@ -13,7 +13,7 @@ import torch
 from .. import types as T
 from ..ir.graph import Function
 from ..schema.reasons import name_of
-from . import autograd_functions, function_calls, methods, module_methods, presence, transient
+from . import autograd_functions, function_calls, methods, module_methods, prelude, presence, transient
 from .emitter import Emitter
 from .problems import suggestion
 from .values import (
@@ -105,6 +105,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return Dynamic(
             e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output
         )
+    if isinstance(type, T.DtypeType) and name in prelude.DTYPE_ATTRIBUTES:
+        return function_calls.call_function(e, prelude.DTYPE_ATTRIBUTES[name], [owner], {})
     if isinstance(type, T.EnumType) and hasattr(type.python_class, name):
         return _python_attribute(e, owner, type.python_class, name)
     if isinstance(type, T.DeviceType):

@@ -37,6 +37,7 @@ from .values import (
     Mapping,
     Method,
     Module,
+    ModuleChain,
     Partial,
     Sequence,
     Special,
@@ -155,6 +156,10 @@ def call(
         return call_closure(e, callee, positional, named)
     if isinstance(callee, Partial):
         return call(e, callee.callee, [*callee.positional, *positional], {**callee.named, **named}, hint)
+    if isinstance(callee, ModuleChain):
+        for module in callee.items:
+            positional, named = [call(e, module, positional, named)], {}
+        return positional[0]
     if isinstance(callee, Special):
         return callee.handler(e, e.node, positional, named)
     type = type_of(callee)
@@ -175,6 +180,14 @@ def call_object(
     """Call a Python object that is known."""
     from .. import runtime
 
+    if (
+        isinstance(obj, python_types.MethodDescriptorType)
+        and obj.__objclass__ in (str, list, dict)
+        and positional
+    ):
+        return methods.call_builtin_method(
+            e, positional[0], obj.__name__, positional[1:], named
+        )  # str.upper(s)
     special = registry.special(obj)
     if special is not None:
         try:

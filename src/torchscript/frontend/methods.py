@@ -15,12 +15,13 @@ from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
 from . import arrays, calls, default_dicts, formatting, function_calls, sets
-from .builtins import registry, tensors
+from .builtins import containers, registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
 from .values import (
     Attribute,
     Dynamic,
+    Iterable,
     Mapping,
     Sequence,
     Static,
@@ -107,6 +108,13 @@ def call_builtin_method(
     ):
         listed = positional[0].value
         positional = [Dynamic(e.convert(listed, type) or listed), *positional[1:]]
+    if (
+        isinstance(type, T.StringType)
+        and name == "join"
+        and positional
+        and isinstance(positional[0], Iterable)
+    ):
+        positional = [containers.as_run_time_list(e, positional[0])]
     counted = default_dicts.method(e, owner, name, positional)
     if counted is not None:
         return counted
@@ -158,6 +166,7 @@ def _kind(type: T.Type | None) -> str:
         (T.StringType, "str"),
         (T.TupleType, "tuple"),
         (T.FutureType, "future"),
+        (T.FloatType, "float"),
     ]
     return next((k for c, k in kinds if isinstance(type, c)), "")
 

@@ -279,6 +279,8 @@ def _unpack_list(e: Emitter, target: ast.Tuple | ast.List, value: Val, star: int
     assert isinstance(starred, ast.Starred)
     last = e.static(-after) if after else e.none()
     middle = e.call("aten::slice", [values, e.static(star), last, e.static(1)])
+    if values.value.node is not None and values.value.node.kind == "aten::size":
+        middle = e.call("aten::list", [Dynamic(middle)])  # a list, not a torch.Size
     for index, element in enumerate(target.elts):
         if index == star:
             assign(e, starred.value, Dynamic(middle))
