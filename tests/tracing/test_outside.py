@@ -127,3 +127,44 @@ def test_what_torch_compile_made_is_recorded_as_python(where):
     x = torch.rand(3, 4)
     eager = {"inside": lambda x: compiled._orig_mod(x).relu(), "root": compiled._orig_mod}
     torch.testing.assert_close(traced(x), eager.get(where, lambda x: x.sin() + 1)(x))
+
+
+class TakesOtherWeights(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.weight = nn.Parameter(torch.rand(4, 4))
+
+    def forward(self, x):
+        weights = {"weight": self.weight * 2, "bias": self.linear.bias}
+        return torch.func.functional_call(self.linear, weights, (x,)) + self.linear(x)
+
+
+class GradientPerSample(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x):
+        def loss(weights, row):
+            return torch.func.functional_call(self.linear, weights, (row,)).pow(2).sum()
+
+        weights = dict(self.linear.named_parameters())
+        gradients = torch.vmap(torch.func.grad(loss), in_dims=(None, 0))(weights, x)
+        return gradients["weight"], gradients["bias"], torch.vmap(self.linear)(x)
+
+
+def test_calls_with_other_weights():
+    module = TakesOtherWeights()
+    assert_same_everywhere(jit.trace(module, torch.rand(2, 4)), module)
+
+
+def test_transforms_read_parameters():
+    module = GradientPerSample()
+    with pytest.warns(jit.TracerWarning, match="right for inputs of these sizes"):
+        traced = jit.trace(module, torch.rand(3, 4))
+
+    x = torch.rand(3, 4)
+    torch.testing.assert_close(traced(x), module(x))
+    traced.linear.weight.data.mul_(2)  # it is read when the trace runs
+    torch.testing.assert_close(traced(x), module(x))

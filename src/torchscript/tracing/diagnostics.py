@@ -160,6 +160,14 @@ class Diagnostics:
             "something else.",
         )
 
+    def transformed(self) -> None:
+        """A function of `torch.func` ran."""
+        self.warn(
+            "transform",
+            "torch.vmap and the other transforms of torch.func are recorded as the operators that they led to for "
+            "the sizes of this run: the trace is right for inputs of these sizes, and may raise an error for others.",
+        )
+
     def random(self, name: str, value: Any) -> None:
         """Python drew a random number."""
         self.warn(

@@ -30,6 +30,8 @@ class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        for tensor in structures.tensors_in((args, kwargs)):
+            _recognise(self.recorder, tensor)
         schema = parse_schema(str(func._schema))
         result = record_call(
             self.recorder, schema.name, (schema,), args, kwargs, lambda: func(*args, **kwargs)
@@ -57,6 +59,16 @@ def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
                         recorder.bind(tensor, value)
                     break
     return result
+
+
+def _recognise(recorder: Recorder, tensor: torch.Tensor) -> None:
+    """Let a tensor that transforms took out of their wrappers stand for the one that they wrapped."""
+    if recorder.known(tensor) is not None or recorder.is_attribute(tensor):
+        return
+    for attribute in recorder.tree.tensors.values():
+        if is_same(attribute.tensor, tensor):
+            recorder.bind(tensor, recorder.value_of(attribute.tensor))
+            return
 
 
 def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -34,7 +34,7 @@ _original_len = builtins.len
 
 def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
     recorder = state.current()
-    if recorder is None:
+    if recorder is None or recorder.below:
         return _original_call(self, *args, **kwargs)
     from .submodules import call_module
 

@@ -371,6 +371,8 @@ class Recorder:
     def write_changed_attributes(self, module: nn.Module) -> None:
         """`self.step = self.step + 1` on a parameter or buffer → prim::SetAttr."""
         for name, tensor in self.tree.changed(module):
+            if name in module._parameters and not isinstance(tensor, nn.Parameter):
+                continue  # as `functional_call` does for a while; it is read as the result that it is
             path = self.tree.path_of(module)
             scope = next((s for s in reversed(self.scopes.stack) if s.contains(path)), None)
             if scope is None:

@@ -44,6 +44,7 @@ def _transform(original: Callable[..., Any]) -> Callable[..., Any]:
         if recorder is None or recorder.below:
             return original(*args, **kwargs)
         recorder.locate()
+        recorder.diagnostics.transformed()
         with state.paused():
             args, kwargs = tree_map(without_history, (args, kwargs))
         return fallback.record_below(recorder, lambda: original(*args, **kwargs))
