@@ -120,6 +120,8 @@ def _cached(name: str, make: Callable[[Path], None]) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(root / f"{name}.lock"):
         if not target.is_dir():
+            for left in root.glob(f".{name}-*"):  # by a process that was killed: we have the lock
+                shutil.rmtree(left, ignore_errors=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
             try:
                 make(temporary)
@@ -164,13 +166,22 @@ def cached_entries() -> list[Entry]:
 
 
 def clear_cache() -> int:
-    """Delete what is in the cache (nothing else that lies in its directory); the bytes that it took."""
+    """Delete what is in the cache (nothing else that lies in its directory); the bytes that it took.
+
+    So goes what a killed process left half built; what is being built now stays.
+    """
     root = cache_directory()
     freed = 0
+    for left in [*root.glob(".program-*-*"), *root.glob(".toolchain-*-*")]:
+        name = left.name[1:].rpartition("-")[0]
+        with contextlib.suppress(filelock.Timeout), filelock.FileLock(root / f"{name}.lock", timeout=0):
+            freed += sum(file.stat().st_size for file in left.rglob("*") if file.is_file())
+            shutil.rmtree(left, ignore_errors=True)
     for entry in cached_entries():
         with filelock.FileLock(root / f"{entry.name}.lock"):
             shutil.rmtree(root / entry.name, ignore_errors=True)
         freed += entry.size
     for lock in root.glob("*.lock"):
-        lock.unlink(missing_ok=True)
+        if not any(root.glob(f".{lock.stem}-*")):  # whoever builds now holds it
+            lock.unlink(missing_ok=True)
     return freed
