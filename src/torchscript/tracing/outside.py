@@ -30,7 +30,7 @@ _functions: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 # --- Modules --------------------------------------------------------------------------------------------
 
 
-def as_function(module: nn.Module, name: str) -> Function:
+def as_function(module: Any, name: str) -> Function:
     """A method of a compiled module as a function, with the module's attributes as constants."""
     from ..runtime.freezing import frozen_method
 
@@ -83,11 +83,11 @@ def uncompiled(obj: Any) -> Any:
 
 def own_function(foreign: Any) -> Callable[..., Any]:
     """What this library makes of a function that stock torch.jit compiled."""
-    found = _functions.get(foreign)
+    found: Callable[..., Any] | None = _functions.get(foreign)
     if found is None:
         with state.paused():
             found = _functions[foreign] = _own_function(foreign)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _own_function(foreign: Any) -> Callable[..., Any]:
