@@ -363,7 +363,9 @@ class TopLevelTracedModule(RecursiveScriptModule):
     """What `trace` returns for modules."""
 
 
-_METHODS_OF_DICTS = frozenset({"keys", "items", "values"})  # which no other module has: its own attributes win
+_METHODS_OF_DICTS = frozenset(
+    {"keys", "items", "values"}
+)  # which no other module has: its own attributes win
 
 _REGISTERED = (T.AttributeKind.MODULE, T.AttributeKind.PARAMETER, T.AttributeKind.BUFFER)
 
