@@ -41,7 +41,7 @@ def test_it_is_refused(name: str, no_way_out: list[str], capfd: pytest.CaptureFi
     begin, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(jit.ArchiveError, match=message) as raised:
         load_all(data)
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 15  # 2 s for the longest, alone on the machine
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 512 << 10  # in KB
     assert len(str(raised.value)) < 3000
     assert re.search(r"<archive>|__torch__", str(raised.value)), "does not say where"
