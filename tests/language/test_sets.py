@@ -1,6 +1,11 @@
 """Sets, compared with eager mode, and through archives, which hold them as dicts."""
 
+import copy
+import io
+from typing import Dict, List, Optional, Set, Tuple
+
 import pytest
+import torch
 
 import torchscript as jit
 
@@ -106,3 +111,128 @@ def test_elements_that_cannot_be_keys_are_refused(assert_refused):
         return len(s)
 
     assert "use a list" in assert_refused(pairs, "s = {(x, 1)}")
+
+
+# -- at the border with Python ---------------------------------------------------------------------------------
+
+
+def given_back(s: Set[int], n: int) -> Set[int]:
+    s.add(n)
+    return s
+
+
+def united(s: Set[int], t: Set[int]) -> Set[int]:
+    return s | t
+
+
+def unannotated(s, n: int):
+    return n in s, s
+
+
+def helper(xs: List[int]):
+    return {x + 1 for x in xs}
+
+
+def calls_a_helper(xs: List[int]):
+    s = helper(xs)
+    s.add(100)
+    return s | {5}, len(s)
+
+
+def nested(xs: List[Set[int]], d: Optional[Set[str]] = None) -> Tuple[List[Set[int]], Dict[str, Set[int]]]:
+    xs.append({9})
+    if d is not None:
+        d.add("k")
+    return xs, {"a": xs[0]}
+
+
+def maybe(x: Optional[Set[int]]) -> Optional[Set[int]]:
+    if x is None:
+        return None
+    return x - {1}
+
+
+def chosen(xs: List[int], s: Set[int]) -> Set[int]:
+    a = s
+    if len(xs) > 1:
+        a = set(xs)
+    a.add(77)
+    return a
+
+
+@torch.jit.ignore
+def in_python(s: Set[int]) -> Set[int]:
+    s.add(5)
+    return {len(s)} | s
+
+
+def calls_python(s: Set[int]):
+    r = in_python(s)
+    r.add(6)
+    return r, s
+
+
+class Keeps(torch.nn.Module):
+    def forward(self, x, keep: Set[int]) -> Tuple[int, Set[int]]:
+        keep.add(x.size(0))
+        return 7, keep
+
+
+class CallsKeeps(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Keeps()
+
+    def forward(self, x, keep: Set[int]):
+        n, kept = self.inner(x, keep)
+        return kept | {n}, kept
+
+
+BORDER = [
+    (given_back, {1, 2}, 3), (united, {1}, {2}), (unannotated, {1, 2}, 2), (unannotated, set(), 2),
+    (calls_a_helper, [1, 2]), (nested, [{1}], {"z"}), (nested, [{1}]), (maybe, {1, 2}), (maybe, None),
+    (chosen, [1, 2], {3}), (chosen, [1], {3}), (Keeps(), torch.ones(2), {9}), (CallsKeeps(), torch.ones(2), {9}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "program, inputs", [(c[0], c[1:]) for c in BORDER], ids=lambda c: getattr(c, "__name__", "")
+)
+def test_sets_come_and_go(program, inputs):
+    given, wanted = copy.deepcopy(inputs), copy.deepcopy(inputs)
+    assert jit.script(program)(*given) == program(*wanted)
+    assert repr(given) == repr(wanted)  # what was done to the arguments
+
+
+def test_python_calls_get_sets():
+    with pytest.warns(UserWarning, match="in_python"):
+        scripted = jit.script(calls_python)
+    assert scripted({1}) == calls_python({1})
+
+
+def test_a_hook_registered_later_keeps_sets():
+    scripted = jit.script(CallsKeeps())
+    seen = []
+    scripted.inner.register_forward_hook(lambda module, given, result: seen.append(result[1]))
+    assert scripted(torch.ones(2), {9}) == ({9, 2, 7}, {9, 2})
+    assert seen == [{9, 2}]
+
+
+def test_the_same_set_comes_back():
+    s = {1}
+    assert jit.script(given_back)(s, 2) is s
+
+
+def test_arguments_that_are_no_sets_are_refused():
+    for wrong in ([1], {1: True}, {"a"}):
+        with pytest.raises(jit.ArgumentError, match="Set\\[int\\]"):
+            jit.script(given_back)(wrong, 1)
+
+
+def test_archives_have_dicts():
+    archive = io.BytesIO()
+    jit.save(jit.script(CallsKeeps()), archive)
+    for load in (jit.load, torch.jit.load):
+        archive.seek(0)
+        union, kept = load(archive)(torch.ones(2), {9: True})
+        assert union == {9: True, 2: True, 7: True} and kept == {9: True, 2: True}

@@ -11,6 +11,7 @@ from .. import types as T
 from ..ir.graph import Function, Graph, Value
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
+from ..set_values import holds_sets
 from . import binding, declarations, marks
 from .annotations import qualified_name
 from .emitter import Emitter
@@ -104,8 +105,11 @@ def compile_function(
         output = emit_result(e, result, declared)
     contexts.leave(e, entered)
     graph.block.add_output(output)
+    returned = settled(output.type)
     finish(graph)
-    schema = Schema(qualified, "", tuple(arguments), (Argument("", graph.outputs[0].type),))
+    if not holds_sets(returned):  # the schema keeps sets, for callers
+        returned = graph.outputs[0].type
+    schema = Schema(qualified, "", tuple(arguments), (Argument("", returned),))
     compiled = Function(qualified, graph, schema, python_function=function, source=source.span(tree))
     if spec is not None:
         spec.cls.methods[compiled.name] = compiled

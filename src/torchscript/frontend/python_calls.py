@@ -11,8 +11,10 @@ import torch
 
 from .. import types as T
 from ..errors import ArgumentError, CompileError
+from ..set_values import for_compiled_code
 from . import declarations, marks
 from .emitter import Emitter
+from .pending import settled
 from .sources import function_source
 from .values import Dynamic, Module, Val
 
@@ -73,6 +75,7 @@ def python_call(
             UncompiledWarning,
             stacklevel=2,
         )
+    called = for_compiled_code(called, [settled(a.type) for a in arguments], tuple(named), result)
     node = e.emit(
         "prim::PythonCall",
         arguments,

@@ -1,7 +1,8 @@
 """Sets: `{a, b}`, `set(xs)`, set comprehensions, their methods and operators.
 
 A set is a `Dict[element, bool]` in IR and archives (`types.SetType`); what is more than one operator is a function
-of the prelude. Iteration is in the order in which the elements came.
+of the prelude. Iteration is in the order in which the elements came. Schemas keep the set, so that callers know it: Python
+passes and gets sets (`set_values.py`); only an archive, which PyTorch reads too, takes and returns dicts.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class NativeFunction(ScriptFunction):
 
         self._arguments = Signature(self._ts_function)
         self._native = NativeCall(library, method, False)
-        self._direct = self._native.takes_tensors
+        self._direct = self._native.takes_tensors and not self._arguments.has_sets
         self.library = library
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -95,7 +95,8 @@ class NativeFunction(ScriptFunction):
             return super().__call__(*args, **kwargs)
         if self._direct and not kwargs and len(args) == self._arguments.count and _are_tensors(args):
             return self._native(args)
-        return self._native(self._arguments.bind(args, kwargs))
+        values = self._arguments.bind(args, kwargs)
+        return self._arguments.run(lambda *v: self._native(v), values)
 
     def __repr__(self) -> str:
         return f"<torchscript.NativeFunction {self._ts_function.name}>"
@@ -180,7 +181,7 @@ class NativeEntry(Entry):
         instance: NativeInstance = owner._ts_native
         instance.push()
         try:
-            return self._native(values, instance.handle)
+            return self.signature.run(lambda *v: self._native(v, instance.handle), values)
         finally:
             if instance._returned:
                 instance.pull()

@@ -18,6 +18,7 @@ from ..errors import ArgumentError
 from ..ir.graph import Function
 from ..schema import Argument
 from ..schema.model import NO_DEFAULT
+from ..set_values import called_with_sets, holds_sets
 
 Check = Callable[[Any], bool]
 
@@ -40,6 +41,9 @@ def _check_of(type: T.Type) -> Check:
     if isinstance(type, T.ListType):
         element = _check_of(type.element)
         return lambda v: isinstance(v, list | tuple) and all(map(element, v))
+    if isinstance(type, T.SetType):
+        item = _check_of(type.key)
+        return lambda v: isinstance(v, set | frozenset) and all(map(item, v))
     if isinstance(type, T.DictType):
         key, value = _check_of(type.key), _check_of(type.value)
         return lambda v: isinstance(v, dict) and all(map(key, v)) and all(map(value, v.values()))
@@ -114,6 +118,7 @@ class Signature:
         self.checks = [_check_of(a.type) for a in self.arguments]
         # An archive does not say whether an argument was annotated, and no call can type it any more. Dtypes are ints there.
         self.archived = function.python_function is None
+        self.has_sets = any(map(holds_sets, (schema.return_type, *(a.type for a in self.arguments))))
         self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type, self.archived)]
 
     def for_python(self) -> inspect.Signature:
@@ -146,6 +151,13 @@ class Signature:
                 values[i] = _convert(self.arguments[i].type, values[i])
             return tuple(values)
         return positional
+
+    def run(self, call: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+        """`call(*values)` with dicts for sets, where the function takes or returns some."""
+        if not self.has_sets:
+            return call(*values)
+        types = [a.type for a in self.arguments]
+        return called_with_sets(call, values, types, self.function.schema.return_type)
 
     def _converted(self, positional: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments with Tensors for what stands for them."""

@@ -15,7 +15,6 @@ from .. import types as T
 from ..errors import CompileError, Error
 from ..frontend import marks, transient
 from ..frontend.entry import compile_entry
-from ..frontend.function_calls import Identity
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program
 from ..frontend.taken_over import taken_over
@@ -69,9 +68,9 @@ def _example_types(program: Program, function: Any, example_inputs: Any, skip: i
             found[parameters[rest].name] = tuple(example_of(program, v) for v in arguments[rest:])
             arguments = arguments[:rest]
         for name, value in zip(names, arguments, strict=False):
-            type_ = program.type_of_object(value)
-            if type_ is None:
-                found[name] = Identity(value)
+            type_ = example_of(program, value)
+            if not isinstance(type_, T.Type):
+                found[name] = type_
                 continue
             common = T.unify(found[name], type_) if name in found else type_
             if common is None:

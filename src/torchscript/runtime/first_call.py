@@ -58,10 +58,13 @@ def speaks_of_other_types(function: Any) -> bool:
             return True
         if isinstance(node, ast.Compare) and names(node.left) and any(map(is_text, node.comparators)):
             return True
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+            if names(node.comparators[0]):
+                return True
         if isinstance(node, ast.Subscript) and names(node.value) and is_text(node.slice):
             return True
         if isinstance(node, ast.Attribute) and names(node.value) and not hasattr(torch.Tensor, node.attr):
-            if any(hasattr(kind, node.attr) for kind in (str, list, dict)):
+            if any(hasattr(kind, node.attr) for kind in (str, list, dict, set)):
                 return True
     return False
 
@@ -90,6 +93,9 @@ def arities(function: Any, missing: list[str]) -> Iterator[Examples]:
 
 def example_of(program: Program, value: Any) -> Any:
     """The type of a value, or the value itself where it is no data (a function, a class)."""
+    if isinstance(value, set | frozenset):
+        element = program.type_of_object(list(value)) if value else T.ListType(T.INT)
+        return T.SetType(element.element) if isinstance(element, T.ListType) else Identity(value)
     type_ = program.type_of_object(value)
     return type_ if type_ is not None else Identity(value)
 

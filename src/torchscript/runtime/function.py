@@ -111,9 +111,10 @@ class ScriptFunction(Compiled):
         assert self._signature is not None
         values = self._signature.bind(args, kwargs)
         recorder = state.current()
+        call = self._call
         if recorder is not None:
-            return recorder.call_script_function(self._ts_function, self._call, values, {})
-        return self._call(*values)
+            call = lambda *v: recorder.call_script_function(self._ts_function, self._call, v, {})
+        return self._signature.run(call, values) if self._signature.has_sets else call(*values)
 
     @property
     def __signature__(self) -> inspect.Signature:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..set_values import for_compiled_code
 
 _state = threading.local()  # `.inside` are the ids of the modules that compiled code is calling
 
@@ -51,7 +52,8 @@ def entry_from_compiled(module: torch.nn.Module, cls: T.ClassType) -> Callable[.
     """What compiled callers call once a module has hooks that their code does not know."""
     if cls.forward_pre_hooks or cls.forward_hooks:
         return functools.partial(_call, module)
-    return module.__call__
+    schema = cls.methods["forward"].schema
+    return for_compiled_code(module.__call__, [a.type for a in schema.arguments[1:]], (), schema.return_type)
 
 
 def _call(module: torch.nn.Module, *args: Any) -> Any:

@@ -92,13 +92,19 @@ class Entry:
 
             make_ready(type(owner))
         try:
-            values = (self._signature or self.signature).bind(args, kwargs)
+            signature = self._signature or self.signature
+            values = signature.bind(args, kwargs)
         except ArgumentError:
             if self.function.name == "forward" and retype(owner, args, kwargs):
                 return owner.forward(*args)
             if self.guessed and self.function.python_function is not None:
                 return self.function.python_function(owner, *args, **kwargs)
             raise
+        if signature.has_sets:
+            return signature.run(lambda *v: self._run(owner, v), values)
+        return self._run(owner, values)
+
+    def _run(self, owner: Any, values: tuple[Any, ...]) -> Any:
         recorder = state.current()
         code = getattr(type(owner), f"_ts_{self.function.name}")
         if recorder is not None:

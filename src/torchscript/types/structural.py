@@ -264,11 +264,14 @@ class SetType(DictType):
 
     value: Type = field(default_factory=BoolType)
 
+    def annotation(self) -> str:
+        return f"Set[{self.key.annotation()}]"
+
     def with_contained(self, contained: tuple[Type, ...]) -> Type:
         return SetType(contained[0])
 
     def is_subtype_of(self, other: Type) -> bool:
-        return self == other or other == DictType(self.key, self.value) or isinstance(other, AnyType)
+        return other == DictType(self.key, self.value) or Type.is_subtype_of(self, other)
 
 
 @dataclass(frozen=True, slots=True)
