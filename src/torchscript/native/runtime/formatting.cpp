@@ -322,7 +322,7 @@ Str format_fields(const Str& text, Fields& fields, int depth) {
       Str converted = conversion == 's' ? argument.str() : argument.repr();
       out += formatted(argument_of(converted), specification);
     } else {
-      fail("ValueError", Str("Unknown conversion specifier '") + conversion + "'");
+      fail("ValueError", Str("Unknown conversion specifier ") + conversion);
     }
   }
   return out;
