@@ -1,5 +1,6 @@
 """Autograd inside of traced code: it runs again when the trace does."""
 
+import contextlib
 import copy
 import io
 
@@ -152,3 +153,47 @@ def test_what_cannot_be_recorded_is_warned_of():
 
     with pytest.warns(jit.TracerWarning, match="batched gradients cannot be recorded"):
         jit.trace(function, torch.rand(2), check_trace=False)
+
+
+class ViewsWithGradients(nn.Module):
+    def forward(self, x):
+        with torch.enable_grad():
+            return x.view(2, 3) * 2
+
+
+class SwitchesOn(nn.Module):
+    def forward(self, x, stack):
+        stack.enter_context(torch.enable_grad())
+        return x * 2
+
+
+class SwitchesOnInAnotherCall(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = SwitchesOn()
+
+    def forward(self, x):
+        with contextlib.ExitStack() as stack:
+            y = self.inner(x, stack) * 3
+        return y, x * 2
+
+
+@torch.no_grad()
+def test_an_error_inside_of_a_mode_leaves_the_mode_of_before():
+    for run in ways(jit.trace(ViewsWithGradients(), torch.rand(6))):
+        assert run(torch.rand(6, requires_grad=True)).requires_grad
+        with pytest.raises(RuntimeError):
+            run(torch.rand(7))
+        assert not torch.is_grad_enabled()
+
+
+@torch.no_grad()
+def test_a_mode_that_ends_in_another_call_than_it_began_in():
+    traced = jit.trace(SwitchesOnInAnotherCall(), torch.rand(2))
+    for run in ways(traced):
+        flags = [y.requires_grad for y in run(torch.rand(2, requires_grad=True))]
+        if not isinstance(
+            run, torch.jit.ScriptModule
+        ):  # stock marks all outputs of a graph that needs gradients
+            assert flags == [True, False]
+        assert not torch.is_grad_enabled()

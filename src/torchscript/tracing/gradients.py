@@ -3,12 +3,13 @@
 torch.autograd.grad(y, x)        aten::grad, which the trace runs when it is called
 y.backward(), x.grad             aten::backward, prim::grad
 with torch.no_grad():            results are detached (`calls.py`)
-with torch.enable_grad():        aten::set_grad_enabled around what is recorded in it
+with torch.enable_grad():        prim::Enter and prim::Exit around what is recorded in it
 x.requires_grad = True           aten::requires_grad_
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from torch.autograd import grad_mode
 
 from .. import types as T
 from ..ir import Value
+from ..operators.dispatcher import schema_of
 from . import state
 from .recorder import Recorder, info_type
 
@@ -32,16 +34,48 @@ def set_grad_enabled(recorder: Recorder, func: Any, args: tuple[Any, ...], kwarg
     manager, method = _manager()
     if manager is not None and id(manager) in recorder.grad_modes:
         if method == "__exit__":
-            _, before = recorder.grad_modes.pop(id(manager))
+            _, entered = recorder.grad_modes.pop(id(manager))
             recorder.locate()
-            recorder.call_operator("aten::set_grad_enabled", [recorder.scopes.here(before)], [])
+            if recorder.scopes.owner(entered) is not recorder.scopes.current:
+                _leave_elsewhere(recorder, entered)
+            else:
+                nones = [recorder.constant(None, T.NONE) for _ in range(3)]
+                recorder.emit("prim::Exit", [entered, *nones], [T.NONE])
     elif args[0] and method == "__enter__" and not recorder.keeps_gradients:
         recorder.locate()
-        before = recorder.call_operator("aten::is_grad_enabled", [])[0]
-        recorder.call_operator("aten::set_grad_enabled", [True], [])
-        recorder.grad_modes[id(manager)] = manager, before
+        entered = recorder.emit("prim::CreateObject", [], [_enable_grad()]).output
+        recorder.emit("prim::Enter", [entered], [T.NONE])
+        recorder.grad_modes[id(manager)] = manager, entered
     recorder.grad_off = recorder.grad_was_on and not args[0] and not recorder.keeps_gradients
     return func(*args, **kwargs)
+
+
+def _leave_elsewhere(recorder: Recorder, entered: Value) -> None:
+    """End, in one call of a module, what began in another: by operators, as a `with` cannot."""
+    created = entered.node
+    assert created is not None
+    block = created.block
+    nodes, at = block.nodes, block.nodes.index(created)
+    ((enter, _),) = entered.users
+    end = len(nodes)
+    before = block.add(
+        "aten::is_grad_enabled", (), (T.BOOL,), None, created.source, schema_of("aten::is_grad_enabled")
+    ).output
+    switch = schema_of("aten::set_grad_enabled")
+    block.add("aten::set_grad_enabled", (block.constant(True, T.BOOL),), (), None, created.source, switch)
+    moved = nodes[end:]
+    del nodes[end:]
+    nodes[at:at] = moved
+    enter.detach()
+    created.detach()
+    recorder.call_operator("aten::set_grad_enabled", [recorder.scopes.here(before)], [])
+
+
+@functools.cache
+def _enable_grad() -> T.ClassType:
+    from ..frontend.program import Program
+
+    return Program().gradient_mode("enable_grad")
 
 
 def _manager() -> tuple[Any, str]:

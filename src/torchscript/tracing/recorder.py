@@ -63,7 +63,9 @@ class Recorder:
         self.force_outplace = force_outplace
         self.grad_was_on = torch.is_grad_enabled()
         self.grad_off = False
-        self.grad_modes: dict[int, tuple[Any, Value]] = {}  # managers that switched on, and what was before
+        self.grad_modes: dict[
+            int, tuple[Any, Value]
+        ] = {}  # managers that switched on, and what stands for them
         self.keeps_gradients = (
             False  # in a Function of torch's own: `no_grad` there is no part of the program
         )
