@@ -16,6 +16,7 @@ from .check import Inputs
 from .check import check_trace as check
 from .outside import own_modules, uncompiled
 from .recording import Recording, record, record_methods
+from .snapshots import unchanged
 
 
 def _is_off() -> bool:
@@ -60,7 +61,7 @@ def trace(
 
     Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With
     `check_trace`, the recording is repeated on the example inputs, or on every entry of `check_inputs`, and
-    compared.
+    compared. The buffers of a module have the content that they had, whatever its runs write.
 
     A trace holds one path through the program. `branches` says what is done where a tensor or its size decides the path
     (a condition, the length of a loop): "warn", "error", or "script", which compiles the function that
@@ -223,7 +224,8 @@ def _trace_methods(
             if compiled is not None:
                 return compiled
         with own_modules(module):
-            recording = record_methods(module, inputs, **options)
+            with unchanged(module):
+                recording = record_methods(module, inputs, **options)
             traced = make_traced_module(module, recording)
             if check_trace:
                 compare(traced, recording)

@@ -26,6 +26,7 @@ from .branches import Branches
 from .diagnostics import Diagnostics
 from .finishing import is_random
 from .recording import Recording, record, record_methods
+from .snapshots import unchanged
 
 _LONG = 2000  # lines of a graph beyond which a diff shows changed parts only
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
@@ -80,13 +81,17 @@ def _check_once(
     diagnostics: Diagnostics,
 ) -> None:
     state = torch.get_rng_state()
+    modules = [m for m in (_owner(run), _owner(traced)) if m is not None]
     try:
-        difference = compare_recordings(recording, record_again())
+        with unchanged(*modules):
+            difference = compare_recordings(recording, record_again())
         results = []
         for what, callable in (("trace", traced), ("Python function", run)):
             torch.set_rng_state(state)
             try:
-                results.append(structures.tensors_in(_plain(callable(*clone(args), **clone(kwargs)))))
+                with unchanged(*modules):
+                    result = callable(*clone(args), **clone(kwargs))
+                    results.append([t.clone() for t in structures.tensors_in(_plain(result))])
             except Exception as error:
                 message = f"encountered an exception while running the {what} with test inputs.\nException:\n"
                 message += textwrap.indent(str(error), "\t")
@@ -105,6 +110,12 @@ def _check_once(
     _compare_outputs(results[0], results[1], tolerance, diagnostics)
     if difference is not None:
         raise TracingCheckError(_failed(difference))
+
+
+def _owner(callable: Any) -> nn.Module | None:
+    """The module that a call may change."""
+    owner = getattr(callable, "__self__", callable)
+    return owner if isinstance(owner, nn.Module) else None
 
 
 def _plain(result: Any) -> Any:

@@ -16,7 +16,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from .. import types as T
-from . import calls, conversions, fallback, state
+from . import autocasting, calls, conversions, fallback, state
 from .sizes import TracedFloat, TracedInt, follows, plain, traced, without_history
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class _FloatType(type):
 
     def __call__(cls, value: Any = 0.0) -> Any:
         recorder = state.current()
+        if recorder is not None and not recorder.below and isinstance(value, torch.Tensor):
+            value = value.item()  # batch_norm without momentum: 1 / float(self.num_batches_tracked)
         if recorder is not None and follows(value, recorder):
             if isinstance(value, float):
                 return value
@@ -58,7 +60,7 @@ class _FloatType(type):
 
 
 class TracingFloat(metaclass=_FloatType):
-    """`float` in the bodies of `torch.nn.functional`: a size that becomes a float there stays traced."""
+    """`float` in torch's own Python: a number that becomes a float there stays traced."""
 
 
 class Bodies:
@@ -152,7 +154,12 @@ class RecordingMode(TorchFunctionMode):
         if name is None:
             return self._record_below(func, args, kwargs)
         if torch._C._is_any_autocast_enabled():
-            return self._record_below(func, args, kwargs)
+            match autocasting.effect_on(schemas):
+                case autocasting.Effect.LOWERS:
+                    with autocasting.lowered(args, kwargs) as (args, kwargs):
+                        return self._record(func, args, kwargs)
+                case autocasting.Effect.OTHER:
+                    return self._record_below(func, args, kwargs)
         plain_args = [without_history(a) for a in args]
         plain_kwargs = {k: without_history(v) for k, v in kwargs.items()} if kwargs else kwargs
         try:

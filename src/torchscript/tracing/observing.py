@@ -2,6 +2,7 @@
 
 nn.Module.__call__    a module's call gets a graph of its own (`submodules.py`)
 len                   of a tensor, stays traced
+float                 in the module of BatchNorm: of a counter, stays traced
 others                `stand_ins.py`
 
 All of them ask `state` whether the thread that calls them records. Modules that Python imports meanwhile
@@ -24,7 +25,7 @@ import torch
 from torch import nn
 
 from . import conversions, stand_ins, state
-from .interception import operator_of
+from .interception import TracingFloat, operator_of
 
 _lock = threading.RLock()
 _recording = 0
@@ -62,6 +63,7 @@ def _install() -> None:
     _original_call = nn.Module.__call__
     nn.Module.__call__ = _call_module  # type: ignore[method-assign]
     builtins.len = _len
+    vars(nn.modules.batchnorm)["float"] = TracingFloat
     stand_ins.install()
 
 
@@ -70,6 +72,7 @@ def _remove() -> None:
         nn.Module.__call__ = _original_call  # type: ignore[method-assign]
     if builtins.len is _len:
         builtins.len = _original_len
+    vars(nn.modules.batchnorm).pop("float", None)
     stand_ins.remove()
 
 
