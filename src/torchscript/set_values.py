@@ -16,8 +16,8 @@ from . import types as T
 
 
 def holds_sets(type: T.Type) -> bool:
-    """Whether values of a type are sets, or contain some."""
-    return any(isinstance(t, T.SetType) for t in type.walk())
+    """Whether values of a type are sets (or tuples of any length, lists inside), or contain some."""
+    return any(isinstance(t, T.SetType | T.RunTimeTupleType) for t in type.walk())
 
 
 def called_with_sets(
@@ -99,6 +99,8 @@ class _Crossing:
                 return self.left(value, _member(type, isinstance(value, dict), value))
             case T.SetType() if isinstance(value, dict):
                 made: Any = set(value)
+            case T.RunTimeTupleType():
+                made = tuple(self.left(v, type.element) for v in value)
             case _:
                 made = _rebuilt(value, type, self.left)
         self._pair(made, value, type)

@@ -16,6 +16,7 @@ from . import binding, declarations, marks
 from .annotations import qualified_name
 from .emitter import Emitter
 from .pending import settled
+from .returned import type_of_result
 from .scopes import Scope
 from .sets import without_sets
 from .sources import FunctionSource
@@ -105,9 +106,9 @@ def compile_function(
         output = emit_result(e, result, declared)
     contexts.leave(e, entered)
     graph.block.add_output(output)
-    returned = settled(output.type)
+    returned = settled(type_of_result(e, output))
     finish(graph)
-    if not holds_sets(returned):  # the schema keeps sets, for callers
+    if not holds_sets(returned):  # the schema keeps sets and tuples, for callers
         returned = graph.outputs[0].type
     schema = Schema(qualified, "", tuple(arguments), (Argument("", returned),))
     compiled = Function(qualified, graph, schema, python_function=function, source=source.span(tree))

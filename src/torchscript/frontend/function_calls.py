@@ -11,7 +11,7 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Function, Value
-from . import binding, compilation, declarations, generators, marks, presence, python_calls
+from . import binding, compilation, declarations, generators, marks, presence, python_calls, returned
 from .annotations import broadcast_size
 from .emitter import Emitter
 from .pending import settled
@@ -290,6 +290,9 @@ def emit_compiled_call(e: Emitter, function: Function, arguments: list[Value], o
             "prim::Constant", [], [T.FUNCTION], {"name": function.name, "function": function}
         ).output
         node = e.emit("prim::CallFunction", [reference, *arguments], [result], {"function": function})
+    if isinstance(result, T.RunTimeTupleType):
+        node.output.type = T.ListType(result.element)
+        return returned.run_time_tuple(e, Dynamic(node.output))
     return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
 
 

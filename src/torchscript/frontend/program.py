@@ -16,7 +16,7 @@ import torch
 
 from .. import types as T
 from ..errors import CompileError
-from ..ir.graph import Function
+from ..ir.graph import Function, Value
 from . import transient
 from .annotations import TypeResolver
 from .emitter import Emitter
@@ -57,6 +57,7 @@ class Program:
         self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
         self.noted = {} if noted is None else noted
         """What attributes hold that are None at first, and fields of namedtuples without annotation: no Tensors."""
+        self.run_time_tuples: dict[int, Value] = {}  # lists that stand for tuples (returned.py), by id
         self.prefers_static: set[Any] = set()
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named

@@ -23,9 +23,12 @@ _ELEMENTS = (T.IntType, T.FloatType, T.BoolType, T.StringType, T.ComplexType, T.
 def without_sets(type: T.Type) -> T.Type:
     """`type` as later stages know it: with dicts for sets (and for dicts with defaults)."""
     if not type.contained or not any(
-        isinstance(t, T.DictType) and t.__class__ is not T.DictType for t in type.walk()
+        isinstance(t, T.DictType | T.ListType) and t.__class__ not in (T.DictType, T.ListType)
+        for t in type.walk()
     ):
         return type
+    if isinstance(type, T.ListType):
+        return T.ListType(without_sets(type.element))
     if isinstance(type, T.DictType):
         return T.DictType(without_sets(type.key), without_sets(type.value))
     return type.with_contained(tuple(without_sets(t) for t in type.contained))

@@ -58,6 +58,7 @@ from .structural import (
     PendingType,
     PyObjectType,
     QSchemeType,
+    RunTimeTupleType,
     SetType,
     StorageType,
     StreamType,
@@ -80,7 +81,7 @@ __all__ = [
     "ClassType", "ComplexType", "CustomClassType", "DeviceType", "DictType", "DtypeType", "EnumType",
     "FloatType", "FunctionType", "FutureType", "GeneratorType", "IntCodeType", "IntType", "InterfaceType",
     "LayoutType", "ListType", "MemoryFormatType", "NamedTupleType", "NoneType", "NumberType",
-    "OptionalType", "PendingType", "PyObjectType", "QSchemeType", "SetType", "StorageType", "StreamType",
+    "OptionalType", "PendingType", "PyObjectType", "QSchemeType", "RunTimeTupleType", "SetType", "StorageType", "StreamType",
     "StringType", "TensorType", "TupleType", "Type", "TypeVariable", "UnionType", "holds_optional",
     "optional", "unify", "union",
 ]  # fmt: skip

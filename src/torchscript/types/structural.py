@@ -275,6 +275,17 @@ class SetType(DictType):
 
 
 @dataclass(frozen=True, slots=True)
+class RunTimeTupleType(ListType):
+    """A tuple whose length only a run tells, as a result in a schema: in IR and archives it is a list."""
+
+    def with_contained(self, contained: tuple[Type, ...]) -> Type:
+        return RunTimeTupleType(contained[0])
+
+    def is_subtype_of(self, other: Type) -> bool:
+        return other == ListType(self.element) or Type.is_subtype_of(self, other)
+
+
+@dataclass(frozen=True, slots=True)
 class FutureType(Type):
     element: Type
 

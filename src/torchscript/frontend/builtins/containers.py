@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ... import types as T
-from .. import conditions, default_dicts, function_calls, methods, prelude, sets
+from .. import conditions, default_dicts, function_calls, methods, prelude, returned, sets
 from ..emitter import Emitter
 from ..pending import settle
 from ..values import (
@@ -129,8 +129,8 @@ def _tuple(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     if items is not None:
         return Sequence(list(items))
     if isinstance(type_of(val), T.ListType):
-        return val  # how many there are is not known: it stays a list
-    return collect(e, val)
+        return returned.run_time_tuple(e, Dynamic(e.call("aten::list", [val])))
+    return returned.run_time_tuple(e, collect(e, val))
 
 
 @handles(torch.Size)

@@ -1,0 +1,78 @@
+"""Tuples whose length only a run tells: lists inside, tuples for Python."""
+
+import copy
+from typing import List, Tuple
+
+import pytest
+import torch
+
+import torchscript as jit
+
+
+def returned(xs: List[int]):
+    return tuple(xs)
+
+
+def annotated(xs: List[int]) -> Tuple[int, ...]:
+    return tuple(xs)
+
+
+def of_a_generator(xs: List[int]):
+    return tuple(x + 1 for x in xs)
+
+
+def of_a_shape(x):
+    return tuple(x.shape)
+
+
+def among_others(xs: List[int]):
+    t = tuple(xs)
+    xs.append(9)  # t is another object
+    return len(t), t[0], t, xs
+
+
+def from_a_helper(xs: List[int]):
+    t = returned(xs)
+    return t, [t[0]]
+
+
+def on_both_paths(xs: List[int]):
+    t = tuple(xs)
+    if len(xs) > 1:
+        t = tuple([1, *xs])
+    return t
+
+
+class Several(torch.nn.Module):
+    def forward(self, xs: List[torch.Tensor]) -> Tuple[torch.Tensor, ...]:
+        return tuple([x + 1 for x in xs])
+
+
+class Calls(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.several = Several()
+
+    def forward(self, xs: List[torch.Tensor]):
+        return self.several(xs)
+
+
+CASES = [
+    (returned, [1, 2]), (annotated, [1, 2]), (of_a_generator, [1, 2]), (of_a_shape, torch.ones(2, 3)),
+    (among_others, [1, 2]), (from_a_helper, [1, 2]), (on_both_paths, [1, 2]), (on_both_paths, [1]),
+    (Several(), [torch.ones(1)]), (Calls(), [torch.ones(1)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program, argument", CASES, ids=lambda c: getattr(c, "__name__", ""))
+def test_tuples_come_back(program, argument):
+    assert repr(jit.script(program)(copy.deepcopy(argument))) == repr(program(copy.deepcopy(argument)))
+
+
+def test_a_list_on_the_other_path_is_refused(assert_refused):
+    def either(xs: List[int]):
+        if len(xs) > 1:
+            return tuple(xs)
+        return xs
+
+    assert "Return a list on both" in assert_refused(either, "def either")
