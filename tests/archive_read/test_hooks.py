@@ -87,6 +87,61 @@ def test_hooks_can_be_added_and_removed_after_loading() -> None:
     torch.testing.assert_close(module(X), expected(X))
 
 
+def compiled_here() -> nn.Module:
+    return jit.load(jit.script(hooked()).save_to_buffer())
+
+
+class Twice(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor):
+        return self.inner(x) * 2
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_hooks_of_a_module_compiled_here_are_archived(name: str) -> None:
+    module, expected = COPIES[name](compiled_here()), hooked()
+    torch.testing.assert_close(module(X), expected(X))
+    torch.testing.assert_close(module.inner(X), expected.inner(X))
+    torch.testing.assert_close(module.forward(X), expected.forward(X))
+
+
+@pytest.mark.parametrize(
+    "made", [compiled_here, lambda: jit.load(archived()), lambda: jit.script(hooked())], ids=str
+)
+def test_hooks_run_within_a_larger_module(made) -> None:
+    larger, expected = jit.script(Twice(made())), Twice(hooked())
+    torch.testing.assert_close(larger(X), expected(X))
+    data = larger.save_to_buffer()
+    for loaded in (jit.load(data), torch.jit.load(io.BytesIO(data))):
+        torch.testing.assert_close(loaded(X), expected(X))
+        torch.testing.assert_close(loaded.inner(X), expected.inner(X))
+
+
+class Scale:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, module, input, output):
+        return output / self.factor
+
+
+def test_hooks_need_no_annotation_and_can_be_lambdas_and_objects() -> None:
+    expected = Outer()
+    expected.register_forward_pre_hook(lambda module, input: input[0] - 1)
+    expected.register_forward_hook(lambda module, input, output: (output, input[0]))
+    expected.register_forward_hook(lambda module, input, output: output[0] * output[1])
+    expected.register_forward_hook(Scale(4.0))
+    module = jit.script(expected)
+    data = module.save_to_buffer()
+    assert data == module.save_to_buffer()
+    assert b"__forward_hooks__" not in jit.script(Outer()).save_to_buffer()
+    for loaded in (jit.load(data), jit.load(jit.load(data).save_to_buffer())):
+        torch.testing.assert_close(loaded(X), expected(X))
+
+
 # -- operators that reach outside --------------------------------------------------------------------------------
 
 

@@ -102,11 +102,15 @@ def test_hooks_that_the_archive_will_not_have_are_named():
         torch.testing.assert_close(jit.load(data)(x), x * 4)
         save_to_buffer(jit.load(data))
     module.inner.register_forward_pre_hook(doubled)
+    seen = []
+
+    def recorded(module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        seen.append(output)
+
     top = Outer()
-    top.register_forward_hook(doubled)
-    name = doubled.__qualname__
-    with pytest.warns(UserWarning, match=re.escape(f"'{name}' of 'inner'.")):
+    top.register_forward_hook(recorded)
+    with pytest.warns(UserWarning, match=re.escape(f"'{doubled.__qualname__}' of 'inner'.")):
         save_to_buffer(module)
-    with pytest.warns(UserWarning, match=re.escape(f"forward hooks: '{name}' of the top module")) as caught:
+    with pytest.warns(UserWarning, match=f"hooks: '{re.escape(recorded.__qualname__)}' of the top") as caught:
         jit.script(top).save_to_buffer()
     assert len(caught) == 1

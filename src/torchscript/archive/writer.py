@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -19,6 +18,7 @@ from ..ir.uncompiled import uncompiled_in
 from ..schema import Argument, Schema
 from .container_writer import ContainerWriter, written_file
 from .debug_info import debug_pickle
+from .hooks import classes_with_hooks
 from .pickling import Pickler, StorageTable
 from .progress import progress
 from .provenance import PRODUCER, own_name
@@ -63,7 +63,11 @@ class Records:
         self.extra_files = {name: _extra_file(name, data) for name, data in extra_files.items()}
         root = _root_of(obj)
         _refuse_python(root.cls)
-        _warn_of_hooks(root.obj)
+        with classes_with_hooks(obj, root.obj, root.cls, _check_function):
+            self._describe(root)
+
+    def _describe(self, root: _Root) -> None:
+        """Write the code and the pickles."""
         try:
             self.program = print_program([root.cls], _check_function)
         except BackendError as error:
@@ -81,6 +85,7 @@ class Records:
         if len(self.program.items) > self.program.printed:
             # Values were of classes that no static type names (an attribute of type Any).
             self.program = print_program(self.program.items, _check_function)
+        self.version = _version(self.program)
 
     def record_of(self, tensor: torch.Tensor) -> str | None:
         """The record that will hold the elements of a tensor; None for a tensor that is not in the archive."""
@@ -102,7 +107,7 @@ class Records:
             container.add(path, code.text.encode())
             container.add(f"{path}.debug_pkl", debug_pickle(code))
         container.add("constants.pkl", self.constants)
-        container.add("version", f"{_version(self.program)}\n".encode())
+        container.add("version", f"{self.version}\n".encode())
         container.add("byteorder", sys.byteorder.encode())
         container.add(PRODUCER, own_name().encode())
         for path, data in self.extra_files.items():
@@ -168,30 +173,6 @@ def _refuse_python(cls: T.ClassType) -> None:
         )
         raise ArchiveError(
             f"cannot save it: an archive runs without Python, but this stays Python:\n{listed}"
-        )
-
-
-def _warn_of_hooks(obj: Any) -> None:
-    """Say which hooks the archive will not have.
-
-    Hooks of submodules stand in the code of their callers, those that came from an archive in their class. What
-    is left are hooks of the top module, which nothing calls, and hooks that were registered after compiling.
-    """
-    if not isinstance(obj, torch.nn.Module):
-        return
-    lost: list[str] = []
-    for path, module in obj.named_modules():
-        if path and "_ts_forward" not in module.__dict__:
-            continue
-        for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
-            if not getattr(hook, "is_archived", False):
-                name = getattr(hook, "__qualname__", type(hook).__qualname__)
-                lost.append(f"'{name}' of {repr(path) if path else 'the top module'}")
-    if lost:
-        warnings.warn(
-            f"the archive will not have these forward hooks: {', '.join(lost)}. It holds those that a submodule has "
-            "when it is compiled: register them before, and make the top module a submodule of another",
-            stacklevel=5,
         )
 
 

@@ -422,7 +422,7 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     """`module(x)`: its forward, with its hooks."""
     module = callee.module
     if isinstance(getattr(module, "_ts_class", None), T.ClassType):
-        return _call_compiled_method(e, callee, "forward", positional, named)
+        return _call_compiled_module(e, callee, positional, named)
     callee = adopt(e, callee)
     if (
         callee.value is None
@@ -464,6 +464,37 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
         result = call(e, e.static(hook), [callee, *given], {})
         if not _is_none(result):
             output = result
+    return output
+
+
+def _call_compiled_module(e: Emitter, callee: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    """Its forward, with the hooks that it had when it was compiled or archived; later ones run by themselves."""
+    module = callee.module
+    later = "_ts_forward" in module.__dict__
+
+    def run(hook: Any, given: list[Val]) -> Val | None:
+        if getattr(hook, "is_archived", False):
+            function = callee.spec.cls.methods[
+                hook.name
+            ]  # called as a function: no caller sees it as a method
+            matched = match_overloads([function.schema], [callee, *given], {}, where=e.where())
+            arguments = [e._bound(b) for b in matched.bindings[1:]]
+            result = function_calls.emit_compiled_call(
+                e, function, [e.module_value(callee), *arguments], None
+            )
+        elif later:
+            return None
+        else:
+            result = call(e, e.static(hook), [callee, *given], {})
+        return None if _is_none(result) else result
+
+    for hook in module._forward_pre_hooks.values():
+        changed = run(hook, [Sequence(positional)])
+        positional = positional if changed is None else _parts(e, changed)
+    output = _call_compiled_method(e, callee, "forward", positional, named)
+    for hook in module._forward_hooks.values():
+        changed = run(hook, [Sequence(positional), output])
+        output = output if changed is None else changed
     return output
 
 
