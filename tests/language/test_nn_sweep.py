@@ -23,11 +23,9 @@ import torchscript as jit
 SAMPLES = None if os.environ.get("SWEEP") else 3
 
 MODULES_LEFT_OUT = {
-    "LinearCrossEntropyLoss": "spreads a run-time list into a tuple with other parts; torch.jit refuses it, too",
     "FractionalMaxPool2d": "its samples have another dtype than its random numbers, and fail in eager mode",
     "FractionalMaxPool3d": "its samples have another dtype than its random numbers, and fail in eager mode",
 }
-FUNCTIONS_LEFT_OUT = {"linear_cross_entropy": "as LinearCrossEntropyLoss"}
 
 
 def leaves(value):
@@ -114,9 +112,25 @@ def test_module(info):
 
 
 X, LONG, IMAGE = torch.rand(2, 4, 6), torch.tensor([[0, 2], [3, 1]]), torch.rand(2, 4, 6, 6)
-# Modules that module_db leaves out. Neither this library nor torch.jit scripts AdaptiveLogSoftmaxWithLoss (an index into
-# modules that only a run knows) and TripletMarginWithDistanceLoss (a function among its arguments).
+
+
+class LengthsAsTuples(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.project, self.loss = nn.Linear(6, 5), nn.CTCLoss()
+
+    def forward(self, x):
+        targets = torch.tensor([[1, 2, 3], [2, 1, 4]])
+        return self.loss(self.project(x).log_softmax(2), targets, (12, 10), (3, 2))
+
+
+CLASSES = torch.tensor([0, 4, 8, 9, 2])
+# Modules that module_db leaves out, or whose samples are. torch.jit does not script TripletMarginWithDistanceLoss (a
+# function among its arguments).
 WITHOUT_SAMPLES = {
+    "AdaptiveLogSoftmaxWithLoss": (lambda: nn.AdaptiveLogSoftmaxWithLoss(8, 10, [3, 6]), (torch.rand(5, 8), CLASSES)),
+    "LinearCrossEntropyLoss": (lambda: nn.LinearCrossEntropyLoss(8, 10), (torch.rand(5, 8), CLASSES)),
+    "CTCLoss": (LengthsAsTuples, (torch.rand(12, 2, 6),)),
     "AlphaDropout": (lambda: nn.AlphaDropout(), (X,)), "FeatureAlphaDropout": (lambda: nn.FeatureAlphaDropout(), (X,)),
     "ChannelShuffle": (lambda: nn.ChannelShuffle(2), (IMAGE,)),
     "CosineSimilarity": (lambda: nn.CosineSimilarity(), (X, X + 1)),
@@ -224,8 +238,6 @@ FUNCTIONS = [op for op in op_db if op.name.startswith("nn.functional.") and op.d
 @pytest.mark.parametrize("op", FUNCTIONS, ids=lambda op: op.full_name.removeprefix("nn.functional."))
 def test_function(op):
     name = op.name.removeprefix("nn.functional.")
-    if name in FUNCTIONS_LEFT_OUT:
-        pytest.skip(FUNCTIONS_LEFT_OUT[name])
     dtype = torch.float32 if torch.float32 in op.dtypes else next(iter(op.dtypes))
     torch.manual_seed(0)
     samples = op.sample_inputs("cpu", dtype, requires_grad=dtype.is_floating_point and op.supports_autograd)
