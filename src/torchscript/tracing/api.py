@@ -16,7 +16,6 @@ from .check import Inputs
 from .check import check_trace as check
 from .outside import own_modules, uncompiled
 from .recording import Recording, record, record_methods
-from .snapshots import unchanged
 
 
 def _is_off() -> bool:
@@ -61,7 +60,7 @@ def trace(
 
     Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With
     `check_trace`, the recording is repeated on the example inputs, or on every entry of `check_inputs`, and
-    compared. The buffers of a module have the content that they had, whatever its runs write.
+    compared. To be recorded counts as one call for a module's buffers; checks leave them alone.
 
     A trace holds one path through the program. `branches` says what is done where a tensor or its size decides the path
     (a condition, the length of a loop): "warn", "error", or "script", which compiles the function that
@@ -224,8 +223,7 @@ def _trace_methods(
             if compiled is not None:
                 return compiled
         with own_modules(module):
-            with unchanged(module):
-                recording = record_methods(module, inputs, **options)
+            recording = record_methods(module, inputs, **options)
             traced = make_traced_module(module, recording)
             if check_trace:
                 compare(traced, recording)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import TracerWarning, TracingError
 from ..source import SourceRange
 from .branches import Branches, Decision
-from .locations import line_of, line_range, user_frame
+from .locations import expression_at, line_of, line_range, user_frame
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -76,15 +76,15 @@ class Diagnostics:
 
     def converted(self, target: str, value: Any) -> None:
         """A tensor became a Python value that the recording does not follow."""
-        is_decision = target == "Python boolean"
-        advice = _SCRIPT if is_decision else "Keep it a tensor where the result depends on it."
-        message = (
-            f"Converting a tensor to a {target} might cause the trace to be incorrect. "
-            f"{_KEEPS.format(value=_short(value))} {advice}"
-        )
-        if is_decision:
-            self.decision("converted", "a tensor becomes a Python boolean", message, user_frame())
+        message = f"Converting a tensor to a {target} might cause the trace to be incorrect. "
+        if target == "Python boolean":
+            frame = user_frame()
+            message += f"{_took(frame, value)} {_SCRIPT}"
+            self.decision("converted", "a tensor becomes a Python boolean", message, frame)
         else:
+            message += (
+                f"{_KEEPS.format(value=_short(value))} Keep it a tensor where the result depends on it."
+            )
             self.warn("converted", message)
 
     def decided(self, what: str, value: Any) -> None:
@@ -100,9 +100,7 @@ class Diagnostics:
             "decided",
             "a size of a tensor is compared",
             f"{what} decides what Python does next, which might cause the trace to be incorrect. "
-            f"The trace keeps what was done for this run ({_short(value)}), whatever the sizes of later "
-            f"inputs. "
-            f"{_SCRIPT}",
+            f"{_took(frame, value)} {_SCRIPT}",
             frame,
         )
 
@@ -196,6 +194,17 @@ class Diagnostics:
             f"might "
             "cause it to be incorrect.",
         )
+
+
+def _took(frame: FrameType | None, value: Any) -> str:
+    """Which way Python went, and which it did not."""
+    text = expression_at(frame) if frame is not None and isinstance(value, bool) else ""
+    if not text:
+        return f"The trace holds the path that Python took in this run ({_short(value)}), and no other."
+    return (
+        f"In this run `{text}` was {value}: the trace holds the path that Python took then, and will be wrong "
+        f"for inputs for which it is {not value}."
+    )
 
 
 def _short(value: Any) -> str:

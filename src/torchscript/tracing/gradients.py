@@ -107,7 +107,8 @@ def record_grad(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: di
         results = list(func(**given))
     outputs, inputs = _sequence(given["outputs"]), _sequence(given["inputs"])
     if given.get("is_grads_batched") or not all(isinstance(t, torch.Tensor) for t in (*outputs, *inputs)):
-        recorder.diagnostics.outside_tensor("torch.autograd.grad of graph edges or batched gradients")
+        what = "for batched gradients" if given.get("is_grads_batched") else "of graph edges"
+        recorder.diagnostics.outside_tensor(f"torch.autograd.grad {what}")
         return tuple(results)
     recorder.locate()
     arguments = [

@@ -96,6 +96,22 @@ def line_of(filename: str, line: int) -> str:
     return linecache.getline(filename, line).strip()
 
 
+def expression_at(frame: FrameType) -> str:
+    """The text of the expression that a frame evaluates; empty where that is no single value on one line."""
+    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    line, end_line, column, end_column = positions
+    if line is None or line != end_line or column is None or end_column is None:
+        return ""
+    encoded = linecache.getline(frame.f_code.co_filename, line).encode()
+    text = encoded[column:end_column].decode(errors="ignore")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return ""
+    is_value = isinstance(tree, ast.Compare | ast.Call | ast.Name | ast.Attribute | ast.Subscript)
+    return text if is_value else ""
+
+
 def line_range(filename: str, line: int) -> SourceRange:
     """The span of a whole line."""
     source = _source_of(filename)

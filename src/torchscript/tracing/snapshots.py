@@ -1,7 +1,7 @@
 """The buffers of a module, put back after runs that are not the user's.
 
-A trace only looks at what a module does: its buffers (running statistics, counters) have the content that they
-had, however often the module ran to be recorded and checked.
+To be recorded is one call, as in PyTorch. The checks only look: buffers (running statistics, counters) have the
+content that they had before, however often the module ran.
 """
 
 from __future__ import annotations
