@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
+from typing import Any
 
 import torch
 
@@ -98,7 +99,10 @@ def line_of(filename: str, line: int) -> str:
 
 def expression_at(frame: FrameType) -> str:
     """The text of the expression that a frame evaluates; empty where that is no single value on one line."""
-    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    positions_of: Any = getattr(frame.f_code, "co_positions", None)  # Python 3.11 and later
+    if positions_of is None:
+        return ""
+    positions = list(positions_of())[frame.f_lasti // 2]
     line, end_line, column, end_column = positions
     if line is None or line != end_line or column is None or end_column is None:
         return ""
