@@ -112,10 +112,14 @@ def test_method_of_a_class():
 
 def test_method_of_a_module_or_interface():
     module = T.ClassType("__torch__.M", is_module=True)
-    module.attributes["0"] = T.ClassAttribute(T.InterfaceType("__torch__.I", is_module=True), T.AttributeKind.MODULE)
+    module.attributes["0"] = T.ClassAttribute(
+        T.InterfaceType("__torch__.I", is_module=True), T.AttributeKind.MODULE
+    )
     graph = Graph()
     self, x = graph.block.add_parameter(module, "self"), graph.block.add_parameter(T.TENSOR, "x")
-    child = graph.block.add("prim::GetAttr", [self], [T.InterfaceType("__torch__.I", is_module=True)], {"name": "0"}).output
+    child = graph.block.add(
+        "prim::GetAttr", [self], [T.InterfaceType("__torch__.I", is_module=True)], {"name": "0"}
+    ).output
     graph.block.add_output(
         graph.block.add("prim::CallMethod", [child, x], [T.TENSOR], {"name": "forward"}).output
     )
