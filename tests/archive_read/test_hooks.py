@@ -109,7 +109,9 @@ def test_hooks_of_a_module_compiled_here_are_archived(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "made", [compiled_here, lambda: jit.load(archived()), lambda: jit.script(hooked())], ids=str
+    "made",
+    [compiled_here, lambda: jit.load(archived()), lambda: jit.script(hooked())],
+    ids=["compiled", "loaded", "scripted"],
 )
 def test_hooks_run_within_a_larger_module(made) -> None:
     larger, expected = jit.script(Twice(made())), Twice(hooked())
