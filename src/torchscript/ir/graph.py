@@ -298,6 +298,14 @@ class Graph:
     def all_nodes(self) -> Iterator[Node]:
         return self.block.all_nodes()
 
+    def all_values(self) -> Iterator[Value]:
+        """Inputs, results of nodes and parameters of blocks, in the order in which they are defined."""
+        yield from self.inputs
+        for node in self.all_nodes():
+            yield from node.outputs
+            for block in node.blocks:
+                yield from block.parameters
+
     def copy(self) -> Graph:
         """A copy that shares nothing that can change."""
         other = Graph(self.name)

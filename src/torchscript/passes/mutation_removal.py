@@ -14,8 +14,6 @@ An in-place operator keeps the dtype of its tensor: where the other might not, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 
 from .. import types as T
@@ -42,7 +40,7 @@ def remove_tensor_mutation(graph: Graph) -> bool:
     """Make in-place operators functional where that cannot be told; True if there was one."""
     aliases = AliasSets(graph)
     families: dict[Value, list[Value]] = {}
-    for value in _values(graph):
+    for value in graph.all_values():
         if aliases.writers(value):
             families.setdefault(aliases.shares(value), []).append(value)
     order = {node: i for i, node in enumerate(graph.all_nodes())}
@@ -54,14 +52,6 @@ def remove_tensor_mutation(graph: Graph) -> bool:
                 _make_functional(node)
             changed = True
     return changed
-
-
-def _values(graph: Graph) -> Iterator[Value]:
-    yield from graph.inputs
-    for node in graph.all_nodes():
-        yield from node.outputs
-        for block in node.blocks:
-            yield from block.parameters
 
 
 def functional_schema(schema: Schema) -> Schema | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ... import types as T
-from ...ir.graph import Function, Graph, Value
+from ...ir.graph import Function, Graph
 from ...schema.model import spell_type
 from .classes import write_class, write_enum
 from .contexts import methods_of
@@ -174,7 +174,7 @@ def _collect_implementers(root: Any, graphs: dict[Function, Graph], prepare: Pre
     found = unit.types.implementers
     held = _modules_behind(root)
     while True:
-        types = {t: None for graph in graphs.values() for v in _values(graph) for t in v.type.walk()}
+        types = {t: None for graph in graphs.values() for v in graph.all_values() for t in v.type.walk()}
         pending = []
         for interface in [t for t in types if isinstance(t, T.InterfaceType)]:
             if interface.is_module:
@@ -201,14 +201,6 @@ def _modules_behind(root: Any) -> dict[T.InterfaceType, dict[T.ClassType, None]]
             if isinstance(attribute.type, T.InterfaceType) and held is not None:
                 found.setdefault(attribute.type, {})[held] = None
     return found
-
-
-def _values(graph: Graph) -> Iterator[Value]:
-    yield from graph.inputs
-    for node in graph.all_nodes():
-        yield from node.outputs
-        for block in node.blocks:
-            yield from block.parameters
 
 
 def _find_written(graph: Graph, unit: Unit) -> None:
