@@ -26,14 +26,14 @@ import ast
 import json
 import keyword
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..errors import ArchiveError
 from .container import Container
+from .importer.code import Texts
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
 
@@ -63,31 +63,10 @@ _QUANTISED = {torch.int8: torch.qint8, torch.uint8: torch.quint8, torch.int32: t
 class LegacyArchive:
     """What the reader wants of an archive: code, objects, the constants of the code, and the version of both."""
 
-    records: LegacyRecords
+    records: Texts
     root: ScriptObject
     constants: list[torch.Tensor]
     version: int
-
-
-@dataclass
-class LegacyRecords:
-    """The code of an archive, by the names of the records that it would stand in today."""
-
-    container: Container
-    texts: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.container.name
-
-    def __contains__(self, record: str) -> bool:
-        return record in self.texts
-
-    def names(self) -> Iterator[str]:
-        return iter(self.texts)
-
-    def read_text(self, name: str) -> str:
-        return self.texts[name]
 
 
 def read_legacy(container: Container, map_location: MapLocation) -> LegacyArchive:
@@ -125,7 +104,7 @@ class _Reader:
     def __init__(self, container: Container, map_location: MapLocation) -> None:
         self.container = container
         self.tensors = TensorReader(container, "tensors", map_location)
-        self.records = LegacyRecords(container)
+        self.records = Texts(container.name, {})
         self.texts: dict[str, list[str]] = {}
         self.arenas: set[str] = set()
         self.class_names: set[str] = set()
