@@ -12,6 +12,16 @@ _NAMES = (
     "isinstance", "Attribute", "Final", "interface", "fork", "wait", "is_scripting", "is_tracing", "Error",
     "TracerWarning", "TracingCheckError", "CompilationUnit", "freeze", "optimize_for_inference", "Future",
 )  # fmt: skip
+_REPLACED = {
+    "torch.jit": _NAMES,
+    "torch.jit._script": (
+        "script",
+        "ScriptModule",
+        "RecursiveScriptModule",
+    ),  # what programs import from there
+}
+"""Names in modules that torch has loaded. They are written, and never called."""
+
 _MISSING: Any = object()
 
 
@@ -28,13 +38,11 @@ class Installation:
     def install(self) -> Installation:
         import torchscript
 
-        own = {name: getattr(torchscript, name) for name in _NAMES if hasattr(torchscript, name)}
-        for name, value in own.items():
-            self._put(sys.modules["torch.jit"], name, value)  # loaded with torch; only written to
-        script_module = sys.modules.get("torch.jit._script")
-        if script_module is not None:  # `from torch.jit._script import ScriptModule`
-            for name in ("script", "ScriptModule", "RecursiveScriptModule"):
-                self._put(script_module, name, own[name])
+        for path, names in _REPLACED.items():
+            module = sys.modules.get(path)
+            for name in names:
+                if module is not None and hasattr(torchscript, name):
+                    self._put(module, name, getattr(torchscript, name))
         return self
 
     def uninstall(self) -> None:
