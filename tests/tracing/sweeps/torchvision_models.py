@@ -8,19 +8,16 @@ a batch of two of another size, or of the same size where the model takes no oth
 torch.jit.load, and in the C++ host.
 """
 
-import argparse
 import io
-import tempfile
-import time
-import traceback
 import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
 
 import torchscript
 from torchscript.tracing.structures import tensors_in
+
+from .sweeping import sweep
 
 KINDS = ("segmentation", "video")
 FRAMES = 16
@@ -90,34 +87,5 @@ def assert_close(where: str, result: Any, expected: list[torch.Tensor]) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", help="models, video.… and segmentation.… (default: all)")
-    parser.add_argument("--no-cpp", action="store_true", help="do not run the archives in C++")
-    parser.add_argument("-v", action="store_true", help="show where it fails")
-    arguments = parser.parse_args()
-    host = None
-    if not arguments.no_cpp:
-        from tests.roundtrip.cpp_host import Host
-
-        host = Host(Path(tempfile.mkdtemp()))
-    chosen = arguments.names or names()
-    right = 0
-    for name in chosen:
-        start = time.process_time()
-        try:
-            compare(name, host)
-        except Exception as error:
-            print(f"{name}: {type(error).__name__}: {str(error)[:300]}", flush=True)
-            if arguments.v:
-                traceback.print_exc()
-        else:
-            right += 1
-            print(f"{name}: right ({time.process_time() - start:.1f} s)", flush=True)
-    print(f"{right} of {len(chosen)}")
-
-
 if __name__ == "__main__":
-    main()
+    sweep(__doc__, "models, video.… and segmentation.… (default: all)", names, compare)

@@ -7,14 +7,9 @@ Needs `pip install transformers`. Each is traced with a batch of 2 and a length 
 returns for other batches and lengths too: in this process, loaded by torch.jit.load, and in the C++ host.
 """
 
-import argparse
 import io
-import tempfile
-import time
-import traceback
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +17,8 @@ from torch import nn
 
 import torchscript
 from torchscript.tracing.structures import from_fields, tensors_in
+
+from .sweeping import sweep
 
 SIZES = ((2, 7), (3, 7), (2, 10))
 TEXT = dict(
@@ -192,34 +189,5 @@ def compare(name: str, host: Any = None) -> None:
                 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--no-cpp", action="store_true", help="do not run the archives in C++")
-    parser.add_argument("-v", action="store_true", help="show where it fails")
-    arguments = parser.parse_args()
-    host = None
-    if not arguments.no_cpp:
-        from tests.roundtrip.cpp_host import Host
-
-        host = Host(Path(tempfile.mkdtemp()))
-    names = arguments.names or list(CASES)
-    right = 0
-    for name in names:
-        start = time.process_time()
-        try:
-            compare(name, host)
-        except Exception as error:
-            print(f"{name}: {type(error).__name__}: {str(error)[:300]}", flush=True)
-            if arguments.v:
-                traceback.print_exc()
-        else:
-            right += 1
-            print(f"{name}: right ({time.process_time() - start:.1f} s)", flush=True)
-    print(f"{right} of {len(names)}")
-
-
 if __name__ == "__main__":
-    main()
+    sweep(__doc__, f"of {', '.join(CASES)}", lambda: CASES, compare)
