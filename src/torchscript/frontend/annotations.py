@@ -74,7 +74,9 @@ _MAPPINGS = (
 
 
 class NotATypeError(CompileError):
-    """An annotation that means no static type."""
+    """An annotation that means no static type; `value` is the Python object that it is, where there is one."""
+
+    value: Any = None
 
 
 def qualified_name(obj: Any) -> str:
@@ -133,7 +135,9 @@ class TypeResolver:
             made = self._class_type(annotation)
             if made is not None:
                 return made
-        raise NotATypeError(f"'{_spell(annotation)}' is not a type of the language.", where)
+        problem = NotATypeError(f"'{_spell(annotation)}' is not a type of the language.", where)
+        problem.value = annotation
+        raise problem
 
     def _generic(self, origin: Any, arguments: tuple[Any, ...], where: SourceRange | None) -> T.Type | None:
         def of(argument: Any) -> T.Type:

@@ -13,7 +13,16 @@ import torch
 from .. import types as T
 from ..ir.graph import Function
 from ..schema.reasons import name_of
-from . import autograd_functions, function_calls, methods, module_methods, prelude, presence, transient
+from . import (
+    autograd_functions,
+    chosen,
+    function_calls,
+    methods,
+    module_methods,
+    prelude,
+    presence,
+    transient,
+)
 from .emitter import Emitter
 from .problems import suggestion
 from .values import (
@@ -54,6 +63,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return super_attribute(e, owner, name, node)
     if isinstance(owner, autograd_functions.Context):
         return autograd_functions.read(e, owner, name, node)
+    if isinstance(owner, chosen.OneOf):
+        return owner.method(e, name)
     type = type_of(owner)
     if isinstance(owner, Unusable):
         raise e.error(owner.reason, node)
@@ -130,8 +141,13 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
             node,
             "Check it first with 'if … is not None' or 'assert … is not None'.",
         )
-    if isinstance(type, T.InterfaceType) and name in type.methods:
-        return BuiltinMethod(owner, name)
+    if isinstance(type, T.InterfaceType) and name not in type.methods:
+        raise e.error(
+            f"The interface '{name_of(type)}' has no method '{name}'.",
+            node,
+            *suggestion(name, type.methods),
+            "Only the methods of an interface can be used of what stands behind it.",
+        )
     return BuiltinMethod(owner, name)
 
 
@@ -219,6 +235,9 @@ def module_attribute(e: Emitter, owner: Module, name: str, node: ast.AST | None)
         sub = module._modules[name]
         if sub is None:
             return e.static(None)
+        behind = spec.cls.attributes.get(name)
+        if behind is not None and isinstance(behind.type, T.InterfaceType):
+            return _read(e, owner, name, behind.type)
         return e.program.submodule(e, owner, name)
     if transient.is_transient(owner):
         constant = transient.constant_attribute(e, owner, name)

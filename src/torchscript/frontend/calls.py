@@ -166,7 +166,8 @@ def call(
     if isinstance(type, T.ClassType):
         return methods.call_class_method(e, callee, "__call__", positional, named)
     if isinstance(type, T.InterfaceType):
-        return methods.call_builtin_method(e, callee, "forward", positional, named)
+        name = "forward" if type.is_module else "__call__"
+        return call(e, attributes.attribute_of(e, callee, name, e.node), positional, named)
     if isinstance(callee, Unusable):
         raise e.error(callee.reason)
     if isinstance(type, T.NoneType):

@@ -32,8 +32,21 @@ def module_at(e: Emitter, owner: Module, key: Val) -> Val:
     return one_of(e, [e.program.submodule(e, owner, name) for name in names], keys, key)
 
 
-def one_of(e: Emitter, modules: list[Val], keys: list[Any], key: Val) -> Val:
-    """What stands for the one of `modules` whose key (a name, or its position) `key` is."""
+class OneOf(Special):
+    """One of several modules, chosen at run time. It can be called, and so can its methods."""
+
+    __slots__ = ("choices",)
+
+    def __init__(self, name: str, handler: Any, choices: tuple[list[Val], list[Any], Val]) -> None:
+        super().__init__(name, handler)
+        self.choices = choices
+
+    def method(self, e: Emitter, name: str) -> Val:
+        return one_of(e, *self.choices, f".{name}")
+
+
+def one_of(e: Emitter, modules: list[Val], keys: list[Any], key: Val, method: str = "") -> Val:
+    """What stands for the one of `modules` whose key (a name, or its position) `key` is, or for its `.method`."""
     of_dict = isinstance(type_of(key), T.StringType)
 
     def call(e: Emitter, node: ast.AST, positional: list[Val], named: dict[str, Val]) -> Val:
@@ -44,8 +57,8 @@ def one_of(e: Emitter, modules: list[Val], keys: list[Any], key: Val) -> Val:
         lines = [f"def choose({', '.join(values)}):"]
         for i, k in enumerate(keys):
             also = "" if of_dict else f" or key == {i - len(modules)}"
-            lines += [f"    if key == {k!r}{also}:", f"        return module{i}({', '.join(given)})"]
+            lines += [f"    if key == {k!r}{also}:", f"        return module{i}{method}({', '.join(given)})"]
         problem = "KeyError(key)" if of_dict else "IndexError('index ' + str(key) + ' is out of range')"
         return generated.in_place(e, "\n".join([*lines, f"    raise {problem}"]), values)
 
-    return Special(f"one of {len(modules)} modules", call)
+    return OneOf(f"one of {len(modules)} modules", call, (modules, keys, key))

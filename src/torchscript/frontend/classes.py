@@ -6,6 +6,7 @@ import enum
 import inspect
 import types as python_types
 import typing
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ from ..errors import CompileError
 from ..ir.graph import Function, Graph
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
-from . import compilation, dataclass_methods, declarations, generated, marks, methods
+from . import compilation, dataclass_methods, declarations, generated, interfaces, marks, methods
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
 from .emitter import Emitter
 from .sources import function_source
@@ -35,7 +36,9 @@ def class_type(program: Program, cls: type) -> T.Type | None:
     if found is not None:
         return found
     made: T.Type | None = None
-    if is_named_tuple(cls):
+    if interfaces.is_interface(cls) and not issubclass(cls, torch.nn.Module):
+        made = interfaces.interface_type(program, cls)
+    elif is_named_tuple(cls):
         made = _named_tuple(program, cls)
     elif issubclass(cls, enum.Enum) and issubclass(cls, int | float | str):  # members are data, too
         made = T.INT if issubclass(cls, int) else T.FLOAT if issubclass(cls, float) else T.STRING
@@ -83,6 +86,13 @@ def _enum(program: Program, cls: type[enum.Enum]) -> T.Type | None:
 def _script_class(program: Program, cls: type) -> T.Type | None:
     """A class whose methods are compiled when they are first called; __init__ says what its attributes are."""
     made = T.ClassType(program.unique_name(qualified_name(cls)), python_class=cls)
+    while_compiling = weakref.ref(program)
+
+    def find_method(name: str) -> Function | None:
+        program = while_compiling()
+        return method_of(program, made, name) if program is not None else made.methods.get(name)
+
+    made.find_method = find_method  # for interfaces that it may have to implement
     program.class_types[cls] = made
     for base in reversed(cls.__mro__):
         for name, annotation in base.__dict__.get("__annotations__", {}).items():

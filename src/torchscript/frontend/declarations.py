@@ -6,6 +6,8 @@ import ast
 import typing
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from .. import types as T
 from ..errors import CompileError
 from .annotations import NotATypeError, names_in_scope, split_type_comment
@@ -27,6 +29,16 @@ def evaluate_annotation(e: Emitter, annotation: ast.expr | str, node: ast.AST) -
                 names.setdefault(key, val.object)
         scope = scope.parent
     return e.program.resolver.evaluate(annotation, names, e.where(node))[0]
+
+
+def annotated_type(e: Emitter, node: ast.AnnAssign) -> T.Type | None:
+    """The type that the annotation of a variable means; None where it is a class of modules."""
+    try:
+        return evaluate_annotation(e, node.annotation, node)
+    except NotATypeError as error:
+        if isinstance(error.value, type) and issubclass(error.value, torch.nn.Module):
+            return None
+        raise
 
 
 def declared_types(program: Program, source: FunctionSource) -> dict[str, T.Type]:

@@ -237,6 +237,8 @@ def _merge(
         common = declared
     if common is None and isinstance(where, ast.Return) and _differ_in_shape(left.type, right.type):
         common = T.union(left.type, right.type)  # `return x, weights` here and `return x` there
+    if common is None and name is not None:
+        common = annotated(e, name, left.type, right.type)
     if common is None:
         common = _fits_literal(left, right) or _fits_literal(right, left)
     if common is None and what == "returned":
@@ -267,6 +269,13 @@ def _merge(
         _fail(e, what, where, f"is {describe(bad)}, but {describe(common)} is asked for")
     assert ca is not None and cb is not None
     return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
+
+
+def annotated(e: Emitter, name: str, *types: T.Type) -> T.Type | None:
+    """The annotation of a variable, if values of these types are values of it: an interface, a Union."""
+    declared = e.declared.get(name)
+    fit = declared is not None and all(type.is_subtype_of(declared) for type in types)
+    return declared if fit else None
 
 
 def _fits_literal(literal: Value, other: Value) -> T.Type | None:

@@ -86,7 +86,7 @@ def call_builtin_method(
         matched = match_overloads([schema], [owner, *positional], named, where=e.where(), display_name=name)
         arguments = [e._bound(b) for b in matched.bindings]
         node = e.emit("prim::CallMethod", arguments, [schema.return_type], {"name": name})
-        return Dynamic(node.output)
+        return e.none() if isinstance(schema.return_type, T.NoneType) else Dynamic(node.output)
     if isinstance(type, T.TensorType):
         return _tensor_call(e, owner, name, positional, named)
     if isinstance(type, T.SetType) and name in sets.METHODS:

@@ -107,6 +107,8 @@ class SpecTable:
         self._by_key: dict[Any, list[ModuleSpec]] = {}
         self._keep: list[torch.nn.Module] = []
         self._building: set[int] = set()  # ids of the modules whose specs are being made
+        self.behind: list[tuple[torch.nn.Module, T.InterfaceType, str]] = []
+        """Modules behind interfaces whose methods are still to compile, and the attributes that hold them."""
 
     def spec_of(self, module: torch.nn.Module) -> ModuleSpec:
         """The spec of a module, found or made."""
@@ -182,7 +184,9 @@ class SpecTable:
             if child is None:
                 found[name] = T.ClassAttribute(T.NONE, T.AttributeKind.MODULE)
             else:
-                found[name] = T.ClassAttribute(self.spec_of(child).cls, T.AttributeKind.MODULE)
+                found[name] = T.ClassAttribute(
+                    self._submodule_type(child, declared, name), T.AttributeKind.MODULE
+                )
         for name, value in module.__dict__.items():
             if name in _INTERNAL or name in found or name.startswith("__"):
                 continue
@@ -193,6 +197,14 @@ class SpecTable:
             if attribute is not None:
                 found[name] = attribute
         return found
+
+    def _submodule_type(self, child: torch.nn.Module, declared: _ClassAnnotations, name: str) -> T.Type:
+        """The class of a submodule, or the interface that its annotation names."""
+        interface = declared.interface(name)
+        if interface is None:
+            return self.spec_of(child).cls
+        self.behind.append((child, interface, name))
+        return interface
 
     def _plain_attribute(
         self, name: str, value: Any, declared: _ClassAnnotations, assigned: frozenset[str]
@@ -273,6 +285,22 @@ class _ClassAnnotations:
             return self.program.resolver.type_of_annotation(annotation)
         except NotATypeError:
             return None
+
+    def interface(self, name: str) -> T.InterfaceType | None:
+        """The interface of modules that an annotation names."""
+        from . import interfaces
+
+        annotation, base = self._found.get(name, (None, object))
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(
+                    annotation, names_in_scope(vars(sys.modules.get(base.__module__, torch)), {})
+                )
+            except Exception:
+                return None
+        if interfaces.is_interface(annotation) and issubclass(annotation, torch.nn.Module):
+            return interfaces.interface_type(self.program, annotation)
+        return None
 
     def is_final(self, name: str) -> bool:
         entry = self._found.get(name)

@@ -54,6 +54,7 @@ class Program:
         self.in_progress: set[Any] = set()
         self.names: dict[str, int] = {}
         self.class_types: dict[type, T.Type] = {}
+        self.interfaces: dict[type, T.InterfaceType] = {}
         self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
         self.noted = {} if noted is None else noted
         """What attributes hold that are None at first, and fields of namedtuples without annotation: no Tensors."""

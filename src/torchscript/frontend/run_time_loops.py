@@ -141,7 +141,7 @@ def _attempt_loop(
         after = merging.yield_in(e, inside, lambda final=final: e.materialize(final))  # type: ignore[misc]
         fitted = merging.yield_convert(e, inside, after, type)
         if fitted is None:
-            common = merging.merge_types(type, after.type)
+            common = merging.merge_types(type, after.type) or merging.annotated(e, name, type, after.type)
             if common is None or common == type:
                 if isinstance(type, T.IntType | T.FloatType) and isinstance(after.type, T.TensorType):
                     raise BecomesTensor(

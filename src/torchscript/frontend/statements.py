@@ -191,7 +191,11 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
 
 @statement(ast.AnnAssign)
 def _annotated(e: Emitter, node: ast.AnnAssign) -> Outcome:
-    type = declarations.evaluate_annotation(e, node.annotation, node)
+    type = declarations.annotated_type(e, node)
+    if type is None:  # it speaks of modules
+        if node.value is not None:
+            assign(e, node.target, expressions.emit(e, node.value))
+        return Outcome()
     if isinstance(node.target, ast.Name):
         e.declared[node.target.id] = type
     if node.value is None:

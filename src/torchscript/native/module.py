@@ -13,7 +13,7 @@ from ..codegen.cpp import NativeMethod, NativeProgram, Slot
 from ..codegen.cpp.program import border_type
 from ..errors import ArgumentError
 from ..runtime.function import ScriptFunction
-from ..runtime.module import Entry, ScriptModule
+from ..runtime.module import Entry, Replacements, ScriptModule
 from ..tracing import state
 from .border import Conversion, decoder, encoder
 from .library import Library, translated
@@ -117,6 +117,21 @@ class NativeInstance:
         weakref.finalize(self, library.operator("free_"), self.handle)
         self._slots = [_SlotState(slot) for slot in program.slots]
         self._returned = [i for i, s in enumerate(program.slots) if s.written]
+        self._held: list[tuple[dict[str, Any], str, Any]] = []  # where each submodule was
+        self._replacements = -1
+
+    def hold(self, module: torch.nn.Module) -> None:
+        """The library has objects for this module and those below it."""
+        for owner in torch.nn.Module.modules(module):
+            self._held += [(owner._modules, name, child) for name, child in owner._modules.items()]
+
+    def is_current(self) -> bool:
+        """Whether every submodule is the one that the library has an object for."""
+        if Replacements.count != self._replacements:
+            if any(table.get(name) is not child for table, name, child in self._held):
+                return False
+            self._replacements = Replacements.count
+        return True
 
     def push(self) -> None:
         for i, slot in enumerate(self._slots):
@@ -179,6 +194,8 @@ class NativeEntry(Entry):
                 return super().call(owner, args, kwargs)  # other types than those that were guessed
             raise
         instance: NativeInstance = owner._ts_native
+        if not instance.is_current():  # a submodule was replaced; what replaced it has no native code
+            return super().call(owner, args, kwargs)
         instance.push()
         try:
             return self.signature.run(lambda *v: self._native(v, instance.handle), values)
@@ -199,4 +216,5 @@ def native_module(module: ScriptModule, library: Library, program: NativeProgram
     made: ScriptModule = object.__new__(cls)
     made.__dict__ = module.__dict__  # one module with two ways to run
     cls._ts_native = NativeInstance(library, program)
+    cls._ts_native.hold(module)
     return made

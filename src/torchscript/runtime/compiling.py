@@ -15,6 +15,7 @@ from .. import types as T
 from ..errors import CompileError, Error
 from ..frontend import marks, transient
 from ..frontend.entry import compile_entry
+from ..frontend.interfaces import compile_implementations
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program
 from ..frontend.taken_over import taken_over
@@ -242,6 +243,7 @@ def _compile_entries(
         raise Error(
             f"The module '{type(module).__name__}' has no forward and no exported method: there is nothing to compile."
         )
+    compile_implementations(program)
     for name in entries:
         _compile_method(program, module, name, examples, types_ if name == "forward" else None)
     below = torch.nn.Module.modules(module)  # a user's attribute may hide the method
@@ -249,6 +251,7 @@ def _compile_entries(
     for child in exported:
         for name in _exports(type(child)):  # type: ignore[arg-type]  # a class is hashable
             _compile_method(program, child, name)
+    compile_implementations(program)  # of modules that were found on the way
 
 
 @functools.lru_cache(maxsize=4096)
@@ -299,6 +302,9 @@ class Builder:
         attributes.update(module._buffers)
         for name, child in module._modules.items():
             attributes[name] = self.build(child) if child is not None else None
+            if child is not None and isinstance(spec.cls.attributes[name].type, T.InterfaceType):
+                if child._forward_hooks or child._forward_pre_hooks:
+                    attributes[name]._watch_hooks()  # the caller's code has none of what stands behind it
         for name, path in spec.adopted.items():
             attributes[name] = self.build(transient.at(module, path))
         for name in spec.cls.attributes:

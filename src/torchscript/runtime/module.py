@@ -256,6 +256,8 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
                     f"'{name}' of {self.original_name} was compiled in as the constant {cls.constants[name]!r}; "
                     f"set it before the module is compiled, or compile again."
                 )
+        if isinstance(cls, T.ClassType) and name in self.__dict__.get("_modules", ()):
+            _check_replacement(self, cls, name, value)
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -374,6 +376,40 @@ _METHODS_OF_DICTS = frozenset(
 )  # which no other module has: its own attributes win
 
 _REGISTERED = (T.AttributeKind.MODULE, T.AttributeKind.PARAMETER, T.AttributeKind.BUFFER)
+
+
+class Replacements:
+    """How many submodules of compiled modules were replaced in this process: native code has to look again."""
+
+    count = 0
+
+
+def _check_replacement(module: ScriptModule, cls: T.ClassType, name: str, value: Any) -> None:
+    """Refuse another submodule than compiled code can call."""
+    declared = cls.attributes.get(name)
+    given = getattr(type(value), "_ts_class", None)
+    if declared is None or "_ts_ready" not in module.__dict__ or value is module._modules[name]:
+        return
+    what = f"the submodule '{name}' of {module.original_name}"
+    if not isinstance(given, T.ClassType):
+        raise Error(
+            f"{what} is called by compiled code, which cannot call {'None' if value is None else type(value).__name__}. "
+            "Compile the module that is to take its place first: torchscript.script(module)."
+        )
+    if isinstance(declared.type, T.InterfaceType):
+        lacking = declared.type.lacking(given)
+        if lacking is not None:
+            interface = declared.type.qualified_name.rpartition(".")[2]
+            raise Error(
+                f"{what} has the interface '{interface}', which {value.original_name} does not implement: {lacking}."
+            )
+    elif given is not declared.type:
+        raise Error(
+            f"{what} cannot be replaced: the code that calls it was compiled for the {module._modules[name].original_name} "
+            "that is there. Replace it before compiling, or annotate it with an interface: the class body says "
+            f"'{name}: MyInterface', and MyInterface is a Module with signatures, marked with torchscript.interface."
+        )
+    Replacements.count += 1
 
 
 def _registered(module: ScriptModule, name: str) -> Any:

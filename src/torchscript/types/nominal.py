@@ -98,20 +98,36 @@ class InterfaceType(Type):
 
     def is_implemented_by(self, cls: ClassType) -> bool:
         """Whether `cls` has every method of this interface, with the same argument and result types."""
+        return self.lacking(cls) is None
+
+    def lacking(self, cls: ClassType) -> str | None:
+        """What keeps `cls` from implementing this interface; None if it does."""
         for name, wanted in self.methods.items():
             function = cls.method(name)
             if function is None:
-                return False
-            have = function.schema
-            if len(have.arguments) != len(wanted.arguments):
-                return False
-            for given, asked in zip(have.arguments[1:], wanted.arguments[1:], strict=True):
-                if not asked.type.is_subtype_of(given.type) or given.name != asked.name:
-                    return False
-            if not have.return_type.is_subtype_of(wanted.return_type):
-                return False
+                return f"it has no method '{name}'"
+            if not _takes_its_place(function.schema, wanted):
+                return (
+                    f"its method is '{_signature(name, function.schema)}', "
+                    f"that of the interface is '{_signature(name, wanted)}'"
+                )
         self.implementations.add(cls)
-        return True
+        return None
+
+
+def _takes_its_place(have: Any, wanted: Any) -> bool:
+    """Whether a method with the schema `have` can be called as `wanted` says; names of arguments count."""
+    if len(have.arguments) != len(wanted.arguments):
+        return False
+    for given, asked in zip(have.arguments[1:], wanted.arguments[1:], strict=True):
+        if not asked.type.is_subtype_of(given.type) or given.name != asked.name:
+            return False
+    return bool(have.return_type.is_subtype_of(wanted.return_type))
+
+
+def _signature(name: str, schema: Any) -> str:
+    arguments = ", ".join(f"{a.name}: {a.type.annotation()}" for a in schema.arguments[1:])
+    return f"{name}({arguments}) -> {schema.return_type.annotation()}"
 
 
 @dataclass(eq=False, slots=True)
