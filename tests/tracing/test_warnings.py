@@ -52,8 +52,8 @@ def makes_a_float(x):
     return x * float(x.sum())  # here
 
 
-def makes_a_float_of_a_size(x):
-    return x * float(x.size(0))  # here
+def repeats_a_list(x):
+    return x * torch.tensor([[0.5]] * x.size(0))  # here
 
 
 def makes_a_list(x):
@@ -108,10 +108,10 @@ EXPECTED = {
     is_true_of_a_size: "A size of a tensor",
     makes_an_int: "Converting a tensor to a Python integer",
     makes_a_float: "Converting a tensor to a Python float",
-    makes_a_float_of_a_size: "Converting a tensor to a Python float",
+    repeats_a_list: "A number that the trace follows.*is the length of a Python sequence.*this run .3.",
     makes_a_list: "Converting a tensor to a Python list",
     makes_an_array: "Converting a tensor to a NumPy array",
-    indexes_a_list: "Converting a tensor to a Python number",
+    indexes_a_list: "A number that the trace follows.*is the index of a Python sequence.*this run .1.",
     indexes_a_list_with_a_tensor: "Converting a tensor to a Python index",
     makes_a_tensor_of_tensors: "torch.tensor results are registered as constants",
     iterates: "Iterating over a tensor.*3 iterations",

@@ -28,6 +28,7 @@ from torch import nn
 from ..errors import Error, TracerWarning, TracingError
 from . import state, structures, trampolines
 from .locations import is_library, line_of
+from .rewriting import original_code
 from .sizes import without_history
 
 if TYPE_CHECKING:
@@ -272,7 +273,7 @@ def _units(recorder: Recorder, frame: FrameType | None) -> Iterator[tuple[CodeTy
     """
     end = recorder.outermost_code
     while frame is not None and frame.f_code is not end:
-        code = frame.f_code
+        code = original_code(frame.f_code)
         if not is_library(code) and code.co_name not in _NO_UNITS:
             owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
             if isinstance(owner, nn.Module) and owner in recorder.tree:

@@ -229,6 +229,14 @@ def _where(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[st
     return record_call(recorder, "aten::where", operator_schemas("aten::where"), given, named, run)
 
 
+def _meshgrid(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`torch.meshgrid(x, y)` or `torch.meshgrid([x, y])`, which the operator takes."""
+    tensors = list(args[0] if args and isinstance(args[0], list | tuple) else args)
+    given = {k: v for k, v in kwargs.items() if v is not None}
+    name, run = "aten::meshgrid", lambda: func(*args, **kwargs)
+    return record_call(recorder, name, operator_schemas(name), [tensors], given, run)
+
+
 def _nonzero(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = "aten::nonzero_numpy" if kwargs.get("as_tuple") else "aten::nonzero"
     given = {k: v for k, v in kwargs.items() if k != "as_tuple"}
@@ -297,6 +305,7 @@ HANDLERS: dict[Any, Handler] = {
     torch.Tensor.where: _where,
     torch.Tensor.nonzero: _nonzero,
     torch.nonzero: _nonzero,
+    torch.meshgrid: _meshgrid,
     torch._C._set_grad_enabled: gradients.set_grad_enabled,
     torch.autograd.grad: gradients.record_grad,
     torch.autograd.backward: gradients.record_backward,

@@ -104,6 +104,15 @@ class Diagnostics:
             frame,
         )
 
+    def used(self, use: str, value: Any) -> None:
+        """A number that is followed went where it is followed no more."""
+        self.warn(
+            "converted",
+            f"A number that the trace follows (a size, or one that was read from a tensor) {use} here, "
+            "which might cause the trace to be incorrect. "
+            f"{_KEEPS.format(value=_short(value))}",
+        )
+
     def iterated(self, length: int) -> None:
         """A loop went over the elements of a tensor."""
         self.decision(

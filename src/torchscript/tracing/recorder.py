@@ -333,6 +333,12 @@ class Recorder:
         if not number._ts_quiet:
             self.diagnostics.converted(f"Python {target}", result)
 
+    def number_used(self, use: str, number: Any) -> None:
+        """A traced number is taken for what it is in this run; `use` says what for, as a predicate."""
+        self._decided.add(number._ts_value)
+        if not number._ts_quiet:
+            self.diagnostics.used(use, plain(number))
+
     def number_read(self, value: Value, result: Any) -> None:
         """A number was read out of a tensor; `finish` warns if nothing recorded ever used it."""
         frame = user_frame()

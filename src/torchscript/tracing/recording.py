@@ -22,6 +22,7 @@ from .modules import qualified_name
 from .observing import call_original, observing
 from .python_state import PythonState
 from .recorder import Recorder, info_type
+from .rewriting import rewritten
 from .submodules import named_arguments
 
 _CONTAINERS = (
@@ -145,7 +146,7 @@ def _run(
     with state.activated(recorder):
         with state.paused():
             args, kwargs = _inputs(recorder, signature, args, kwargs)
-        with observing(), RecordingMode(recorder):
+        with rewritten(signature, root), observing(), RecordingMode(recorder):
             result = run(*args, **kwargs)
         if recorder.diagnostics.error is not None:
             raise recorder.diagnostics.error

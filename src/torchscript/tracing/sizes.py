@@ -175,6 +175,16 @@ _COMPARISONS = {
 }
 
 
+_LEAVING = {
+    "bit_length": "is counted in bits",
+    "bit_count": "is counted in bits",
+    "is_integer": "decides what Python does next",
+    "as_integer_ratio": "becomes a ratio",
+    "to_bytes": "becomes bytes",
+    "hex": "becomes a text",
+}
+
+
 def _divmod(self: Any, other: Any) -> Any:
     return (self // other, self % other) if isinstance(other, int | float) else NotImplemented
 
@@ -183,10 +193,33 @@ def _rdivmod(self: Any, other: Any) -> Any:
     return (other // self, other % self) if isinstance(other, int | float) else NotImplemented
 
 
+def _is_left_behind(use: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method whose result nobody follows."""
+
+    def leave(self: TracedNumber, *args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is not None and follows(self, recorder):
+            recorder.number_used(use, self)
+        return function(plain(self), *args, **kwargs)
+
+    return leave
+
+
+def _of_numpy(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """`array * n`, and functions of NumPy that are called by others than the user."""
+    recorder = state.current()
+    if recorder is not None and follows(self, recorder):
+        recorder.number_used("becomes a value of NumPy", self)
+    return getattr(ufunc, method)(*map(plain, inputs), **kwargs)
+
+
 def _round_float(self: TracedFloat, digits: int | None = None) -> Any:
     result = round(plain(self), digits)
     recorder = state.current()
-    if recorder is None or not follows(self, recorder) or digits is not None:
+    if recorder is None or not follows(self, recorder):
+        return result
+    if digits is not None:
+        recorder.number_used("is rounded to digits", self)
         return result
     rounded = recorder.number_operation("aten::round", (self,), float(result))
     return recorder.number_operation("aten::Int", (rounded,), result)
@@ -209,13 +242,18 @@ def _fill(cls: type, tables: Iterable[dict[str, tuple[str, Any]]]) -> None:
         setattr(cls, f"__{name}__", _conversion(kind, function))
     for name, (symbol, function) in _COMPARISONS.items():
         setattr(cls, f"__{name}__", _comparison(symbol, function))
+    base: Any = cls.__mro__[2]
     own: dict[str, Any] = {
         "__bool__": _truth,
         "__divmod__": _divmod,
         "__rdivmod__": _rdivmod,
         "__pos__": lambda self: self,
-        "__hash__": cls.__mro__[2].__hash__,
+        "__hash__": base.__hash__,
+        "__array_ufunc__": _of_numpy,
     }
+    for name, use in _LEAVING.items():
+        if hasattr(base, name):
+            own[name] = _is_left_behind(use, getattr(base, name))
     for name, method in own.items():
         setattr(cls, name, method)
 
