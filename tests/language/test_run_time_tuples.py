@@ -1,7 +1,7 @@
 """Tuples whose length only a run tells: lists inside, tuples for Python."""
 
 import copy
-from typing import List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import pytest
 import torch
@@ -57,9 +57,41 @@ class Calls(torch.nn.Module):
         return self.several(xs)
 
 
+def in_containers(xs: List[int]):
+    built = []
+    for i in range(2):
+        built.append(tuple(xs[i:]))
+    return [tuple(xs), tuple(xs[1:])], {"a": tuple(xs)}, (1, [tuple(x + 1 for x in xs)]), built, built[0]
+
+
+def of_tuples(xs: List[int]):
+    return tuple(tuple(range(x)) for x in xs), [tuple([x]) for x in xs]
+
+
+def annotated_containers(xs: List[int]) -> Tuple[List[Tuple[int, ...]], Dict[str, Tuple[int, ...]]]:
+    named: Dict[str, Tuple[int, ...]] = {}
+    named["k"] = tuple(xs)
+    return [tuple(xs)], named
+
+
+def perhaps(xs: List[int]):
+    t: Optional[Tuple[int, ...]] = None
+    if len(xs) > 1:
+        t = tuple(xs)
+    return t
+
+
+def computed_with(xs: List[int]):
+    t = tuple(xs)
+    first, *rest = t
+    return t + (1,), t * 2, t[1:], t + t, first, rest
+
+
 CASES = [
     (returned, [1, 2]), (annotated, [1, 2]), (of_a_generator, [1, 2]), (of_a_shape, torch.ones(2, 3)),
     (among_others, [1, 2]), (from_a_helper, [1, 2]), (on_both_paths, [1, 2]), (on_both_paths, [1]),
+    (in_containers, [1, 2, 3]), (of_tuples, [1, 2]), (of_tuples, []), (annotated_containers, [1]), (perhaps, [1, 2]),
+    (perhaps, [1]), (computed_with, [1, 2, 3]),
     (Several(), [torch.ones(1)]), (Calls(), [torch.ones(1)]),
 ]  # fmt: skip
 

@@ -107,6 +107,24 @@ def left_by_break(xs: list[int]):
     return x
 
 
+def bound_by_any(xs: list[int]):
+    if any((hit := x * 2) > 4 for x in xs):
+        return hit
+    return 0 if len(xs) == 0 else hit + 100
+
+
+def bound_by_any_in_a_loop(xs: list[int]):
+    total = 0
+    for i in range(2):
+        if any((hit := x + i) > 3 for x in xs):
+            total += hit
+    return total
+
+
+def bound_by_a_comprehension(xs: list[int]):
+    return [y for x in xs if (y := x + 1) > 2], y
+
+
 class Reached(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -126,7 +144,9 @@ CASES = [
     (returned_from_the_loop, [1, 5]), *((f, x) for f in (bound_where_true, bound_where_false, changed_behind_and)
                                         for x in (None, 3, -3)),
     (several, [1, 2, 3, 4]), (several, []), (in_one_side, True), (in_one_side, False), (in_a_comprehension, [1, 2, 3]),
-    (in_all, [1, 2, 3, 4]), (in_all, []), (any_stops, [1, 2, 3]), (left_by_break, [1, 5, 3]), (Reached(), torch.ones(2)),
+    (in_all, [1, 2, 3, 4]), (in_all, []), (any_stops, [1, 2, 3]), (left_by_break, [1, 5, 3]),
+    *((f, xs) for f in (bound_by_any, bound_by_any_in_a_loop) for xs in ([1, 2, 3], [3, 1, 2], [1], [])),
+    (bound_by_a_comprehension, [1, 2]), (Reached(), torch.ones(2)),
 ]  # fmt: skip
 
 

@@ -438,6 +438,12 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
         if isinstance(owner_type, T.TensorType) and name in ("data", "grad", "requires_grad"):
             _assign_tensor_attribute(e, owner, name, value)
             return
+        if isinstance(owner, Static) and owner_type is None:
+            raise e.outside(
+                f"This changes {owner.describe()}, which compiled code cannot change.",
+                target,
+                "Keep the value in an attribute of the module.",
+            )
         if not isinstance(owner_type, T.ClassType):
             raise e.error(f"{owner.subject()} has no attributes that can be assigned.", target)
         cls = owner_type

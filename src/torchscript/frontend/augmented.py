@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, default_dicts, methods, sets, tensor_indexing
+from . import arithmetic, default_dicts, methods, outer, sets, tensor_indexing
 from .emitter import Emitter
 from .values import Attribute, Dynamic, Sequence, Static, Val, type_of
 
@@ -53,6 +53,7 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
                 return arithmetic.binary(e, op, current, value)
             return e.call_operator(in_place_name, [current, value], {}, f"{symbol}=")
     if isinstance(type, T.ListType) and op is ast.Add and not isinstance(current, Sequence):
+        outer.refuse_change(e, current, "__iadd__")
         items = value
         if isinstance(value, Sequence):
             items = Dynamic(e.build_list(value.items, element=_settled_element(type)))
@@ -101,6 +102,7 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
         return
     if isinstance(target.slice, ast.Slice):
         raise e.unsupported("A slice of a list cannot be changed in place.", target)
+    outer.refuse_change(e, owner, "__setitem__", target)
     key = expressions.emit(e, target.slice)
     e.node = node
     if isinstance(type_of(owner), T.ClassType):

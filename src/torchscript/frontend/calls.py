@@ -25,6 +25,8 @@ from . import (
     generators,
     marks,
     methods,
+    module_hooks,
+    outer,
     transient,
 )
 from .builtins import registry, tensors
@@ -247,6 +249,7 @@ def fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]
     """A call of a builtin on known scalars, evaluated now."""
     if getattr(obj, "__module__", None) not in ("builtins", "math", "operator", "itertools", None):
         return None
+    outer.refuse_change(e, Static(getattr(obj, "__self__", None), None), getattr(obj, "__name__", ""))
     known = [known_of(v) for v in [*positional, *named.values()]]
     if any(k is None or not is_scalar_constant(k.object) for k in known):
         return None
@@ -436,18 +439,17 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
     own_call = attributes.getattr_static(cls, "__call__")
     if own_call is not torch.nn.Module.__dict__["__call__"]:
         return call_method(e, Method(callee, "__call__", own_call), positional, named)
-    for key, hook in module._forward_pre_hooks.items():
-        if id(hook) in _SKIPPED_HOOKS:
-            continue
-        if key in getattr(module, "_forward_pre_hooks_with_kwargs", ()):
-            result = call(e, e.static(hook), [callee, Sequence(positional), Mapping(dict(named))], {})
-            if not _is_none(result):
-                arguments, keywords = _parts(e, result)
-                positional, named = _parts(e, arguments), _keywords(e, keywords)
-            continue
-        result = call(e, e.static(hook), [callee, Sequence(positional)], {})
-        if not _is_none(result):
-            positional = _parts(e, result)
+    if module_hooks.stay_python(e, module):
+        return module_hooks.call_with_python_hooks(
+            e, callee, lambda: _call_forward(e, callee, positional, named)
+        )
+    positional, named = module_hooks.before(e, callee, positional, named)
+    return module_hooks.after(e, callee, positional, named, _call_forward(e, callee, positional, named))
+
+
+def _call_forward(e: Emitter, callee: Module, positional: list[Val], named: dict[str, Val]) -> Val:
+    """Its forward alone."""
+    module, cls = callee.module, type(callee.module)
     forward = module.__dict__.get("forward")
     if forward is None:
         try:
@@ -456,22 +458,14 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
             raise e.error(f"The module '{cls.__qualname__}' has no forward.") from None
         if found is torch.nn.Module.__dict__.get("forward"):
             raise e.error(f"The module '{cls.__qualname__}' has no forward, so it cannot be called.")
-        output = call_method(e, Method(callee, "forward", found), positional, named)
-    else:
-        output = call(e, e.static(forward), positional, named)
-    for key, hook in module._forward_hooks.items():
-        with_kwargs = key in getattr(module, "_forward_hooks_with_kwargs", ())
-        given = [Sequence(positional), *([Mapping(dict(named))] if with_kwargs else []), output]
-        result = call(e, e.static(hook), [callee, *given], {})
-        if not _is_none(result):
-            output = result
-    return output
+        return call_method(e, Method(callee, "forward", found), positional, named)
+    return call(e, e.static(forward), positional, named)
 
 
 def _call_compiled_module(e: Emitter, callee: Module, positional: list[Val], named: dict[str, Val]) -> Val:
     """Its forward, with the hooks that it had when it was compiled or archived; later ones run by themselves."""
     module = callee.module
-    later = "_ts_forward" in module.__dict__
+    later = "_ts_forward" in module.__dict__ or module_hooks.stay_python(e, module)
 
     def run(hook: Any, given: list[Val]) -> Val | None:
         if getattr(hook, "is_archived", False):
@@ -486,42 +480,17 @@ def _call_compiled_module(e: Emitter, callee: Module, positional: list[Val], nam
         elif later:
             return None
         else:
-            result = call(e, e.static(hook), [callee, *given], {})
+            result = module_hooks.run(e, hook, [callee, *given])
         return None if _is_none(result) else result
 
     for hook in module._forward_pre_hooks.values():
         changed = run(hook, [Sequence(positional)])
-        positional = positional if changed is None else _parts(e, changed)
+        positional = positional if changed is None else module_hooks.parts(e, changed)
     output = _call_compiled_method(e, callee, "forward", positional, named)
     for hook in module._forward_hooks.values():
         changed = run(hook, [Sequence(positional), output])
         output = output if changed is None else changed
     return output
-
-
-def _parts(e: Emitter, val: Val) -> list[Val]:
-    """The values of a tuple that a hook returns; anything else stands for itself."""
-    from . import loops
-
-    items = (
-        loops.static_items(e, val)
-        if isinstance(type_of(val), T.TupleType) or isinstance(val, Sequence)
-        else None
-    )
-    return [val] if items is None else items
-
-
-def _keywords(e: Emitter, val: Val) -> dict[str, Val]:
-    """The keyword arguments that a hook returns."""
-    if isinstance(val, Mapping):
-        return dict(val.items)
-    known = known_of(val)
-    if known is None or not isinstance(known.object, dict):
-        raise e.unsupported("The keyword arguments that a hook returns must be known while compiling.")
-    return {k: e.static(v) for k, v in e.depend(val).items()}
-
-
-_SKIPPED_HOOKS: set[int] = set()
 
 
 def call_method(e: Emitter, callee: Method, positional: list[Val], named: dict[str, Val]) -> Val:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 
 from .. import types as T
 from . import attributes, calls, conditions, formatting, subscripts
 from .emitter import Emitter
 from .handlers import HANDLERS, expression
+from .run_time_loops import LoopLocal
 from .values import (
     Closure,
     Dynamic,
@@ -55,10 +57,28 @@ def _constant(e: Emitter, node: ast.Constant, hint: T.Type | None) -> Val:
 def _name(e: Emitter, node: ast.Name, hint: T.Type | None) -> Val:
     found = e.scope.get(node.id)
     if found is not None:
+        if isinstance(found, LoopLocal) and node.id in _bound_in_comprehensions(e.source.tree):
+            return found.checked(e) or _refuse(e, found, node)
         if isinstance(found, Unusable):
             raise e.unusable(found, node)
         return found
     return e.program.global_name(e, node.id, node)
+
+
+def _refuse(e: Emitter, found: Unusable, node: ast.AST) -> Val:
+    raise e.unusable(found, node)
+
+
+@functools.lru_cache(maxsize=4096)
+def _bound_in_comprehensions(tree: ast.AST) -> frozenset[str]:
+    """The variables that `:=` binds inside comprehensions of a function: Python lets them be read afterwards."""
+    return frozenset(
+        n.target.id
+        for c in ast.walk(tree)
+        if isinstance(c, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
+        for n in ast.walk(c)
+        if isinstance(n, ast.NamedExpr)
+    )
 
 
 @expression(ast.NamedExpr)

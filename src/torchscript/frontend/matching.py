@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import types as T
-from . import comparisons, conditions, expressions, loops, statements
+from . import comparisons, conditions, expressions, loops, returned, statements
 from .builtins import inspection
 from .conditions import Condition
 from .control import emit_if
@@ -156,7 +156,7 @@ def _rest(e: Emitter, subject: Val, before: int, after: int) -> Val:
     if items is not None:
         return Sequence(items[before : len(items) - after], is_list=True)
     end = e.static(-after) if after else e.none()
-    return Dynamic(e.call("aten::slice", [subject, e.static(before), end, e.static(1)]))
+    return Dynamic(returned.as_list(e, e.call("aten::slice", [subject, e.static(before), end, e.static(1)])))
 
 
 def _any(e: Emitter, tests: list[Condition]) -> Condition:

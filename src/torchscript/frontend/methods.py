@@ -14,7 +14,7 @@ from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
-from . import arrays, calls, default_dicts, formatting, function_calls, sets
+from . import arrays, calls, default_dicts, formatting, function_calls, outer, sets
 from .builtins import containers, registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
@@ -68,6 +68,7 @@ def call_builtin_method(
 ) -> Val:
     """A method of a tensor, string, list, dict, tuple, future."""
     type = type_of(owner)
+    outer.refuse_change(e, owner, name)
     folded = _fold_method(e, owner, name, positional, named)
     if folded is not None:
         return folded
@@ -132,7 +133,8 @@ def call_builtin_method(
     if python is not None and not hasattr(python, name):
         known = (k for k in dir(python) if not k.startswith("_"))
         raise e.error(f"A {python.__name__} has no method '{name}'.", None, *suggestion(name, known))
-    return e.call_operator(f"aten::{name}", [owner, *positional], named, name)
+    result = e.call_operator(f"aten::{name}", [owner, *positional], named, name)
+    return e.none() if name == "append" and isinstance(type, T.ListType) else result
 
 
 def _named_tuple_method(

@@ -47,6 +47,7 @@ class Program:
         fallback: bool = False,
         outside: dict[Any, CompileError] | None = None,
         noted: dict[tuple[type, str], T.Type] | None = None,
+        left_hooks: set[int] | None = None,
     ) -> None:
         self.allow_python_calls = allow_python_calls
         self.fallback = fallback  # what does not compile is left to Python, without a warning
@@ -58,6 +59,8 @@ class Program:
         self.outside: dict[Any, CompileError] = outside or {}  # functions that stay Python calls, and why
         self.noted = {} if noted is None else noted
         """What attributes hold that are None at first, and fields of namedtuples without annotation: no Tensors."""
+        self.left_hooks: set[int] = set() if left_hooks is None else left_hooks
+        """Ids of hooks that stay Python: their modules run all their hooks as Python does (module_hooks.py)."""
         self.run_time_tuples: dict[int, Value] = {}  # lists that stand for tuples (returned.py), by id
         self.prefers_static: set[Any] = set()
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed

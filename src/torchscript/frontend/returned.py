@@ -7,7 +7,8 @@ schema (`T.RunTimeTupleType`), so that Python gets the tuple that it gets in eag
 from __future__ import annotations
 
 from .. import types as T
-from ..ir.graph import Value
+from ..ir.graph import Node, Value
+from ..set_values import holds_sets
 from .emitter import Emitter
 from .pending import settled
 from .values import Dynamic, Val
@@ -20,28 +21,95 @@ def run_time_tuple(e: Emitter, val: Val) -> Val:
     return val
 
 
+def as_list(e: Emitter, part: Value) -> Value:
+    """What a starred name takes of a tuple: a list."""
+    return e.call("aten::list", [Dynamic(part)]) if is_tuple(e, part) else part
+
+
+def is_tuple(e: Emitter, value: Value) -> bool:
+    """Whether a list stands for a tuple."""
+    return isinstance(value.type, T.ListType) and isinstance(type_of_result(e, value), T.RunTimeTupleType)
+
+
 def type_of_result(e: Emitter, value: Value) -> T.Type:
     """The type of a returned value, with tuples for the lists that stand for some."""
-    if id(value) in e.program.run_time_tuples:
-        type = settled(value.type)
-        assert isinstance(type, T.ListType)
-        return T.RunTimeTupleType(type.element)
-    node = value.node
-    if node is None:
-        return value.type
     own = value.type
+    if id(value) in e.program.run_time_tuples:
+        type = settled(own)
+        assert isinstance(type, T.ListType)
+        return T.RunTimeTupleType(_common(e, _held(value), type.element))
+    node = value.node
+    if node is None or not _may_hold_a_tuple(own):
+        return own
     if node.kind == "prim::TupleConstruct" and isinstance(own, T.TupleType):
         if not isinstance(own, T.NamedTupleType):
             return T.TupleType(tuple(type_of_result(e, v) for v in node.inputs))
-    if node.kind == "prim::If" and isinstance(own, T.ListType):
-        index = next(i for i, v in enumerate(node.outputs) if v is value)
-        sides = [type_of_result(e, block.outputs[index]) for block in node.blocks]
-        tuples = [isinstance(side, T.RunTimeTupleType) for side in sides]
-        if all(tuples):
-            return sides[0]
-        if any(tuples):
-            raise e.unsupported(
-                "What is returned is a tuple of unknown length on one path and a list on the other.", None,
-                "Return a list on both: leave out tuple().",
-            )  # fmt: skip
+    if node.kind == "prim::If":
+        return _of_sides(e, node, value)
+    whole = settled(own)
+    if node.kind in _OF_PARTS and isinstance(whole, T.ListType):
+        sides = [type_of_result(e, v) for v in node.inputs if isinstance(v.type, T.ListType)]
+        return next((side for side in sides if isinstance(side, T.RunTimeTupleType)), own)
+    if node.kind == "aten::__getitem__":
+        container = type_of_result(e, node.inputs[0])
+        if isinstance(container, T.ListType | T.DictType):
+            return container.contained[-1]
+    if isinstance(whole, T.ListType):
+        return T.ListType(_common(e, _held(value), whole.element))
+    if isinstance(whole, T.DictType):
+        return T.DictType(whole.key, _common(e, _held(value), whole.value))
     return own
+
+
+_OF_PARTS = ("aten::slice", "aten::add", "aten::mul")  # of lists
+
+
+def _may_hold_a_tuple(type: T.Type) -> bool:
+    return any(isinstance(t, T.ListType) for t in settled(type).walk())
+
+
+def _held(value: Value) -> list[Value]:
+    """What is put into a list or dict, as far as that can be seen where it is made."""
+    node = value.node
+    held: list[Value] = []
+    if node is not None and node.kind == "prim::ListConstruct":
+        held += node.inputs
+    elif node is not None and node.kind == "prim::DictConstruct":
+        held += node.inputs[1::2]
+    elif node is not None and node.kind == "aten::list":
+        held += _held(node.inputs[0])
+    for user, index in value.users:
+        place = _PUT.get(user.kind)
+        if place is not None and index == 0:
+            held.append(user.inputs[place])
+    return held
+
+
+_PUT = {
+    "aten::append": 1,
+    "aten::insert": 2,
+    "aten::_set_item": 2,
+}  # and where what is put stands among the inputs
+
+
+def _common(e: Emitter, held: list[Value], declared: T.Type) -> T.Type:
+    """The type of what a container holds: with tuples, if everything that is put in is one."""
+    types = [type_of_result(e, v) for v in held]
+    return types[0] if types and all(t == types[0] for t in types) and holds_sets(types[0]) else declared
+
+
+def _of_sides(e: Emitter, node: Node, value: Value) -> T.Type:
+    index = next(i for i, v in enumerate(node.outputs) if v is value)
+    sides = [type_of_result(e, block.outputs[index]) for block in node.blocks]
+    tuples = [isinstance(side, T.RunTimeTupleType) for side in sides]
+    if all(tuples):
+        return sides[0]
+    if isinstance(value.type, T.OptionalType):
+        some = [side for side in sides if not isinstance(side, T.NoneType)]
+        return T.optional(some[0]) if len(some) == 1 and any(tuples) else value.type
+    if any(tuples):
+        raise e.unsupported(
+            "What is returned is a tuple of unknown length on one path and a list on the other.", None,
+            "Return a list on both: leave out tuple().",
+        )  # fmt: skip
+    return value.type

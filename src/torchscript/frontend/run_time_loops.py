@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
-from ..ir.graph import Node, Value
+from ..ir.graph import Block, Node, Value
 from . import control, merging
 from .outcomes import Branch, Flag, Outcome
 from .problems import BecomesTensor
@@ -273,7 +273,7 @@ def _define_loop_locals(
 class LoopLocal(Unusable):
     """A variable that only a loop's body assigns; if the loop never runs, it does not exist."""
 
-    __slots__ = ()
+    __slots__ = ("carried", "inside", "loop", "name", "val")
 
     def __init__(self, e: Emitter, loop: Node, inside: Branch, val: Val, name: str) -> None:
         line = loop.source.line if loop.source is not None else 0
@@ -282,3 +282,26 @@ class LoopLocal(Unusable):
             f"which defines it, may run no iteration at all.\nGive '{name}' a value before the loop.",
             None,
         )
+        self.loop, self.inside, self.val, self.name = loop, inside, val, name
+        self.carried: tuple[Val, Val] | None = None
+
+    def checked(self, e: Emitter) -> Val | None:
+        """Its value behind a test, at run time, that the loop ran; None where that cannot be had here."""
+        from . import generated
+
+        block: Block | None = e.block
+        while block is not None and block is not self.loop.block:
+            block = block.parent
+        if block is None or type_of(self.val) is None or isinstance(self.val, Module | Unusable):
+            return None
+        if self.carried is None:
+            ran = Dynamic(_carry_flag(e, self.loop, self.inside, True))
+            self.carried = _carry_value(e, self.loop, self.inside, self.val, self.name), ran
+        value, flag = self.carried
+        problem = f"cannot access local variable '{self.name}' where it is not associated with a value"
+        generated.in_place(
+            e,
+            f"def check(ran):\n    if not ran:\n        raise UnboundLocalError({problem!r})",
+            {"ran": flag},
+        )
+        return value

@@ -19,6 +19,8 @@ from . import (
     declarations,
     expressions,
     loops,
+    outer,
+    returned,
     subscripts,
     unpacking,
 )
@@ -69,7 +71,8 @@ def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
     handler = HANDLERS.get(type(node))
     if handler is None:
         name, advice = UNSUPPORTED.get(type(node), (type(node).__name__, ()))
-        raise e.unsupported(f"{name} cannot be compiled.", node, *advice)
+        refusal = e.outside if isinstance(node, ast.Global | ast.Nonlocal) else e.unsupported
+        raise refusal(f"{name} cannot be compiled.", node, *advice)
     if e.catching is not None:
         from . import guards
 
@@ -287,7 +290,7 @@ def _unpack_list(e: Emitter, target: ast.Tuple | ast.List, value: Val, star: int
         middle = e.call("aten::list", [Dynamic(middle)])  # a list, not a torch.Size
     for index, element in enumerate(target.elts):
         if index == star:
-            assign(e, starred.value, Dynamic(middle))
+            assign(e, starred.value, Dynamic(returned.as_list(e, middle)))
             continue
         position = index if index < star else index - len(target.elts)
         assign(e, element, Dynamic(e.call("aten::__getitem__", [values, e.static(position)])))
@@ -474,6 +477,7 @@ def _delete(e: Emitter, node: ast.Delete) -> Outcome:
             if isinstance(target.slice, ast.Slice):
                 subscripts.assign_slice(e, owner, target.slice, Sequence([], is_list=True), target)
                 continue
+            outer.refuse_change(e, owner, "__setitem__", target)
             index = expressions.emit(e, target.slice)
             e.call_operator("aten::Delete", [owner, index], {}, "del")
         else:

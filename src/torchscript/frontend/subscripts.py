@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .. import types as T
-from . import arithmetic, arrays, attributes, chosen, default_dicts, methods, presence, tensor_indexing
+from . import arithmetic, arrays, attributes, chosen, default_dicts, methods, outer, presence, tensor_indexing
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -259,6 +259,7 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
     if isinstance(owner, Mapping):
         owner.items[e.depend(key)] = value
         return
+    outer.refuse_change(e, owner, "__setitem__", target)
     loops.set_item(e, e.materialize(owner), key, value)
 
 
@@ -266,6 +267,7 @@ def assign_slice(e: Emitter, owner: Val, index: ast.Slice, value: Val, target: a
     """`xs[a:b] = ys`: the list is emptied, and filled with what comes before, `ys`, and what comes after."""
     if not isinstance(type_of(owner), T.ListType):
         raise e.error(f"{owner.subject()} has no slice that can be assigned.", target)
+    outer.refuse_change(e, owner, "__setitem__", target)
     if index.step is not None:
         raise e.unsupported(
             "A slice of a list with a step cannot be assigned.", target, "Assign the elements in a loop."

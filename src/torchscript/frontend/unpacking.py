@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from .. import types as T
-from . import expressions, loops
+from . import expressions, loops, returned
 from .values import Dynamic, Val, type_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def assign_display(e: Emitter, target: ast.expr, display: ast.expr) -> bool:
     middle = e.call("aten::slice", [spread_list, e.static(first), stop, e.static(1)])
     taking = target.elts[taker]
     assert isinstance(taking, ast.Starred)
-    for element, item in zip([*before, taking.value, *after], [*heads, Dynamic(middle), *tails], strict=True):
+    for element, item in zip(
+        [*before, taking.value, *after], [*heads, Dynamic(returned.as_list(e, middle)), *tails], strict=True
+    ):
         statements.assign(e, element, item)
     return True
 

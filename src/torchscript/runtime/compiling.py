@@ -16,6 +16,7 @@ from ..errors import CompileError, Error
 from ..frontend import marks, transient
 from ..frontend.entry import compile_entry
 from ..frontend.interfaces import compile_implementations
+from ..frontend.module_hooks import has_left_hooks
 from ..frontend.modules import ModuleSpec, SpecSplit
 from ..frontend.program import Program
 from ..frontend.taken_over import taken_over
@@ -40,12 +41,14 @@ def compile_until_done(compile_all: Callable[[Program], Made], fallback: bool | 
     function that does not compile left to Python."""
     outside: dict[Any, CompileError] = {}
     noted: dict[tuple[type, str], T.Type] = {}
+    left_hooks: set[int] = set()
     while True:
         program = Program(
             allow_python_calls=fallback is not False,
             fallback=fallback is True,
             outside=dict(outside),
             noted=noted,
+            left_hooks=left_hooks,
         )
         try:
             return compile_all(program)
@@ -283,6 +286,8 @@ class Builder:
             else:
                 found = self._build(module)
             self.made[id(module)] = found
+            if has_left_hooks(found, self.program.left_hooks):
+                found._watch_hooks()
         return found
 
     def _build(self, module: torch.nn.Module) -> Any:
@@ -320,8 +325,9 @@ class Builder:
 
 def compile_script_module(module: ScriptModule) -> None:
     """Compile the script methods of an instance of a subclass of ScriptModule, in place."""
+    left_hooks: set[int] = set()
     while True:
-        program = Program()
+        program = Program(left_hooks=left_hooks)
         try:
             spec = program.spec_of(module)
             _compile_entries(program, spec, module)

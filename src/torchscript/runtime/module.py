@@ -391,6 +391,7 @@ def _check_replacement(module: ScriptModule, cls: T.ClassType, name: str, value:
     if declared is None or "_ts_ready" not in module.__dict__ or value is module._modules[name]:
         return
     what = f"the submodule '{name}' of {module.original_name}"
+    present = getattr(module._modules[name], "original_name", "module")
     if not isinstance(given, T.ClassType):
         raise Error(
             f"{what} is called by compiled code, which cannot call {'None' if value is None else type(value).__name__}. "
@@ -405,7 +406,7 @@ def _check_replacement(module: ScriptModule, cls: T.ClassType, name: str, value:
             )
     elif given is not declared.type:
         raise Error(
-            f"{what} cannot be replaced: the code that calls it was compiled for the {module._modules[name].original_name} "
+            f"{what} cannot be replaced: the code that calls it was compiled for the {present} "
             "that is there. Replace it before compiling, or annotate it with an interface: the class body says "
             f"'{name}: MyInterface', and MyInterface is a Module with signatures, marked with torchscript.interface."
         )
