@@ -91,7 +91,7 @@ def _mangle(tree: ast.AST, qualified_name: str) -> None:
             node.arg = private(node.arg)
 
 
-def _last_line(code: types.CodeType) -> int:
+def last_line(code: types.CodeType) -> int:
     """The last line that any instruction of `code` (or of functions in it) stands on."""
     last = code.co_firstlineno
     if hasattr(code, "co_positions"):
@@ -102,7 +102,7 @@ def _last_line(code: types.CodeType) -> int:
         last = max((line for _, _, line in code.co_lines() if line is not None), default=last)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            last = max(last, _last_line(constant))
+            last = max(last, last_line(constant))
     return last
 
 
@@ -119,10 +119,10 @@ def _parse(function: Callable[..., Any], code: types.CodeType) -> tuple[ast.Func
         )
     if name == "<lambda>":
         return _parse_lambda(code, lines)
-    end = _block_end(lines, first, max(_last_line(code), _definition_line(lines, first)))
+    end = _block_end(lines, first, max(last_line(code), _definition_line(lines, first)))
     text = "".join(lines[first - 1 : end])
     source = Source(text, code.co_filename, first)
-    tree = _parse_text(text, first)
+    tree = parse_function(text, first)
     if not isinstance(tree, ast.FunctionDef) or tree.name != name:
         if isinstance(tree, ast.AsyncFunctionDef):
             raise NotSupportedError("An async function cannot be compiled.", span_of(source, tree))
@@ -157,7 +157,8 @@ def _block_end(lines: list[str], first: int, last: int) -> int:
     return end
 
 
-def _parse_text(text: str, first: int) -> ast.stmt | None:
+def parse_function(text: str, first: int) -> ast.stmt | None:
+    """The statement that `text` begins with, which stands at line `first` of its file; None if it does not parse."""
     indented = text[:1] in " \t"
     wrapped = f"if True:\n{text}" if indented else text
     module = None
