@@ -30,6 +30,7 @@ from . import (
     transient,
 )
 from .builtins import registry, tensors
+from .builtins.arities import accepts
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -61,7 +62,12 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     if isinstance(callee, Static):
         syntactic = registry.syntactic(callee.object)
         if syntactic is not None:
+            spread = any(isinstance(a, ast.Starred) for a in node.args) or any(
+                k.arg is None for k in node.keywords
+            )
             try:
+                if not spread and not accepts(callee.object, node.args, (k.arg or "" for k in node.keywords)):
+                    raise TypeError
                 return syntactic(e, node, hint)
             except (IndexError, KeyError, TypeError) as error:
                 positional, named = arguments_of(e, node, callee)
@@ -193,6 +199,8 @@ def call_object(
         )  # str.upper(s)
     special = registry.special(obj)
     if special is not None:
+        if not accepts(obj, positional, named):
+            raise wrong_arguments(e, getattr(obj, "__name__", repr(obj)), positional, named)
         try:
             return special(e, positional, named, hint)
         except (IndexError, KeyError, TypeError) as error:  # what it takes, it did not get
@@ -263,6 +271,7 @@ def fold_call(e: Emitter, obj: Any, positional: list[Val], named: dict[str, Val]
 
 def _call_compiled(e: Emitter, function: Any, positional: list[Val], named: dict[str, Val]) -> Val:
     """Call a function that was compiled before (a ScriptFunction, a traced function)."""
+    require_data(e, function.name, [*positional, *named.values()])
     matched = match_overloads(
         [function.schema], positional, named, where=e.where(), display_name=function.name
     )
@@ -526,6 +535,7 @@ def _call_compiled_method(
     function = owner.spec.cls.method(name)
     if function is None:
         raise e.error(f"The compiled module '{owner.spec.cls.qualified_name}' has no method '{name}'.")
+    require_data(e, name, [*positional, *named.values()])
     matched = match_overloads(
         [function.schema], [owner, *positional], named, where=e.where(), display_name=name
     )

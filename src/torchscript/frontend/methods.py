@@ -50,6 +50,7 @@ def call_class_method(e: Emitter, owner: Val, name: str, positional: list[Val], 
         raise e.error(
             f"'{name_of(type)}' has no method '{name}'.", None, *suggestion(name, dir(type.python_class))
         )
+    calls.require_data(e, f"{name_of(type)}.{name}", [*positional, *named.values()])
     matched = match_overloads(
         [function.schema],
         [owner, *positional],
@@ -84,6 +85,7 @@ def call_builtin_method(
         return call_class_method(e, owner, name, positional, named)
     if isinstance(type, T.InterfaceType):
         schema = type.methods[name]
+        calls.require_data(e, name, [*positional, *named.values()])
         matched = match_overloads([schema], [owner, *positional], named, where=e.where(), display_name=name)
         arguments = [e._bound(b) for b in matched.bindings]
         node = e.emit("prim::CallMethod", arguments, [schema.return_type], {"name": name})

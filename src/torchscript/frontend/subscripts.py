@@ -54,7 +54,10 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         known = known_of(key)
         if known is not None:
             generic: Any = owner.object
-            return e.static(generic[known.object])
+            try:
+                return e.static(generic[known.object])
+            except TypeError:
+                raise e.certain(TypeError, f"{owner.subject()} cannot be subscripted.", node) from None
     if type is None and isinstance(owner, Static | Attribute):
         array = arrays.item(e, owner, index)
         if array is not None:
@@ -206,6 +209,8 @@ def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
                 return _slice_list(e, Dynamic(e.build_list(items, where)), bounds)
             raise e.needs_unrolling("The bounds of this slice must be known while compiling.", where)
         low, high, step = (e.depend(b) for b in bounds)
+        if not all(b is None or isinstance(b, int) for b in (low, high, step)) or step == 0:
+            raise e.error("The bounds of a slice are ints, and its step is not 0.", where)
         if isinstance(owner, ModuleChain) or (
             isinstance(owner, Module) and isinstance(owner.module, torch.nn.Sequential)
         ):

@@ -24,6 +24,8 @@ for _obj, _kind in ((enumerate, "enumerate"), (zip, "zip"), (reversed, "reversed
 
 @handles(range)
 def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if not positional:
+        raise TypeError
     return Iterable("range", positional)
 
 
