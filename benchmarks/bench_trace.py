@@ -9,7 +9,7 @@ Three measurements:
   uncounted call of each. All run the model too; a row says what the run alone costs.
 - memory: by how much the peak of the resident memory grows while the trace is made and held, each in a
   fresh process.
-- growth: the time per recorded operator of functions of 500 to 8 000 operators.
+- growth: the time per recorded operator of functions of 500 to 16 000 operators.
 
 Goals: at most 1.5 × torch.jit's processor time, and at most 1.5 × its memory.
 """
@@ -150,7 +150,7 @@ def kilobytes(name: str) -> int:
 
 def growth(repetitions: int) -> None:
     print("\nGrowth: processor time of a trace per recorded operator, the best of the rounds\n")
-    for length in (500, 1000, 2000, 4000, 8000):
+    for length in (500, 1000, 2000, 4000, 8000, 16000):
         traced = chain(length)
         inputs = (torch.rand(4, 4),)
         best = {
@@ -161,7 +161,7 @@ def growth(repetitions: int) -> None:
             for tracer, trace in TRACERS.items()
         }
         text = ", ".join(f"{tracer} {1e6 * seconds / length:.1f} µs" for tracer, seconds in best.items())
-        print(f"{length:>5} operators: {text}", flush=True)
+        print(f"{length:>6} operators: {text}", flush=True)
 
 
 if __name__ == "__main__":

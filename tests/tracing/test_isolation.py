@@ -14,6 +14,10 @@ from torch import nn
 import torchscript as jit
 
 
+def helper(x):
+    return x * int(x.size(0) / 2)
+
+
 def switches():
     return (
         nn.Module.__call__,
@@ -28,7 +32,8 @@ def switches():
         list(sys.meta_path),
         torch.overrides._get_current_function_mode(),
         jit.is_tracing(),
-        gc.get_freeze_count(),
+        gc.get_threshold(),
+        helper.__code__.co_names,
         torch.is_grad_enabled(),
     )
 
@@ -37,6 +42,7 @@ def test_nothing_is_left_switched_on():
     before = switches()
 
     jit.trace(nn.Sequential(nn.Linear(3, 3)), torch.rand(2, 3))
+    jit.trace(helper, torch.rand(2, 3))
 
     assert switches() == before
 

@@ -14,6 +14,7 @@ from ..errors import TracingError
 from .branches import Branches, settled
 from .check import Inputs
 from .check import check_trace as check
+from .collecting import young_objects_only
 from .outside import own_modules, uncompiled
 from .recording import Recording, record, record_methods
 
@@ -110,12 +111,13 @@ def trace(
     if check_trace:
         checked = [(args, kwargs)] if check_inputs is None else [_as_call(i) for i in check_inputs]
     options = {"strict": strict, "force_outplace": _force_outplace, "branches": Branches(branches)}
-    return settled(
-        options["branches"],  # type: ignore[arg-type]
-        None,
-        (args, kwargs),
-        lambda: _trace_function(func, args, kwargs, checked, check_tolerance, options),
-    )
+    with young_objects_only():
+        return settled(
+            options["branches"],  # type: ignore[arg-type]
+            None,
+            (args, kwargs),
+            lambda: _trace_function(func, args, kwargs, checked, check_tolerance, options),
+        )
 
 
 def _trace_function(
@@ -243,7 +245,8 @@ def _trace_methods(
                 **options,
             )
 
-    return settled(branches, module, [*inputs.values()], run)
+    with young_objects_only():
+        return settled(branches, module, [*inputs.values()], run)
 
 
 def make_traced_module(module: nn.Module, recording: Recording) -> Any:

@@ -7,13 +7,13 @@ import contextlib
 import linecache
 import os
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
 
+from ..frontend.sources import last_line, parse_function
 from ..source import Source, SourceRange
 
 _LIBRARIES = (
@@ -23,7 +23,7 @@ _LIBRARIES = (
 _FILES = frozenset({contextlib.__file__})
 
 _is_library_file: dict[str, bool] = {}
-_ranges: dict[tuple[CodeType, int], SourceRange] = {}
+_ranges: dict[tuple[int, int], tuple[CodeType, SourceRange]] = {}
 
 
 def is_library(code: CodeType) -> bool:
@@ -64,10 +64,11 @@ def _positions_of(code: CodeType) -> list[tuple[int | None, int | None, int | No
 
 def range_of(frame: FrameType) -> SourceRange:
     """The span of the expression that a frame is evaluating."""
-    key = frame.f_code, frame.f_lasti
+    code = frame.f_code
+    key = id(code), frame.f_lasti
     known = _ranges.get(key)
     if known is not None:
-        return known
+        return known[1]
     if len(_ranges) > 100_000:
         _ranges.clear()
     source = _source_of(frame.f_code.co_filename)
@@ -83,7 +84,7 @@ def range_of(frame: FrameType) -> SourceRange:
         column = _characters(source.line(line), column)
         end_column = _characters(source.line(end_line), end_column)
     found = SourceRange(source, line, column, end_line, end_column)
-    _ranges[key] = found
+    _ranges[key] = code, found
     return found
 
 
@@ -123,57 +124,36 @@ def line_range(filename: str, line: int) -> SourceRange:
     return SourceRange(source, line, len(text) - len(text.lstrip()), line, len(text.rstrip()))
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """A `for … in range(…)` of a source file: its lines, and the arguments of `range`."""
-
-    first_line: int
-    last_line: int
-    header: int
-    arguments: tuple[ast.expr, ...]
+_targets: dict[int, tuple[CodeType, dict[int, str]]] = {}
+"""By the identity of the code, which is kept: to hash code takes longer than to record a call."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    targets: dict[int, str]
-    loops: tuple[Loop, ...]
-
-
-@lru_cache(maxsize=256)
-def _file(filename: str) -> _File:
-    """What the syntax of a file says: variables that lines assign, and loops over `range`."""
+def _targets_of(code: CodeType) -> dict[int, str]:
+    """The variables that the lines of a function assign."""
     targets: dict[int, str] = {}
-    loops: list[Loop] = []
+    lines = linecache.getlines(code.co_filename)
+    first = code.co_firstlineno
     try:
-        tree = ast.parse("".join(linecache.getlines(filename)))
-    except (SyntaxError, ValueError, RecursionError):
-        return _File(targets, ())
-    for node in ast.walk(tree):
+        tree = parse_function("".join(lines[first - 1 : last_line(code)]), first)
+    except (ValueError, RecursionError):
+        return targets
+    for node in ast.walk(tree) if tree is not None else ():
         match node:
             case ast.Assign(
-                targets=[ast.Name(id=name)], value=ast.Call() | ast.BinOp() | ast.UnaryOp() as value
+                targets=[ast.Name(id=name)],
+                value=ast.Call() | ast.BinOp() | ast.UnaryOp() | ast.Subscript() | ast.Compare() as value,
             ):
-                targets[value.lineno] = name
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() | ast.Compare() as value):
                 targets[value.lineno] = name
             case ast.AugAssign(target=ast.Name(id=name), value=value):
                 targets[value.lineno] = name
-            case ast.For(iter=ast.Call(func=ast.Name(id="range"), args=arguments)):
-                loops.append(Loop(node.lineno, node.end_lineno or node.lineno, node.lineno, tuple(arguments)))
-            case ast.ListComp(generators=generators) | ast.GeneratorExp(generators=generators):
-                for generator in generators:
-                    match generator.iter:
-                        case ast.Call(func=ast.Name(id="range"), args=arguments):
-                            end = node.end_lineno or node.lineno
-                            loops.append(Loop(node.lineno, end, node.lineno, tuple(arguments)))
-    return _File(targets, tuple(loops))
+    return targets
 
 
-def target_at(filename: str, line: int) -> str | None:
-    """The variable that a line assigns the result of its expression to."""
-    return _file(filename).targets.get(line)
-
-
-def loops_around(filename: str, line: int) -> list[Loop]:
-    """The loops over `range` that a line stands in."""
-    return [loop for loop in _file(filename).loops if loop.first_line <= line <= loop.last_line]
+def target_at(code: CodeType, line: int) -> str | None:
+    """The variable that a line of a function assigns the result of its expression to."""
+    if code.co_name.startswith("<"):
+        return None
+    known = _targets.get(id(code))
+    if known is None:
+        known = _targets[id(code)] = code, _targets_of(code)
+    return known[1].get(line)

@@ -12,7 +12,6 @@ find the originals, for some keep what they find (torch._dynamo has tables of fu
 from __future__ import annotations
 
 import builtins
-import gc
 import importlib.abc
 import sys
 import threading
@@ -117,26 +116,6 @@ def _originals_in_place() -> Iterator[None]:
                 _install()
 
 
-_set_aside = False
-
-
-def _set_aside_old_objects() -> None:
-    """Spare the garbage collector the objects of torch, again and again, while graphs grow by many small
-    ones.
-    """
-    global _set_aside
-    _set_aside = gc.isenabled() and gc.get_freeze_count() == 0
-    if _set_aside:
-        gc.freeze()
-
-
-def _take_back_old_objects() -> None:
-    global _set_aside
-    if _set_aside:
-        gc.unfreeze()
-    _set_aside = False
-
-
 @contextmanager
 def observing() -> Iterator[None]:
     """Have everything in place; the last thread that leaves takes it away."""
@@ -144,7 +123,6 @@ def observing() -> Iterator[None]:
     operator_of(torch.relu)  # fills tables that are made with the help of `type(len)`
     with _lock:
         if _recording == 0:
-            _set_aside_old_objects()
             _install()
             sys.meta_path.insert(0, _imports)
         _recording += 1
@@ -156,4 +134,3 @@ def observing() -> Iterator[None]:
             if _recording == 0:
                 sys.meta_path.remove(_imports)
                 _remove()
-                _take_back_old_objects()

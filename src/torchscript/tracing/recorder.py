@@ -27,7 +27,7 @@ from ..types.of_values import TYPE_OF_CLASS
 from . import state
 from .branches import Branches
 from .diagnostics import Diagnostics
-from .locations import in_torch, loops_around, range_of, target_at, user_frame
+from .locations import in_torch, range_of, target_at, user_frame
 from .modules import ModuleTree
 from .scopes import Scope, Scopes
 from .sizes import TracedNumber, follows, plain, traced
@@ -77,7 +77,6 @@ class Recorder:
         self._outside: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._numbers_read: list[tuple[Value, str, int, Any]] = []
         self._decided: set[Value] = set()
-        self._loops_seen: set[tuple[str, int]] = set()
         self._target: str | None = None  # the variable that the user's line assigns
         self._last_target: tuple[Any, int, Value] | None = None
 
@@ -105,35 +104,7 @@ class Recorder:
             self.source = None
             return
         self.source = range_of(frame)
-        code = frame.f_code
-        key = code.co_filename, frame.f_lineno
-        self._target = None if code.co_name.startswith("<") else target_at(*key)
-        if key not in self._loops_seen:
-            self._loops_seen.add(key)
-            self._look_for_unrolled_loops(frame)
-
-    def _look_for_unrolled_loops(self, frame: Any) -> None:
-        """Whether the line is in a loop over a range that depends on a traced number.
-
-        Nobody is told when `range` is given one: it is an int. The variables of the running function tell.
-        """
-        import ast
-
-        for loop in loops_around(frame.f_code.co_filename, frame.f_lineno):
-            inside = frame.f_code.co_name in ("<listcomp>", "<genexpr>")
-            scope = frame.f_back if inside and frame.f_back is not None else frame
-            names = scope.f_locals
-            for argument in loop.arguments:
-                for node in ast.walk(argument):
-                    match node:
-                        case ast.Name(id=name) if isinstance(names.get(name), TracedNumber):
-                            self.diagnostics.unrolled(frame, loop.header)
-                        case ast.Attribute(value=ast.Name(id=name), attr="size" | "shape" | "numel"):
-                            if isinstance(names.get(name), torch.Tensor):
-                                self.diagnostics.unrolled(frame, loop.header)
-                        case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]):
-                            if isinstance(names.get(name), torch.Tensor):
-                                self.diagnostics.unrolled(frame, loop.header)
+        self._target = target_at(frame.f_code, frame.f_lineno)
 
     def name_result(self, value: Value) -> None:
         """Give a value the name of the variable that the user's line assigns; the line's last operation keeps

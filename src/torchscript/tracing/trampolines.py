@@ -65,16 +65,8 @@ def _change(code: CodeType) -> bool:
 
 
 def _functions_of(code: CodeType) -> list[FunctionType]:
-    """The functions that run a code object. Objects that the collector was told to forget are not seen."""
-    frozen = gc.get_freeze_count()
-    if frozen:
-        gc.unfreeze()
-    try:
-        found = [f for f in gc.get_referrers(code) if isinstance(f, FunctionType) and f.__code__ is code]
-    finally:
-        if frozen:
-            gc.freeze()
-    return found
+    """The functions that run a code object."""
+    return [f for f in gc.get_referrers(code) if isinstance(f, FunctionType) and f.__code__ is code]
 
 
 def _twin(function: FunctionType) -> FunctionType:
