@@ -33,14 +33,17 @@ import torch
 
 from ..errors import ArchiveError
 from .container import Container
+from .early_operators import PYTORCH_1_1, PYTORCH_1_2
 from .importer.code import Texts
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
 
 MODEL = "model.json"
-_NEWEST = 6
+_FIRST_OF_1_2, _NEWEST = 4, 6
 _MAX_DEPTH = 200
 _VERSION = re.compile(r"op_version_set *= *(\d{1,6})[^\n]*\n?")
+_DEFINITIONS = re.compile(r"^(?=class |def )", re.M)
+_IMPORT = re.compile(r"(?:import [\w.]+\n)+")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # caffe2's names (and numbers) of data types
@@ -61,12 +64,16 @@ _QUANTISED = {torch.int8: torch.qint8, torch.uint8: torch.quint8, torch.int32: t
 
 @dataclass
 class LegacyArchive:
-    """What the reader wants of an archive: code, objects, the constants of the code, and the version of both."""
+    """What the reader wants of an archive: code, objects, the constants of the code, and the version of both.
+
+    `operators` is the version that tells 1.2 and what was before it apart, where `version` is what the code says.
+    """
 
     records: Texts
     root: ScriptObject
     constants: list[torch.Tensor]
     version: int
+    operators: int
 
 
 def read_legacy(container: Container, map_location: MapLocation) -> LegacyArchive:
@@ -135,7 +142,8 @@ class _Reader:
             for record, classes in self.texts.items():
                 text = self.records.texts.get(record, "")
                 self.records.texts[record] = text + "".join(classes)
-        return LegacyArchive(self.records, root, table, self.version)
+        operators = PYTORCH_1_1 if proto < _FIRST_OF_1_2 else PYTORCH_1_2
+        return LegacyArchive(self.records, root, table, self.version, operators)
 
     def _unpickled(self, record: str) -> Any:
         where = f"{self.container.name}: record '{record}'"
@@ -183,15 +191,16 @@ class _Reader:
     def _copy_code(self, prefix: str) -> None:
         for record in self.container.names():
             if record.startswith(prefix) and record.endswith(".py"):
-                text = self._without_version(self.container.read_text(record))
+                text = _each_once(self._without_version(self.container.read_text(record)))
                 self.records.texts["code/" + record[len(prefix) :]] = text
 
     def _without_version(self, text: str) -> str:
         match = _VERSION.match(text)
-        if match is None:
-            return text
-        self.version = max(self.version, int(match[1]))
-        return text[match.end() :]
+        if match is not None:
+            self.version = max(self.version, int(match[1]))
+            text = text[match.end() :]
+        imports = _IMPORT.match(text)  # of the files in libs/, which names lead to without them
+        return text if imports is None else text[imports.end() :]
 
     # -- modules -------------------------------------------------------------------------------------------
 
@@ -266,6 +275,8 @@ class _Reader:
         name, number = str(attribute["name"]), int(attribute["id"])
         if name in members.types:
             return  # a buffer, which stands there too
+        if name in ("__constants__", "__overloads__"):
+            return  # of use to the compiler
         annotation = str(attribute["type"])
         if "\n" in annotation or "\r" in annotation:
             raise self.container.error(MODEL, f"declares '{name[:60]}' of a type of several lines")
@@ -275,6 +286,12 @@ class _Reader:
             raise self.container.error(
                 MODEL, f"declares '{name[:60]}' of a type that is none: {annotation[:60]}"
             ) from None
+        if name == "training" and annotation == "Tensor":
+            value = self._pickled_value(number)
+            members.add(name, "bool", bool(value))
+            return
+        if annotation == "Tensor":
+            members.buffers.append(name)
         if number < 0:
             members.declare(name, annotation)
         else:
@@ -324,6 +341,12 @@ class _Members:
                 lines.append(f"  __annotations__[{json.dumps(attribute)}] = {annotation}")
         lines += [f"  {line}" if line.strip() else "" for line in methods.splitlines()]
         return "\n".join(lines) + "\n"
+
+
+def _each_once(text: str) -> str:
+    """The definitions of a file without repetitions: 1.2 wrote a class again for every module that used it."""
+    definitions = _DEFINITIONS.split(text)
+    return "".join(dict.fromkeys(definitions)) if len(definitions) > 1 else text
 
 
 def _name_list(names: list[str]) -> str:

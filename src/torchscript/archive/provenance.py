@@ -22,13 +22,13 @@ _SINCE = (
     (".data/serialization_id", "2.1"),
     ("byteorder", "2.1"),
 )
-# The version of an archive → releases that wrote it. From 4 on, it is the newest change that the code depends on.
+# The version of an archive → releases that wrote it. From 3 on, it is the newest change that the code depends on.
 _BY_VERSION = {
-    1: "PyTorch 1.3",
-    2: "PyTorch 1.4",
-    3: "PyTorch 1.5 or later",
+    1: "PyTorch 1.3 or 1.4",
+    2: "PyTorch 1.5",
+    3: "PyTorch 1.6 or later",
     4: "PyTorch 1.6 or later",
-    5: "PyTorch 1.7 or later",
+    5: "PyTorch 1.6 or later",
     6: "PyTorch 1.9 or later",
     7: "PyTorch 1.10 or later",
     8: "PyTorch 1.11 or later",

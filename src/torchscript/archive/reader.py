@@ -159,19 +159,15 @@ def read_archive(
     constants: list[Any] | None = None
     if MODEL in container:
         legacy = read_legacy(container, map_location)
-        records, root, constants, version = (
-            legacy.records,
-            legacy.root,
-            list(legacy.constants),
-            legacy.version,
-        )
+        records, root, version, operators = legacy.records, legacy.root, legacy.version, legacy.operators
+        constants = list(legacy.constants)
     else:
-        version = _version(container)
+        version = operators = _version(container)
         root = _unpickle(container, "data", map_location)
         if not isinstance(root, ScriptObject):
             raise container.error("data.pkl", "does not hold an object of the archive's classes")
     archive: LoadedArchive
-    importer = Importer(records, version, lambda number: archive._constant(number), allow_io)
+    importer = Importer(records, operators, lambda number: archive._constant(number), allow_io)
     archive = LoadedArchive(container, importer, version, root, map_location, constants)
     return archive
 

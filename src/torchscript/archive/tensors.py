@@ -97,6 +97,8 @@ class TensorReader:
         match reference:
             case ("storage", torch.dtype() as dtype, str(key), str(device), int(count)) if count >= 0:
                 pass
+            case ("storage", torch.dtype() as dtype, str(key), str(device), int(count), None) if count >= 0:
+                pass  # as until PyTorch 1.4, where a storage might be a view of another
             case _:
                 raise self.error("names its storage in an unknown way")
         known = self.storages.get(key)

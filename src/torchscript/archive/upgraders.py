@@ -6,17 +6,22 @@ a call of it becomes a call of a function that does what it did then:
     torch.div(x, y)   in version 3   →   __torch__.torchscript_upgrades.div_Tensor_3(x, y)
 
 The functions are written below in the language of archives, and read by the same importer. `until` is the
-last version in which the operator was as its schema here says. The list is that of PyTorch's own upgraders;
-versions that are not named changed nothing that an archive's code can tell.
+last version in which the operator was as its schema here says. The list is that of PyTorch's own upgraders, and
+before it what `early_operators` tells of PyTorch 1.0 to 1.5, for which PyTorch has none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ..ir.graph import Function
 from ..schema import Schema, parse_schema
+from .early_operators import HELPERS, early_changes
+
+if TYPE_CHECKING:
+    from .importer import Importer
 
 CURRENT_VERSION = 10
 """The newest version of operators and container that this reader knows."""
@@ -173,8 +178,10 @@ def gelu_out(self: Tensor, out: Tensor) -> Tensor:
 
 @cache
 def _upgrades() -> dict[str, list[Upgrade]]:
+    """The upgrades of every operator, those of the oldest versions first."""
     by_name: dict[str, list[Upgrade]] = {}
-    for until, text, function in _CHANGES:
+    early = [(until, text, function) for until, text, function, _ in early_changes(_MODULE)]
+    for until, text, function in sorted([*early, *_CHANGES]):
         schema = parse_schema(text)
         by_name.setdefault(schema.name, []).append(Upgrade(until, schema, f"{_MODULE}.{function}"))
     return by_name
@@ -184,13 +191,23 @@ def upgrades_for(name: str, version: int) -> tuple[Upgrade, ...]:
     """The upgrades that calls of an operator need in code of a version; mostly none."""
     if version >= CURRENT_VERSION:
         return ()
-    return tuple(upgrade for upgrade in _upgrades().get(name, ()) if version <= upgrade.until)
+    found: dict[str, Upgrade] = {}
+    for upgrade in _upgrades().get(name, ()):
+        if version <= upgrade.until:
+            found.setdefault(upgrade.schema.key, upgrade)
+    return tuple(found.values())
+
+
+@cache
+def _importer() -> Importer:
+    from .importer.importer import upgrade_importer
+
+    code = "".join((_CODE, HELPERS.lstrip(), *(code for *_, code in early_changes(_MODULE))))
+    return upgrade_importer(f"code/{_MODULE.replace('.', '/')}.py", code)
 
 
 @cache
 def _function(name: str) -> Function:
-    from .importer.importer import upgrade_importer
-
-    function = upgrade_importer(f"code/{_MODULE.replace('.', '/')}.py", _CODE).function_named(name)
+    function = _importer().function_named(name)
     assert function is not None
     return function

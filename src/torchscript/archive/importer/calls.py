@@ -127,7 +127,7 @@ class Calls(Operators):
             special = _PRIMITIVES.get(name) if namespace == "prim" else None
             if special is not None:
                 return special(self, node)
-            return self._call_operator(f"{namespace}::{name}", node)
+            return self._call_operator(_RENAMED.get((namespace, name), f"{namespace}::{name}"), node)
         if root == "torch":
             if rest == "device" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
                 device: Any = node.args[0].value
@@ -135,6 +135,8 @@ class Calls(Operators):
                     return [self.constant(torch.device(device), T.DEVICE)]
                 except (RuntimeError, TypeError):
                     raise self.error(f"{device!r} is not a device", node) from None
+            if rest == "_unwrap_optional" and (never := self._unwrapped_none(node)) is not None:
+                return [never]
             return self._call_operator(f"aten::{rest.rpartition('.')[2]}", node)
         if root == "__torch__":
             return [self._call_archived(path, node)]
@@ -367,11 +369,34 @@ class Calls(Operators):
         )
 
     def _unwrap(self, node: ast.Call) -> list[Value]:
+        never = self._unwrapped_none(node)
+        if never is not None:
+            return [never]
         (expression,) = self._sole_arguments(node, 1)
         value = self.value(expression)
         if not isinstance(value.type, T.OptionalType):
             return [value]
         return [self.emit("prim::unchecked_cast", (value,), (value.type.element,)).output]
+
+    def _unwrapped_none(self, node: ast.Call) -> Value | None:
+        """`unwrap(annotate(Optional[int], None))`, as inlining leaves it where a test was, or of a variable of that value.
+
+        None for all else.
+        """
+        type: T.Type | None
+        match node.args:
+            case [ast.Call(func=ast.Name(id="annotate"), args=[annotation, ast.Constant(value=None)])]:
+                type = self.annotation(annotation)
+            case [ast.Name(id=name)] if (value := self.scope.get(name)) is not None and value.type == T.NONE:
+                type = self.scope.declared_type(name)
+            case _:
+                return None
+        if not isinstance(type, T.OptionalType):
+            return None
+        message = self.constant("Unwrapping null optional", T.STRING)
+        schema = schemas_of("prim::RaiseException")[0]
+        self.emit("prim::RaiseException", [message, self.none()], (), None, schema)
+        return self.emit("prim::Uninitialized", (), (type.element,)).output
 
 
 _WORDS: dict[str, Callable[[Calls, ast.Call, T.Type | None], Value]] = {
@@ -386,6 +411,9 @@ _WORDS: dict[str, Callable[[Calls, ast.Call, T.Type | None], Value]] = {
     "fork": Calls._fork,
     "awaitable": Calls._awaitable,
 }
+
+# Operators of old archives that have another name now.
+_RENAMED = {("prim", "shape"): "aten::size"}
 
 _PRIMITIVES: dict[str, Callable[[Calls, ast.Call], list[Value]]] = {
     "RaiseException": Calls._raise,

@@ -47,7 +47,7 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, importer: Importer) -> No
             case ast.Pass():
                 pass
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
-                _add_attribute(cls, name, importer.annotation(annotation))
+                add_attribute(cls, name, importer.annotation(annotation))
             case ast.AnnAssign(
                 target=ast.Name(id=name),
                 annotation=ast.Subscript(value=ast.Name(id="Final"), slice=annotation),
@@ -62,7 +62,7 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, importer: Importer) -> No
                 ],
                 value=annotation,
             ):
-                _add_attribute(cls, name, importer.annotation(annotation))
+                add_attribute(cls, name, importer.annotation(annotation))
             case ast.Assign(targets=[ast.Name(id="__annotations__" | "__constants__")]):
                 pass  # what opened the list of such attributes, in some versions
             case _:
@@ -82,7 +82,7 @@ def _hooks(cls: T.ClassType, names: list[str]) -> list[Function]:
     return [cls.methods[name] for name in names]
 
 
-def _add_attribute(cls: T.ClassType, name: str, type: T.Type) -> None:
+def add_attribute(cls: T.ClassType, name: str, type: T.Type) -> None:
     if name in cls.attributes:
         raise CompileError(f"the attribute '{name}' stands twice in the class")
     if name in _RESERVED or name.startswith("_ts_") or _is_dunder(name):

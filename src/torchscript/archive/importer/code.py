@@ -18,6 +18,7 @@ from typing import Protocol
 
 from ...errors import ArchiveError
 from ...source import Source
+from .early_classes import without_early_defaults
 
 _DEFINITION = re.compile(r"^(class|def) +(\w+)", re.M)
 _METHOD = re.compile(r"^  def +(\w+)", re.M)
@@ -67,6 +68,9 @@ class Definition:
         try:
             tree: ast.Module | ast.ClassDef = ast.parse(text, self.file.source.filename)
         except SyntaxError as error:
+            if (repaired := without_early_defaults(self.text)) is not None:
+                self.text = repaired
+                return self.parse(indented)
             line = (error.lineno or 1) + self.line_offset(indented)
             raise self.file.error(f"line {line} is not in the language of archives: {error.msg}") from None
         except (ValueError, RecursionError, MemoryError) as error:

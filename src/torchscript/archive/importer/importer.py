@@ -20,6 +20,7 @@ from ...types.of_values import type_of_plain
 from .annotations import dotted_name, parse_annotation
 from .classes import check_method_name, define_class, define_enum, define_interface, define_named_tuple
 from .code import CodeFile, Definition, Records, Texts
+from .early_classes import complete_class
 from .function import ArchivedFunction, parse_signature
 from .limits import TypeSizes
 
@@ -32,7 +33,8 @@ class Importer:
 
     `version` is that of the operators that the code was written for. `constant` gives value and type of a
     numbered constant (`CONSTANTS.c3`). `allow_io` lets the code reach outside the process. `on_class` is told
-    of every class once it is complete, whether an object or only code has named it.
+    of every class once it is complete, whether an object or only code has named it. `open_class` takes the
+    attributes that its `__init__` assigns.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Importer:
         self.functions: dict[str, ArchivedFunction] = {}
         self.recipes: dict[Any, Any] = {}
         self.type_sizes = TypeSizes()
+        self.open_class: T.ClassType | None = None
         self.on_class: Callable[[T.ClassType], None] | None = None
         self._unfinished: set[str] = set()
 
@@ -139,6 +142,7 @@ class Importer:
                             self, f"{name}.{method.name}", method, cls
                         )
                     define_class(cls, tree, self)
+                    complete_class(cls, definition, self)
                     if self.on_class is not None:
                         self.on_class(cls)
                 case _:

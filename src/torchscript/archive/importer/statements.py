@@ -14,6 +14,7 @@ from ... import types as T
 from ...ir.graph import Graph, Value
 from ...schema import Schema
 from .builder import Scope, assigned_names
+from .classes import add_attribute
 from .expressions import Expressions
 
 FOREVER = (1 << 63) - 1
@@ -127,9 +128,21 @@ class FunctionBuilder(Expressions):
     def _set_attribute(self, owner: Value, name: str, value: ast.expr, statement: ast.stmt) -> None:
         cls = owner.type
         attribute = cls.attributes.get(name) if isinstance(cls, T.ClassType) else None
+        if attribute is None and isinstance(cls, T.ClassType) and cls is self.importer.open_class:
+            return self._declare(owner, cls, name, value)
         if attribute is None:
             raise self.error(f"'{cls}' has no attribute '{name}'", statement)
         new = self.converted(self.value(value, attribute.type), attribute.type, statement)
+        self.emit("prim::SetAttr", (owner, new), (), {"name": name})
+
+    def _declare(self, owner: Value, cls: T.ClassType, name: str, value: ast.expr) -> None:
+        """An attribute by what `__init__` assigns to it first, in archives that declare none."""
+        new = self.value(value)
+        type = new.type
+        match value:
+            case ast.Call(func=ast.Name(id="annotate"), args=[annotation, _]):
+                type = self.annotation(annotation)
+        add_attribute(cls, name, type)
         self.emit("prim::SetAttr", (owner, new), (), {"name": name})
 
     def _annotated(self, statement: ast.AnnAssign) -> None:
