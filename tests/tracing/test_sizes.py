@@ -107,3 +107,60 @@ def test_a_size_that_is_kept_is_an_ordinary_int_afterwards():
     jit.trace(f, torch.rand(2), check_trace=False)
 
     assert type(kept[0] + 1) is int and kept[0] == 2 and bool(kept[0])
+
+
+UNDER_AUTOCAST = {
+    "as written": (lambda x: torch.einsum("ij,kj->ik", x, x).view(-1, x.size(0)), "aten::einsum"),
+    "in float32": (
+        lambda x: F.interpolate(x[None, None], size=(x.size(0) * 2, x.size(1)), mode="bilinear"),
+        None,
+    ),
+    "pooled": (lambda x: F.adaptive_avg_pool1d(x[None], x.size(1) // 2), "aten::adaptive_avg_pool1d"),
+    "repeated": (lambda x: x.repeat_interleave(x.size(0), 0).tile(x.size(0), 1), "aten::repeat_interleave"),
+    "promoted": (lambda x: torch.cat([x, x.bfloat16()])[: x.size(0)], None),
+    "products inside": (lambda x: torch.linalg.multi_dot([x, x.t(), x]), "aten::linalg_multi_dot"),
+    "losses": (lambda x: F.cross_entropy(x @ x.t(), torch.arange(x.size(0))), "aten::cross_entropy_loss"),
+    "spectra": (lambda x: torch.fft.irfft2(torch.fft.rfft2(x), s=x.shape), "aten::fft_rfft2"),
+    "quantiles": (lambda x: torch.quantile(x @ x.t(), 0.5, dim=1), "aten::quantile"),
+    "selected": (lambda x: x.take_along_dim(x.argsort(1), 1), "aten::take_along_dim"),
+}
+
+
+@pytest.mark.parametrize("name", UNDER_AUTOCAST)
+@pytest.mark.filterwarnings("error::torchscript.TracerWarning")
+def test_sizes_under_autocast(name, assert_same_run):
+    function, operator = UNDER_AUTOCAST[name]
+
+    def casts(x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return function(x)
+
+    traced = jit.trace(casts, torch.rand(4, 6), check_trace=False)
+
+    assert operator is None or operator in {node.kind for node in traced.graph.all_nodes()}
+    for shape in [(4, 6), (6, 4), (8, 10)]:
+        assert_same_run(traced, casts, torch.rand(*shape))
+
+
+def test_what_autocast_takes_apart_is_warned_of(assert_same_run):
+    module = nn.GRU(8, 4)
+
+    def casts(x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return module(x)[0]
+
+    class Casts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = module
+
+        def forward(self, x):
+            return casts(x)
+
+    x = torch.rand(3, 5, 8)
+    with pytest.warns(
+        jit.TracerWarning, match="'gru' compute some of its parts in another dtype.*sizes of this run"
+    ):
+        traced = jit.trace(Casts(), x, check_trace=False)
+
+    assert_same_run(traced, Casts(), x)

@@ -2,24 +2,24 @@
 
     with torch.autocast("cpu", torch.bfloat16): F.linear(x, w)     aten::to(x, bfloat16), aten::to(w, bfloat16), aten::linear
 
-What autocast does is known for each operator: nothing (most of them), or casting its inputs to the lower dtype.
-Operators of other policies (float32, the widest of the inputs), and those that consist of others, are recorded
-as what the dispatcher sees of them (`fallback.py`).
+What autocast does is known for most operators: nothing, or casting the inputs to the lower dtype, or to float32.
+Of an operator that consists of others it is found out (`casts_alike`): which of these makes the result that it
+made. What none of them explains is recorded as what the dispatcher sees of it (`fallback.py`), with a warning.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any
 
 import torch
 
 from ..schema import Schema
-from . import conversions
-from .state import current
+from . import conversions, structures
+from .state import current, paused
 
 _LOWERED = frozenset(
     {
@@ -43,11 +43,16 @@ _INDIFFERENT = frozenset(
 """Operators that consist of others, none of which autocast knows."""
 
 
+_PROMOTES = frozenset({"aten::cat", "aten::stack", "aten::index_copy"})
+"""Operators that take the widest dtype of their inputs, which is nothing where they have one."""
+
+
 class Effect(Enum):
     """What autocast does to the inputs of an operator."""
 
     NONE = auto()
     LOWERS = auto()
+    RAISES = auto()
     OTHER = auto()
 
 
@@ -70,7 +75,9 @@ def _effect_on(name: str, overloads: tuple[str, ...]) -> Effect:
     if not any(map(_exists, keys)):
         return Effect.OTHER
     if has("AutocastCPU"):
-        return Effect.LOWERS if name in _LOWERED else Effect.OTHER
+        if name in _PROMOTES:
+            return Effect.OTHER
+        return Effect.LOWERS if name in _LOWERED else Effect.RAISES
     if name in _INDIFFERENT or not has("CompositeImplicitAutograd"):
         return Effect.NONE
     return Effect.OTHER
@@ -80,24 +87,80 @@ def _exists(key: str) -> bool:
     return bool(torch._C._dispatch_has_kernel(key))
 
 
-@contextmanager
-def lowered(
-    args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Record the casts of autocast, and switch it off for the call."""
-    dtype = torch.get_autocast_dtype("cpu")
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def cast_to(
+    dtype: torch.dtype, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call as autocast makes them; what it casts is recorded, where a recording runs."""
     recorder = current()
-    assert recorder is not None
 
     def cast(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
+            return type(value)([cast(part) for part in value])
+        if not isinstance(value, torch.Tensor) or value.dtype not in _FLOATS or value.dtype == dtype:
             return value
-        if value.dtype in (dtype, torch.float64) or value.device.type != "cpu":
+        if value.device.type != "cpu":
             return value
         to = torch.Tensor.to
-        return conversions.HANDLERS[to](recorder, to, (value, dtype), {})
+        return (
+            value.to(dtype)
+            if recorder is None
+            else conversions.HANDLERS[to](recorder, to, (value, dtype), {})
+        )
 
-    with ExitStack() as stack:
-        args, kwargs = tuple(map(cast, args)), {name: cast(value) for name, value in kwargs.items()}
-        stack.enter_context(torch.autocast("cpu", enabled=False))
-        yield args, kwargs
+    return tuple(map(cast, args)), {name: cast(value) for name, value in kwargs.items()}
+
+
+def lower_dtype() -> torch.dtype:
+    return torch.get_autocast_dtype("cpu")
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    with torch.autocast("cpu", enabled=False):
+        yield
+
+
+def casts_alike(
+    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[torch.dtype | None] | None:
+    """To what dtype inputs are to be cast so that a call without autocast does what it does with it.
+
+    (None,) where there is nothing to cast. None where no cast explains the result. The call is made several times,
+    with the same random numbers.
+    """
+    state, caches = torch.get_rng_state(), torch.is_autocast_cache_enabled()
+    with paused(), torch.no_grad():
+        torch.set_autocast_cache_enabled(False)  # what it holds was not recorded
+        try:
+            return _explanation(call, args, kwargs, state)
+        finally:
+            torch.set_autocast_cache_enabled(caches)
+            torch.set_rng_state(state)
+
+
+def _explanation(
+    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], state: torch.Tensor
+) -> tuple[torch.dtype | None] | None:
+    expected = structures.tensors_in(call(*args, **kwargs))
+    for dtype in (None, lower_dtype(), torch.float32):
+        torch.set_rng_state(state)
+        given, named = (args, kwargs) if dtype is None else cast_to(dtype, args, kwargs)
+        try:
+            with switched_off():
+                results = structures.tensors_in(call(*given, **named))
+        except RuntimeError:
+            continue
+        if len(results) == len(expected) and all(map(_is_equal, results, expected)):
+            return (dtype,)
+    return None
+
+
+def _is_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.dtype != other.dtype or one.shape != other.shape or one.layout != other.layout:
+        return False
+    if one.layout != torch.strided or not (one.is_floating_point() or one.is_complex()):
+        return torch.equal(one, other)
+    return torch.equal(one, other) or torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)

@@ -175,6 +175,14 @@ class Diagnostics:
             "the sizes of this run: the trace is right for inputs of these sizes, and may raise an error for others.",
         )
 
+    def taken_apart(self, name: str) -> None:
+        """Autocast works inside of an operator."""
+        self.warn(
+            "taken apart",
+            f"Autocast has '{name}' compute some of its parts in another dtype, so it is recorded as its parts, for the "
+            "sizes of this run: the trace is right for inputs of these sizes, and may raise an error for others.",
+        )
+
     def random(self, name: str, value: Any) -> None:
         """Python drew a random number."""
         self.warn(

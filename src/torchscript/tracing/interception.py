@@ -156,10 +156,11 @@ class RecordingMode(TorchFunctionMode):
         if torch._C._is_any_autocast_enabled():
             match autocasting.effect_on(schemas):
                 case autocasting.Effect.LOWERS:
-                    with autocasting.lowered(args, kwargs) as (args, kwargs):
-                        return self._record(func, args, kwargs)
+                    return self._record_cast(autocasting.lower_dtype(), func, args, kwargs)
+                case autocasting.Effect.RAISES:
+                    return self._record_cast(torch.float32, func, args, kwargs)
                 case autocasting.Effect.OTHER:
-                    return self._record_below(func, args, kwargs)
+                    return self._record_as_it_casts(func, schemas, args, kwargs)
         plain_args = [without_history(a) for a in args]
         plain_kwargs = {k: without_history(v) for k, v in kwargs.items()} if kwargs else kwargs
         try:
@@ -168,6 +169,32 @@ class RecordingMode(TorchFunctionMode):
             )
         except calls.NoOperator:
             return self._record_below(func, args, kwargs)
+
+    def _record_cast(
+        self, dtype: torch.dtype, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Record the casts of autocast, and then the call without it."""
+        args, kwargs = autocasting.cast_to(dtype, args, kwargs)
+        with autocasting.switched_off():
+            return self._record(func, args, kwargs)
+
+    def _record_as_it_casts(
+        self, func: Any, schemas: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Record a call of which it has to be found out what autocast does to it."""
+        found = None
+        if not any(schema.is_mutable and not schema.name.endswith("out") for schema in schemas[:1]):
+            plain_args = tuple(without_history(a) for a in args)
+            plain_kwargs = {k: without_history(v) for k, v in kwargs.items()}
+            found = autocasting.casts_alike(func, plain_args, plain_kwargs)
+        if found is None:
+            self.recorder.locate()
+            self.recorder.diagnostics.taken_apart(getattr(func, "__name__", "an operator"))
+            return self._record_below(func, args, kwargs)
+        if found[0] is not None:
+            return self._record_cast(found[0], func, args, kwargs)
+        with autocasting.switched_off():
+            return self._record(func, args, kwargs)
 
     def _record_below(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = tuple(without_history(a) for a in args)
