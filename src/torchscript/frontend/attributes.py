@@ -131,7 +131,7 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         if is_scalar_constant(found) and found is not None:
             return e.static(found, known.dependencies)
     if isinstance(type, T.ComplexType) and name in ("real", "imag"):
-        return Dynamic(e.call(f"aten::{name}", [owner]))
+        return Dynamic(e.call("aten::Float", [Dynamic(e.call(f"aten::{name}", [owner]))]))
     if isinstance(type, T.OptionalType):
         sure = presence.present(e, owner)
         if sure is not None:
@@ -315,6 +315,9 @@ def _class_level(e: Emitter, owner: Module, name: str, node: ast.AST | None) -> 
     if callable(found) and not isinstance(found, type) and hasattr(found, "__get__"):
         if name == "__getattr__" and found is torch.nn.Module.__getattr__:
             return Special(name, lambda e, node, positional, named: _by_name(e, owner, positional[0], node))
+        if name in module_methods.PARAMETER_DICT and found is getattr(torch.nn.ParameterDict, name):
+            listed = module_methods.PARAMETER_DICT[name]
+            return Special(name, lambda e, node, positional, named: listed(e, owner, positional, named))
         own = module_methods.METHODS.get(name)
         if own is not None and found in _NN_METHODS[name]:
             return Special(name, lambda e, node, positional, named: own(e, owner, positional, named))

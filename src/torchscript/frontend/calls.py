@@ -29,7 +29,7 @@ from . import (
     outer,
     transient,
 )
-from .builtins import registry, tensors
+from .builtins import containers, registry, tensors
 from .builtins.arities import accepts
 from .emitter import Emitter
 from .values import (
@@ -37,6 +37,7 @@ from .values import (
     BuiltinMethod,
     Closure,
     Dynamic,
+    Iterable,
     Mapping,
     Method,
     Module,
@@ -104,6 +105,13 @@ def arguments_of(e: Emitter, node: ast.Call, callee: Val | None = None) -> tuple
             if items is not None:
                 positional.extend(items)
                 continue
+            if (
+                isinstance(inner, Iterable)
+                and takes_star_of_list(callee)
+                and not node.keywords
+                and len(node.args) == 1
+            ):
+                return [containers.as_run_time_list(e, inner)], {}
             if isinstance(type_of(inner), T.ListType) and takes_star_of_list(callee):
                 return [_star_list(e, node)], _named(e, node)
             raise e.error(
@@ -141,9 +149,27 @@ def _named(e: Emitter, node: ast.Call) -> dict[str, Val]:
         ):
             e.depend(val)
             named.update({k: e.static(v) for k, v in known.object.items()})
+        elif (items := _display_items(e, val)) is not None:
+            named.update(items)
         else:
             raise e.error("What '**' stands for is not known while compiling.", keyword.value)
     return named
+
+
+_READING = frozenset({"__getitem__", "get", "keys", "values", "items", "len", "__contains__", "copy"})
+
+
+def _display_items(e: Emitter, val: Val) -> dict[str, Val] | None:
+    """What a dict holds that was made by `{"a": x}` just before, and that nothing may have changed since."""
+    node = val.value.node if isinstance(val, Dynamic) else None
+    if node is None or node.kind != "prim::DictConstruct" or node.block is not e.block:
+        return None
+    if any(user.kind.removeprefix("aten::") not in _READING for user, _ in node.output.users):
+        return None
+    keys = [k.node.attributes.get("value") if k.node is not None else None for k in node.inputs[::2]]
+    if not all(isinstance(k, str) for k in keys):
+        return None
+    return {str(k): Dynamic(v) for k, v in zip(keys, node.inputs[1::2], strict=True)}
 
 
 def call(

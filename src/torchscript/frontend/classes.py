@@ -49,7 +49,7 @@ def class_type(program: Program, cls: type) -> T.Type | None:
         or cls.__module__.partition(".")[0] in _NO_CLASSES
     ):
         return None
-    elif (isinstance(cls, type) and cls.__init__ is not object.__init__) or _has_marks(cls):
+    elif isinstance(cls.__init__, python_types.FunctionType) or _has_marks(cls):
         made = _script_class(program, cls)
     if made is not None:
         program.class_types[cls] = made
@@ -64,8 +64,9 @@ def _named_tuple(program: Program, cls: Any) -> T.Type:
     annotations = typing.get_type_hints(cls) if hasattr(cls, "__annotations__") else {}
     elements: list[T.Type] = []
     for name in cls._fields:
+        noted = program.noted.get((cls, name)) if name not in annotations else None
         annotation = annotations.get(name, torch.Tensor)
-        elements.append(program.resolver.type_of_annotation(annotation))
+        elements.append(noted or program.resolver.type_of_annotation(annotation))
     defaults = tuple(getattr(cls, "_field_defaults", {}).items())
     return T.NamedTupleType(
         tuple(elements), program.unique_name(qualified_name(cls)), tuple(cls._fields), defaults, cls

@@ -5,7 +5,17 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, conditions, expressions, methods, presence, sets, short_circuit
+from . import (
+    arithmetic,
+    conditions,
+    expressions,
+    function_calls,
+    methods,
+    prelude,
+    presence,
+    sets,
+    short_circuit,
+)
 from .emitter import Emitter
 from .handlers import expression
 from .values import Dynamic, Mapping, Module, Sequence, Static, Val, known_of, type_of
@@ -74,6 +84,16 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
         special = _equality(e, left, right, lt, rt, isinstance(op, ast.NotEq))
         if special is not None:
             return special
+    elif (
+        isinstance(lt, T.TupleType)
+        and isinstance(rt, T.TupleType)
+        and isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+    ):
+        from . import loops
+
+        parts, others = loops.static_items(e, left), loops.static_items(e, right)
+        if parts is not None and others is not None:
+            return _tuple_order(e, op, parts, others)
     of_class = _of_class(e, type(op), method, left, right)
     if of_class is not None:
         return of_class
@@ -153,6 +173,9 @@ def _equality(
         if a is None or b is None or len(a) != len(b):
             return e.static(negative)
         return _tuple_equality(e, a, b, negative)
+    if isinstance(lt, T.DictType) and lt == rt and not isinstance(lt.value, T.TensorType):
+        found = function_calls.call_function(e, prelude.equal_dicts, [left, right], {})
+        return Dynamic(e.call("aten::__not__", [found])) if negative else found
     simple = (T.StringType, T.DeviceType, T.EnumType)
     if lt is not None and rt is not None and isinstance(lt, simple) != isinstance(rt, simple):
         if not isinstance(lt, T.AnyType | T.UnionType | T.TensorType) and not isinstance(
@@ -164,6 +187,18 @@ def _equality(
     ):
         return _size_equality(e, left, right, negative)
     return None
+
+
+def _tuple_order(e: Emitter, op: ast.cmpop, a: list[Val], b: list[Val]) -> Val:
+    """`(a0, a1) < (b0, b1)`: decided by the first parts that differ."""
+    if not a or not b:
+        return e.static(arithmetic.COMPARISONS[type(op)][3](len(a), len(b)))
+    strict = ast.Lt() if isinstance(op, ast.Lt | ast.LtE) else ast.Gt()
+    equal = conditions.of_value(e, compare(e, ast.Eq(), a[0], b[0]))
+    if equal.value is None:
+        return _tuple_order(e, op, a[1:], b[1:]) if equal.static else compare(e, strict, a[0], b[0])
+    first = Dynamic(e.materialize(compare(e, strict, a[0], b[0])))
+    return short_circuit.only_if(e, equal.value, True, lambda: _tuple_order(e, op, a[1:], b[1:]), first)
 
 
 def _size_equality(e: Emitter, left: Val, right: Val, negative: bool) -> Val | None:

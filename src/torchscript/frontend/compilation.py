@@ -87,7 +87,10 @@ def compile_function(
             arguments.append(Argument(parameter, val.spec.cls))
             e.scope.set(parameter, Module(val.module, val.spec, val.root, val.path, value))
         elif mode[0] == "several":
-            e.scope.set(parameter, _several(program, graph, arguments, mode[1], as_mapping=mode[2]))
+            several = _several(program, graph, arguments, mode[1], as_mapping=mode[2])
+            if mode[3] and isinstance(several, Sequence) and e.self_module is not None:
+                several.items.insert(0, e.self_module)  # of a decorator: `def inner(*args)`
+            e.scope.set(parameter, several)
         elif mode[0] == "typed":
             value = graph.block.add_parameter(mode[1], parameter)
             default = defaults.get(parameter, NO_DEFAULT) if defaults is not None else NO_DEFAULT

@@ -25,11 +25,12 @@ def compile_entry(
     examples: dict[str, Any] | None = None,
     *,
     is_static: bool = False,
+    name: str | None = None,
 ) -> Function:
     """Compile a function (or a method of `owner`, static or not) by what its own annotations and defaults say.
 
-    `examples` gives types to arguments without annotation: a type, an `Identity` of an object that is compiled in, or a
-    tuple (dict) of these for `*args` (`**kwargs`).
+    `name` is what the method is called, where its function has another name. `examples` gives types to arguments without
+    annotation: a type, an `Identity` of an object that is compiled in, or a tuple (dict) of these for `*args` (`**kwargs`).
     """
     from . import contexts
 
@@ -43,18 +44,26 @@ def compile_entry(
     for signature_of in marks.overloads_of(function)[:1]:  # the first is the one that is meant by default
         declared = {**declared, **declarations.declared_types(program, function_source(signature_of))}
     tree = source.tree
-    display = getattr(tree, "name", "lambda")
+    own_name = getattr(tree, "name", "lambda")
+    display = name or own_name
     defaults: dict[str, Any] = {}
-    signature = inspect.signature(function)
+    signature = inspect.signature(function, follow_wrapped=False)
+    if hasattr(function, "__wrapped__"):
+        examples = {
+            **_of_wrapped(program, function, tree, owner is not None and not is_static),
+            **(examples or {}),
+        }
     modes: dict[str, Any] = {}
     bound: dict[str, binding.Bound] = {}
     if owner is not None and is_static:
-        name = "self" if "self" not in signature.parameters else "self_"
-        modes[name] = ("module", owner.spec, None, ())
-        bound[name] = binding.Bound(owner, False)
+        place = "self" if "self" not in signature.parameters else "self_"
+        modes[place] = ("module", owner.spec, None, ())
+        bound[place] = binding.Bound(owner, False)
     for index, parameter in enumerate(signature.parameters.values()):
         name = parameter.name
-        if index == 0 and owner is not None and not is_static:
+        takes_self = index == 0 and owner is not None and not is_static
+        if takes_self and parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
+            assert owner is not None
             modes[name] = ("module", owner.spec, None, ())
             bound[name] = binding.Bound(owner, False)
             continue
@@ -63,7 +72,7 @@ def compile_entry(
             several = (
                 example if isinstance(example, dict) else {f"{name}_{i}": t for i, t in enumerate(example)}
             )
-            modes[name] = ("several", tuple(several.items()), isinstance(example, dict))
+            modes[name] = ("several", tuple(several.items()), isinstance(example, dict), takes_self)
             bound[name] = binding.Bound(Sequence([]), False)
             continue
         if isinstance(example, function_calls.Identity) and name not in declared:
@@ -72,7 +81,7 @@ def compile_entry(
             continue
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             bound[name] = binding.Bound(Sequence([]), True)
-            modes[name] = ("static", ())
+            modes[name] = ("several", (), False, True) if takes_self else ("static", ())
             continue
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             bound[name] = binding.Bound(Mapping({}), True)
@@ -107,7 +116,14 @@ def compile_entry(
             if isinstance(type, T.FloatType) and isinstance(default, int) and not isinstance(default, bool):
                 default = float(default)
             defaults[name] = default
-    key = (function, owner.spec if owner is not None else None, tuple(modes.items()), *managers)
+    key: tuple[Any, ...] = (
+        function,
+        owner.spec if owner is not None else None,
+        tuple(modes.items()),
+        *managers,
+    )
+    if display != own_name:
+        key = (*key, display)
     known = program.functions.get(key)
     if known is not None:
         return known
@@ -123,3 +139,21 @@ def compile_entry(
         program.in_progress.discard(key)
     program.functions[key] = compiled
     return compiled
+
+
+def _of_wrapped(program: Program, function: Any, tree: Any, is_method: bool) -> dict[str, Any]:
+    """Types for the `*args` of a decorator's function (`functools.wraps`): what the decorated function takes."""
+    rest = getattr(getattr(tree, "args", None), "vararg", None)
+    inner = inspect.unwrap(function)
+    if rest is None or not inspect.isfunction(inner):
+        return {}
+    declared = declarations.declared_types(program, function_source(inner))
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [
+        p.name
+        for p in inspect.signature(inner).parameters.values()
+        if p.kind in kinds and p.default is p.empty
+    ]
+    before = len(tree.args.posonlyargs) + len(tree.args.args)
+    names = names[max(before, int(is_method)) :]
+    return {rest.arg: tuple(declared.get(n, T.TENSOR) for n in names)} if names else {}

@@ -93,7 +93,10 @@ def call_builtin_method(
     if isinstance(type, T.TensorType):
         return _tensor_call(e, owner, name, positional, named)
     if isinstance(type, T.SetType) and name in sets.METHODS:
-        return sets.METHODS[name](e, [owner, *positional])
+        try:
+            return sets.METHODS[name](e, [owner, *positional])
+        except (IndexError, KeyError, TypeError) as error:
+            raise calls.wrong_arguments(e, name, positional, named) from error
     if isinstance(type, T.StringType) and name == "format":
         template = known_of(owner)
         if template is not None:

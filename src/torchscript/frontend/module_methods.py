@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from .emitter import Emitter
 from .values import Module, Sequence, Val
 
@@ -43,6 +45,26 @@ def _children(module: Any) -> list[tuple[str, Any]]:
 def _keys(e: Emitter, owner: Module, positional: list[Val], keywords: dict[str, Val]) -> Val:
     return Sequence([e.static(name) for name in owner.module._modules], is_list=True)
 
+
+def _parameters(named: bool, values: bool) -> Handler:
+    """`keys()`, `values()` or `items()` of a ParameterDict."""
+
+    def handler(e: Emitter, owner: Module, positional: list[Val], keywords: dict[str, Val]) -> Val:
+        found: list[Val] = []
+        assert isinstance(owner.module, torch.nn.ParameterDict)
+        for key in owner.module:
+            parts = [e.static(key)] * named + ([_at(e, owner, key)] if values else [])
+            found.append(Sequence(parts) if len(parts) == 2 else parts[0])
+        return Sequence(found, is_list=True)
+
+    return handler
+
+
+PARAMETER_DICT: dict[str, Handler] = {
+    "keys": _parameters(True, False),
+    "values": _parameters(False, True),
+    "items": _parameters(True, True),
+}
 
 METHODS: dict[str, Handler] = {
     "children": _listing(_children, False),

@@ -18,7 +18,7 @@ import torch
 
 from .. import types as T
 from ..errors import CompileError
-from .annotations import NotATypeError, is_final, names_in_scope, qualified_name
+from .annotations import NotATypeError, is_final, is_named_tuple, names_in_scope, qualified_name
 from .taken_over import taken_over
 from .typing_of import plain
 from .values import Dependency, Known, Module, same
@@ -211,6 +211,10 @@ class SpecTable:
     ) -> T.ClassAttribute | None:
         final = declared.is_final(name)
         type_ = declared.get(name)
+        if is_named_tuple(type(value)) and not getattr(type(value), "__annotations__", None):
+            for field, held in zip(value._fields, value, strict=True):
+                if not isinstance(held, torch.Tensor):
+                    self.program.note(type(value), field, self.program.type_of_object(held))
         if type_ is None:
             marked = getattr(value, "value", None)
             if type(value).__name__ == "Attribute" and hasattr(value, "type") and marked is not None:

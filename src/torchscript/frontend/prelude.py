@@ -318,6 +318,12 @@ def update_dict(result: Any, items: Any) -> None:
         result[key] = value
 
 
+def equal_dicts(a: Any, b: Any) -> bool:
+    if len(a) != len(b):
+        return False
+    return all(key in b and b[key] == value for key, value in a.items())
+
+
 def merged_dicts(a: Any, b: Any) -> Any:
     result = a.copy()
     update_dict(result, b)

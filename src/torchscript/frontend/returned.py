@@ -44,6 +44,8 @@ def type_of_result(e: Emitter, value: Value) -> T.Type:
     if node.kind == "prim::TupleConstruct" and isinstance(own, T.TupleType):
         if not isinstance(own, T.NamedTupleType):
             return T.TupleType(tuple(type_of_result(e, v) for v in node.inputs))
+    if node.kind in _TUPLES_OF_TENSORS and isinstance(own, T.ListType):
+        return T.RunTimeTupleType(own.element)
     if node.kind == "prim::If":
         return _of_sides(e, node, value)
     whole = settled(own)
@@ -60,6 +62,15 @@ def type_of_result(e: Emitter, value: Value) -> T.Type:
         return T.DictType(whole.key, _common(e, _held(value), whole.value))
     return own
 
+
+_TUPLES_OF_TENSORS = frozenset(
+    f"aten::{name}"
+    for name in (
+        "split", "split_with_sizes", "chunk", "unbind", "tensor_split", "hsplit", "vsplit", "dsplit", "unsafe_split",
+        "unsafe_split_with_sizes", "unsafe_chunk", "meshgrid", "broadcast_tensors", "nonzero_numpy",
+    )
+)  # fmt: skip
+"""Operators that return a list, for functions of PyTorch that return a tuple."""
 
 _OF_PARTS = ("aten::slice", "aten::add", "aten::mul")  # of lists
 

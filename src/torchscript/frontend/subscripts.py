@@ -56,6 +56,10 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
             generic: Any = owner.object
             try:
                 return e.static(generic[known.object])
+            except KeyError:
+                raise e.certain(
+                    KeyError, f"{owner.subject()} has no member {known.object!r}.", node
+                ) from None
             except TypeError:
                 raise e.certain(TypeError, f"{owner.subject()} cannot be subscripted.", node) from None
     if type is None and isinstance(owner, Static | Attribute):
@@ -87,7 +91,10 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         items = loops.static_items(e, owner) if not isinstance(known_obj(owner), dict) else None
         if items is None and isinstance(known_obj(owner), dict):
             e.depend(owner)
-            return e.static(known_obj(owner)[e.depend(key)])
+            try:
+                return e.static(known_obj(owner)[e.depend(key)])
+            except (KeyError, TypeError):
+                raise e.missing(KeyError, f"The dict has no key {known.object!r}.", node) from None
     if items is not None:
         if known is None or not isinstance(known.object, int):
             return _dynamic_item(e, owner, items, key, node)

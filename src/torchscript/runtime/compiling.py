@@ -198,11 +198,12 @@ def _compile_method(
     if original in program.outside:
         spec.cls.python_methods[name] = (original, program.outside[original].message)
         return
-    is_static = isinstance(inspect.getattr_static(module, name), staticmethod)
+    own = inspect.getattr_static(module, name)
+    is_static = isinstance(own, staticmethod) or (name in module.__dict__ and isinstance(own, types.FunctionType))
     skip = 0 if is_static else 1
     if types_ is None and name == "forward":
         types_ = _example_types(program, original, examples, skip)
-    compile_entry(program, function, Module(module, spec, spec, (), None), types_, is_static=is_static)
+    compile_entry(program, function, Module(module, spec, spec, (), None), types_, is_static=is_static, name=name)
 
 
 def _check_initialized(module: torch.nn.Module) -> None:
@@ -214,7 +215,7 @@ def _entries(module: torch.nn.Module) -> list[str]:
     """The methods of a module that are compiled by themselves: forward, and what is exported."""
     cls = type(module)
     names = []
-    forward = getattr(cls, "forward", None)
+    forward = module.__dict__.get("forward") or getattr(cls, "forward", None)
     if (
         forward is not None
         and forward is not torch.nn.Module.forward

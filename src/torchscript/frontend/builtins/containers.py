@@ -138,7 +138,7 @@ def _size(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     return _list(e, positional, named, hint)
 
 
-@handles(dict)
+@handles(dict, collections.OrderedDict)
 def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if named and not positional:
         from ..expressions import do_not_unify

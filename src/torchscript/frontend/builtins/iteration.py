@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ... import types as T
+from .. import generated
 from ..emitter import Emitter
-from ..values import Dynamic, Iterable, Sequence, Val
+from ..values import Dynamic, Iterable, Sequence, Static, Val
 from .registry import Handler, handles
 
 
@@ -27,6 +28,14 @@ def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     if not positional:
         raise TypeError
     return Iterable("range", positional)
+
+
+@handles(filter)
+def _filter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    function, values = positional
+    is_none = isinstance(function, Static) and function.object is None
+    text = f"def kept(function, values): return [v for v in values if {'v' if is_none else 'function(v)'}]"
+    return generated.in_place(e, text, {"function": function, "values": values})
 
 
 @handles(map)
