@@ -11,7 +11,7 @@ from .names import Names, quoted
 from .nodes import NodeWriter, find_aliases
 from .problems import Problem
 from .recording import group_parameters, record_function
-from .steps import find_steps
+from .steps import find_layers, find_steps
 from .types import declaration, is_heavy
 from .unit import Unit
 
@@ -226,6 +226,11 @@ class FunctionPrinter:
             read = [self.nodes.value(v) for v in (sequence, *linear.inputs[1:])]
             self.line(f"ts::fast::Steps {name}({', '.join(read)});")
             self.nodes.steps[linear] = name
+        for linear in find_layers(node):
+            if linear not in self.nodes.steps and linear not in self.nodes.layers:
+                name = self.nodes.layers[linear] = self.names.unique("_layer")
+                read = [self.nodes.value(v) for v in linear.inputs[1:]]
+                self.line(f"ts::fast::Layer {name}({', '.join(read)});")
 
     def _carry(self, block: Block, node: Node, inner: list[Value], again: str) -> None:
         """The assignments at the end of an iteration, all at once as far as the program can tell."""

@@ -25,6 +25,7 @@ from .operators import (
     typed_call,
 )
 from .problems import Problem
+from .steps import find_sum
 from .types import field, is_heavy
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class NodeWriter:
         self.types = printer.unit.types
         self.contexts = Contexts(printer)
         self.steps: dict[Node, str] = {}  # linear layers that a loop takes several steps of at a time
+        self.layers: dict[Node, str] = {}  # linear layers that were prepared before a loop
+        self.added: set[Node] = set()  # sums that were written with the linear layer that they add to
         self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
             "prim::CallFunction": self._call_function,
@@ -197,12 +200,14 @@ class NodeWriter:
             and all(u in self.steps for u, _ in node.output.users)
         ):
             return
+        if node in self.added or (schema.key == "aten::linear" and self._linear(node)):
+            return
         arguments = [self._argument(v) for v in node.inputs]
         fast = FAST.get(schema.key)
         if fast is None and schema.key in FAST_VIEWS and is_only_read(node.output):
             fast = FAST_VIEWS[schema.key]
         if fast is not None:
-            self._define(node, f"ts::fast::{fast}({', '.join(arguments)})")
+            self.finish(node, f"ts::fast::{fast}({', '.join(arguments)})")
             return
         if schema.key == "aten::chunk" and self._chunk(node):
             return
@@ -216,6 +221,22 @@ class NodeWriter:
             handle = self.unit.operator(schema.name, schema.overload)
             text = f"ts::call_boxed<{result}>({', '.join([handle, *arguments])})"
         self.finish(node, text)
+
+    def _linear(self, node: Node) -> bool:
+        """A layer that was prepared before a loop, or whose result is only added to something."""
+        layer, sum = self.layers.get(node), find_sum(node)
+        x, *rest = map(self._argument, node.inputs)
+        if layer is None and sum is None:
+            return False
+        if sum is None:
+            self._define(node, f"{layer}.at({x})")
+            return True
+        add, other = sum
+        start = self.value(other)
+        text = f"ts::fast::linear_add({', '.join([x, *rest, start])})"
+        self._define(add, text if layer is None else f"{layer}.at({x}, {start})")
+        self.added.add(add)
+        return True
 
     def _chunk(self, node: Node) -> bool:
         """`a, b = x.chunk(2, 1)` whose pieces are only read: no list in between."""

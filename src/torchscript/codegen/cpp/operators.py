@@ -29,9 +29,18 @@ FAST = {
     "aten::mm": "mm",
     "aten::matmul": "matmul",
     "aten::addmm": "addmm",
+    "aten::lstm_cell": "lstm_cell",
     "aten::gru_cell": "gru_cell",
+    "aten::conv1d": "conv1d",
+    "aten::relu": "relu",
     "aten::add.Tensor": "add",
     "aten::mul.Tensor": "mul",
+    "aten::index.Tensor": "index",
+    "aten::embedding": "embedding",
+    "aten::cat": "cat",
+    "aten::topk": "topk",
+    "aten::argmax": "argmax",
+    "aten::log_softmax.int": "log_softmax",
 }
 """Operators with a quicker form for small tensors, in native/include/torchscript/fast.h."""
 

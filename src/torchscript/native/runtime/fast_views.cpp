@@ -6,6 +6,7 @@
 #include <ATen/ops/unsqueeze_ops.h>
 
 #include "torchscript/fast.h"
+#include "torchscript/plan.h"
 #include "torchscript/support.h"
 
 namespace ts::fast {
@@ -16,7 +17,7 @@ using Sizes = c10::SmallVector<int64_t, 6>;
 
 // Whether a view can be made without anybody else knowing.
 bool is_private(const Tensor& t) {
-  return is_plain_float(t) && !is_watched() && !(at::GradMode::is_enabled() && t.requires_grad());
+  return is_plain(t) && !is_watched() && !(at::GradMode::is_enabled() && t.requires_grad());
 }
 
 Tensor view_of(const Tensor& t, at::IntArrayRef sizes, at::IntArrayRef strides, int64_t offset) {

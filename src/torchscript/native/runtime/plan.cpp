@@ -1,9 +1,10 @@
 #include "torchscript/plan.h"
 
-#include <ATen/EmptyTensor.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/impl/TorchDispatchModeTLS.h>
+
+#include "torchscript/blocks.h"
 
 namespace ts {
 
@@ -65,6 +66,25 @@ void merge(Sizes& shape, std::vector<Sizes>& strides, size_t keep) {
   }
 }
 
+// The most frequent case by far: all inputs have one shape and are contiguous.
+bool make_flat_plan(Plan& plan, const KernelInput* inputs, size_t input_count, KernelOutput* outputs, size_t output_count) {
+  const Tensor& first = *inputs[0].tensor;
+  for (size_t i = 0; i < input_count; ++i)
+    if (inputs[i].tensor->sizes() != first.sizes() || !inputs[i].tensor->is_contiguous()) return false;
+  for (size_t o = 0; o < output_count; ++o)
+    if (outputs[o].reads == 0 || outputs[o].is_reduced) return false;
+  const auto place = [](const Tensor& t) {
+    return Plan::Place{static_cast<char*>(const_cast<void*>(t.const_data_ptr())), 1, {}, t.element_size()};
+  };
+  plan.length = first.numel();
+  for (size_t i = 0; i < input_count; ++i) plan.inputs.push_back(place(*inputs[i].tensor));
+  for (size_t o = 0; o < output_count; ++o) {
+    *outputs[o].tensor = fresh(first.sizes(), outputs[o].is_mask ? at::kBool : plan.dtype);
+    plan.outputs.push_back(place(*outputs[o].tensor));
+  }
+  return true;
+}
+
 }  // namespace
 
 bool is_plain(const Tensor& t) {
@@ -93,6 +113,7 @@ bool make_plan(Plan& plan, bool by_rows, const KernelInput* inputs, size_t input
     anything = true;
   }
   if (!anything || !typed || (by_rows && shape.empty())) return false;
+  if (!by_rows && make_flat_plan(plan, inputs, input_count, outputs, output_count)) return true;
   // every result has the full shape (or that of its rows), and the memory order that PyTorch gives it
   const Tensor* full = nullptr;
   for (size_t i = 0; i < input_count; ++i) {
@@ -148,8 +169,7 @@ bool make_plan(Plan& plan, bool by_rows, const KernelInput* inputs, size_t input
       own.back() = 1;
       if (!outputs[o].keeps) own.pop_back();
     }
-    *outputs[o].tensor = same_layout ? Tensor(at::detail::empty_strided_cpu(full->sizes(), full->strides(), dtype))
-                                     : Tensor(at::detail::empty_cpu(own, dtype));
+    *outputs[o].tensor = same_layout ? fresh_like(*full, dtype) : fresh(own, dtype);
     if (same_layout) {
       strides.push_back({1});
     } else if (outputs[o].is_reduced) {

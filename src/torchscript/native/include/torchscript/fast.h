@@ -2,9 +2,12 @@
 // matrices need. Each falls back on PyTorch's operator for whatever it is not written for (runtime/fast_*.cpp).
 #pragma once
 
+#include <ATen/ops/index_ops.h>
+
 #include <array>
 #include <optional>
 
+#include "call.h"
 #include "convert.h"
 #include "values.h"
 
@@ -23,25 +26,62 @@ Tensor addmm(const Tensor& bias, const Tensor& x, const Tensor& weight, const Sc
 // aten::add.Tensor, aten::mul.Tensor: small tensors of one shape
 Tensor add(const Tensor& x, const Tensor& y, const Scalar& alpha);
 Tensor mul(const Tensor& x, const Tensor& y);
-// aten::gru_cell
+// aten::lstm_cell, aten::gru_cell
+std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, at::TensorList state, const Tensor& w_ih, const Tensor& w_hh,
+                                     const std::optional<Tensor>& b_ih, const std::optional<Tensor>& b_hh);
 Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tensor& w_hh,
                 const std::optional<Tensor>& b_ih, const std::optional<Tensor>& b_hh);
+
+// start + linear(x, weight, bias), where `start` is no tensor that the sum has to be broadcast with, or is
+Tensor linear_add(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Tensor& start);
+
+// A linear layer whose weight does not change while a loop runs: packed for the matrix library when it has been used twice.
+class Layer {
+ public:
+  template <class B>
+  Layer(const Tensor& weight, const B& bias) : weight_(weight), bias_(ts::convert<std::optional<Tensor>>(bias)) {}
+  Tensor at(const Tensor& x);
+  // start + linear(x)
+  Tensor at(const Tensor& x, const Tensor& start);
+  const Tensor& weight() const { return weight_; }
+  const std::optional<Tensor>& bias() const { return bias_; }
+
+ private:
+  Tensor packed(const Tensor& x, const Tensor* start);
+  Tensor weight_;
+  std::optional<Tensor> bias_;
+  Tensor packed_;
+  int64_t rows_ = 0;  // that `packed_` is for
+};
 
 // linear(sequence[i], weight, bias) for i = 0, 1, 2, …: several steps at once, which one product computes faster than many.
 // The first block is small, since a loop may end early; no block is large, since a sequence may be long.
 class Steps {
  public:
   template <class B>
-  Steps(const Tensor& sequence, const Tensor& weight, const B& bias)
-      : sequence_(sequence), weight_(weight), bias_(ts::convert<std::optional<Tensor>>(bias)) {}
+  Steps(const Tensor& sequence, const Tensor& weight, const B& bias) : sequence_(sequence), layer_(weight, bias) {}
   Tensor at(int64_t i);
 
  private:
-  Tensor sequence_, weight_;
-  std::optional<Tensor> bias_;
+  Tensor sequence_;
+  Layer layer_;
   Tensor block_;
   int64_t first_ = 0, count_ = 0;
 };
+
+// aten::conv1d: few places of a short signal. relu: aten::relu of a small tensor
+Tensor conv1d(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, at::IntArrayRef stride,
+              at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups);
+Tensor relu(const Tensor& x);
+
+// aten::embedding, aten::cat, aten::topk, aten::argmax, aten::log_softmax.int: a few rows
+Tensor embedding(const Tensor& weight, const Tensor& places, int64_t padding, bool scales, bool sparse);
+Tensor cat(at::TensorList tensors, int64_t dim);
+std::tuple<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest, bool sorted);
+Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim);
+Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<at::ScalarType> dtype);
+// x[index] for numbers of rows or a mask of rows; an undefined tensor where this is no case for it
+Tensor take_rows(const Tensor& x, const Tensor& index);
 
 // Views that only readers see: no record for autograd, none of the bookkeeping for writing through them.
 Tensor select(const Tensor& t, int64_t dim, int64_t index);
@@ -56,13 +96,59 @@ Tensor linear(const X& x, const W& weight, const B& bias) {
   return ts::fast::linear(static_cast<const Tensor&>(x), static_cast<const Tensor&>(weight),
                 ts::convert<std::optional<Tensor>>(bias));
 }
+template <class W, class B>
+Tensor linear_add(const Tensor& x, const W& weight, const B& bias, const Tensor& start) {
+  return ts::fast::linear_add(x, static_cast<const Tensor&>(weight), ts::convert<std::optional<Tensor>>(bias), start);
+}
+template <class A, class B>
+std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const List<Tensor>& state, const Tensor& w_ih, const Tensor& w_hh,
+                                     const A& a, const B& b) {
+  return ts::fast::lstm_cell(x, at::TensorList(state.items()), w_ih, w_hh, ts::convert<std::optional<Tensor>>(a),
+                             ts::convert<std::optional<Tensor>>(b));
+}
 template <class A, class B>
 Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tensor& w_hh, const A& a, const B& b) {
   return ts::fast::gru_cell(x, h, w_ih, w_hh, ts::convert<std::optional<Tensor>>(a), ts::convert<std::optional<Tensor>>(b));
 }
+template <class B, class S, class P, class D>
+Tensor conv1d(const Tensor& x, const Tensor& weight, const B& bias, const S& stride, const P& padding, const D& dilation,
+              int64_t groups) {
+  return ts::fast::conv1d(x, weight, ts::convert<std::optional<Tensor>>(bias), Arg<at::IntArrayRef>(stride).get(),
+                          Arg<at::IntArrayRef>(padding).get(), Arg<at::IntArrayRef>(dilation).get(), groups);
+}
 template <class A, class B>
 Tensor addmm(const Tensor& bias, const Tensor& x, const Tensor& weight, const A& beta, const B& alpha) {
   return ts::fast::addmm(bias, x, weight, ts::convert<Scalar>(beta), ts::convert<Scalar>(alpha));
+}
+template <class L>
+Tensor index(const Tensor& x, const List<L>& indices) {
+  if (indices.size() == 1) {
+    const auto only = ts::convert<std::optional<Tensor>>(indices.items()[0]);
+    Tensor out = only ? take_rows(x, *only) : Tensor();
+    if (out.defined()) return out;
+  }
+  return ts::call<at::_ops::index_Tensor>(x, indices);
+}
+template <class L, size_t N>
+Tensor index(const Tensor& x, const std::array<L, N>& indices) {
+  if constexpr (N == 1) {
+    const auto only = ts::convert<std::optional<Tensor>>(indices[0]);
+    Tensor out = only ? take_rows(x, *only) : Tensor();
+    if (out.defined()) return out;
+  }
+  return ts::call<at::_ops::index_Tensor>(x, indices);
+}
+template <class L>
+Tensor cat(const L& tensors, int64_t dim) {
+  return ts::fast::cat(Arg<at::TensorList>(tensors).get(), dim);
+}
+template <class D>
+Tensor argmax(const Tensor& x, const D& dim, bool keepdim) {
+  return ts::fast::argmax(x, ts::convert<std::optional<int64_t>>(dim), keepdim);
+}
+template <class D>
+Tensor log_softmax(const Tensor& x, int64_t dim, const D& dtype) {
+  return ts::fast::log_softmax(x, dim, ts::convert<std::optional<at::ScalarType>>(dtype));
 }
 template <class A, class B>
 Tensor slice(const Tensor& t, int64_t dim, const A& start, const B& end, int64_t step) {

@@ -186,12 +186,27 @@ inline Vec<float> exp(const Vec<float>& given) {
 #endif
 }
 
+// a / b where b is neither huge nor tiny: a division takes as long as fifteen products; this is four, and off by one unit
+// in the last place at most.
+template <class T>
+inline Vec<T> quotient(const Vec<T>& a, const Vec<T>& b) {
+  return a / b;
+}
+#if defined(__AVX512F__)
+inline Vec<float> quotient(const Vec<float>& a, const Vec<float>& b) {
+  const Vec<float> inverse(_mm512_rcp14_ps(b));
+  const Vec<float> near = a * inverse;
+  const Vec<float> excess(_mm512_fmsub_ps(near, b, a));
+  return Vec<float>(_mm512_fnmadd_ps(excess, inverse, near));  // this way around -0 / b stays -0
+}
+#endif
+
 template <class T>
 inline Vec<T> tanh(const Vec<T>& x) {
   return x.tanh();
 }
 // A quotient of polynomials on the interval in which the result is not ±1 yet (coefficients as in Eigen's ptanh);
-// within 4 units in the last place.
+// within 5 units in the last place.
 inline Vec<float> tanh(const Vec<float>& given) {
   using V = Vec<float>;
 #if defined(__AVX512F__)
@@ -211,12 +226,17 @@ inline Vec<float> tanh(const Vec<float>& given) {
   q = at::vec::fmadd(z, q, V(2.26843463243900e-03f));
   q = at::vec::fmadd(z, q, V(4.89352518554385e-03f));
   const V sign = select(given > V(8.66f), V(1.f), V(-1.f));
-  return select(given.abs() > V(8.66f), sign, x * p / q);
+  return select(given.abs() > V(8.66f), sign, quotient(x * p, q));
 }
 
 template <class T>
 inline Vec<T> sigmoid(const Vec<T>& x) {
   return Vec<T>(T(1)) / (Vec<T>(T(1)) + exp(x.neg()));
+}
+inline Vec<float> sigmoid(const Vec<float>& x) {
+  using V = Vec<float>;
+  const V e = exp(x.abs().neg()), one(1.f);  // at most 1, so nothing overflows
+  return quotient(select(x < V(0.f), e, one), one + e);
 }
 
 #define TS_UNARY(NAME, EXPRESSION)            \
@@ -266,7 +286,7 @@ TS_UNARY(erfc, x.erfc())
 TS_UNARY(log_sigmoid, at::vec::minimum(x, V(T(0))) - exp(x.abs().neg()).log1p())
 TS_UNARY(relu, at::vec::clamp_min(x, V(T(0))))
 TS_UNARY(relu6, at::vec::clamp(x, V(T(0)), V(T(6))))
-TS_UNARY(silu, x / (V(T(1)) + exp(x.neg())))
+TS_UNARY(silu, x * sigmoid(x))
 TS_UNARY(gelu, x * V(T(0.5)) * (V(T(1)) + (x * V(T(0.70710678118654752440))).erf()))
 TS_UNARY(gelu_tanh, x * V(T(0.5)) *
                         (V(T(1)) + tanh(V(T(0.79788456080286535588)) * (x + V(T(0.044715)) * x * x * x))))

@@ -1,0 +1,108 @@
+#include "torchscript/kernels.h"
+
+#include "torchscript/products.h"
+
+namespace ts {
+
+namespace {
+
+using V = kernel::Vec<float>;
+
+// The totals of four vectors, by adding pairs of lanes of two vectors at a time.
+void totals(const V& a, const V& b, const V& c, const V& d, float* sums) {
+#if defined(__AVX512F__)
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const __m512 all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xEE));
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all),
+                                    _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(all), 1)));
+  _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+#else
+  alignas(64) float items[4][V::size()];
+  a.store(items[0]);
+  b.store(items[1]);
+  c.store(items[2]);
+  d.store(items[3]);
+  for (int r = 0; r < 4; ++r) {
+    sums[r] = 0;
+    for (int k = 0; k < V::size(); ++k) sums[r] += items[r][k];
+  }
+#endif
+}
+
+// Four results of each of R rows at a time, so that a weight is loaded once for all of them.
+template <int R>
+void by_rows(const float* x, int64_t x_step, const SmallMatrix& weight, const float* bias, const float* start,
+             int64_t start_step, float* out, int64_t out_step) {
+  const int64_t k = weight.k, whole = k / V::size() * V::size();
+  for (int64_t i = 0; i < weight.n; i += 4) {
+    const float* w[4];  // what is beyond the end is the last row again
+    for (int64_t c = 0; c < 4; ++c) w[c] = weight.data + std::min(i + c, weight.n - 1) * weight.step;
+    V sums[R][4];
+    for (int r = 0; r < R; ++r)
+      for (int c = 0; c < 4; ++c) sums[r][c] = V(0.f);
+    for (int64_t j = 0; j < whole; j += V::size()) {
+      const V v[4] = {V::loadu(w[0] + j), V::loadu(w[1] + j), V::loadu(w[2] + j), V::loadu(w[3] + j)};
+      for (int r = 0; r < R; ++r) {
+        const V row = V::loadu(x + r * x_step + j);
+        for (int c = 0; c < 4; ++c) sums[r][c] = at::vec::fmadd(row, v[c], sums[r][c]);
+      }
+    }
+    if (whole < k) {
+      const int64_t left = k - whole;
+      for (int r = 0; r < R; ++r) {
+        const V row = V::loadu(x + r * x_step + whole, left);
+        for (int c = 0; c < 4; ++c) sums[r][c] = at::vec::fmadd(row, V::loadu(w[c] + whole, left), sums[r][c]);
+      }
+    }
+    const int64_t count = std::min<int64_t>(4, weight.n - i);
+    for (int r = 0; r < R; ++r) {
+      float four[4];
+      totals(sums[r][0], sums[r][1], sums[r][2], sums[r][3], four);
+      for (int64_t c = 0; c < count; ++c) {
+        float sum = four[c];
+        if (bias != nullptr) sum += bias[i + c];
+        if (start != nullptr) sum += start[r * start_step + i + c];
+        out[r * out_step + i + c] = sum;
+      }
+    }
+  }
+}
+
+void by_columns(const float* x, const SmallMatrix& weight, const float* bias, const float* start, float* out) {
+  for (int64_t i = 0; i < weight.n; i += V::size()) {
+    const int64_t count = std::min<int64_t>(V::size(), weight.n - i);
+    const auto load = [&](const float* from) {
+      return count == V::size() ? V::loadu(from) : V::loadu(from, count);
+    };
+    V sum = bias != nullptr ? load(bias + i) : V(0.f);
+    if (start != nullptr) sum = sum + load(start + i);
+    for (int64_t j = 0; j < weight.k; ++j) sum = at::vec::fmadd(V(x[j]), load(weight.data + j * weight.step + i), sum);
+    sum.store(out + i, static_cast<int>(count));
+  }
+}
+
+}  // namespace
+
+void small_product(const float* x, int64_t rows, int64_t x_step, const SmallMatrix& weight, const float* bias,
+                   const float* start, int64_t start_step, float* out, int64_t out_step) {
+  while (rows > 0) {
+    const int64_t some = weight.by_columns ? 1 : std::min<int64_t>(rows, 4);
+    if (weight.by_columns)
+      by_columns(x, weight, bias, start, out);
+    else if (some == 4)
+      by_rows<4>(x, x_step, weight, bias, start, start_step, out, out_step);
+    else if (some == 3)
+      by_rows<3>(x, x_step, weight, bias, start, start_step, out, out_step);
+    else if (some == 2)
+      by_rows<2>(x, x_step, weight, bias, start, start_step, out, out_step);
+    else
+      by_rows<1>(x, x_step, weight, bias, start, start_step, out, out_step);
+    x += some * x_step;
+    out += some * out_step;
+    if (start != nullptr) start += some * start_step;
+    rows -= some;
+  }
+}
+
+}  // namespace ts
