@@ -44,7 +44,9 @@ def type_of_result(e: Emitter, value: Value) -> T.Type:
     if node.kind == "prim::TupleConstruct" and isinstance(own, T.TupleType):
         if not isinstance(own, T.NamedTupleType):
             return T.TupleType(tuple(type_of_result(e, v) for v in node.inputs))
-    if node.kind in _TUPLES_OF_TENSORS and isinstance(own, T.ListType):
+    if (
+        node.kind in _TUPLES_OF_TENSORS and isinstance(own, T.ListType) and own.element == T.TENSOR
+    ):  # `s.split()` is none
         return T.RunTimeTupleType(own.element)
     if node.kind == "prim::If":
         return _of_sides(e, node, value)
