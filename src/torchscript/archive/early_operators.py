@@ -1,7 +1,7 @@
 """What operators did in PyTorch 1.0 to 1.5, before an archive's version began to tell every change of an operator.
 
-Archives of 1.5 are of version 2, those of 1.3 and 1.4 of version 1. Those of 1.2 and before say 0 or 1; the form
-of their container tells them apart, and so they have numbers of their own here:
+Archives of 1.5 are of version 2, those of 1.4 of version 1. Those of 1.3 and before say 0 or 1; the form of their
+container tells them apart, and so they have numbers of their own here:
 
     until PyTorch 1.1   comparisons gave uint8
     until PyTorch 1.2   a float met a tensor of integers as an integer: x + 2.5 was x + 2
@@ -12,12 +12,12 @@ Every rule was measured with the releases themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..schema import parse_schema
 
-PYTORCH_1_1, PYTORCH_1_2, PYTORCH_1_4, PYTORCH_1_5 = -1, 0, 1, 2
+PYTORCH_1_1, PYTORCH_1_2, PYTORCH_1_3, PYTORCH_1_4, PYTORCH_1_5 = -2, -1, 0, 1, 2
 """The version of the last archives of a release. Those below 1 are written in no archive."""
 
 HELPERS = """
@@ -117,6 +117,25 @@ def _of_dtype(arguments: str, default: int, options: str = "layout device pin_me
     return body.replace("<default>", str(default))
 
 
+LINEAR_PARAMETERS = "__torch__.torch.classes.quantized.LinearPackedParamsBase"
+
+_QUANTIZED_LSTM = """
+cells = annotate(List[__torch__.torch.classes.rnn.CellParamsBase], [])
+for i in range(torch.floordiv(torch.len(params), 2)):
+  input_weights = params[torch.mul(i, 2)]
+  hidden_weights = params[torch.add(torch.mul(i, 2), 1)]
+  _0, input_bias, = ops.quantized.linear_unpack(input_weights)
+  _1, hidden_bias, = ops.quantized.linear_unpack(hidden_weights)
+  _2 = unchecked_cast(Tensor, input_bias)
+  _3 = unchecked_cast(Tensor, hidden_bias)
+  cell = ops.quantized.make_quantized_cell_params_dynamic(input_weights, hidden_weights, _2, _3, False)
+  _4 = torch.append(cells, cell)
+x, h, c, = torch.quantized_lstm(<arguments>, dtype=dtype, use_dynamic=use_dynamic)
+return (x, h, c)"""
+_LSTM_OPTIONS = "bool has_biases, int num_layers, float dropout, bool train, bool bidirectional"
+_LSTM_KEYWORDS = "*, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)"
+_LSTM_ARGUMENTS = "hx, cells, has_biases, num_layers, dropout, train, bidirectional"
+
 # fmt: off
 RULES: tuple[Rule, ...] = tuple(Rule(*row) for row in (
     # x < y gave uint8
@@ -157,11 +176,11 @@ RULES: tuple[Rule, ...] = tuple(Rule(*row) for row in (
     (PYTORCH_1_5, "floor_divide floor_divide_", "aten::{op}.Scalar({T} self, Scalar other) -> {T}",
      'return torch.div{_}(self, other, rounding_mode="trunc")'),
     # without a dtype, a script's arange was of floats
-    (PYTORCH_1_2, "arange", f"aten::{{op}}(Scalar end, {_OPTIONS}) -> Tensor",
+    (PYTORCH_1_3, "arange", f"aten::{{op}}(Scalar end, {_OPTIONS}) -> Tensor",
      _of_dtype("end", _FLOAT)),
-    (PYTORCH_1_2, "arange", f"aten::{{op}}.start(Scalar start, Scalar end, {_OPTIONS}) -> Tensor",
+    (PYTORCH_1_3, "arange", f"aten::{{op}}.start(Scalar start, Scalar end, {_OPTIONS}) -> Tensor",
      _of_dtype("start, end", _FLOAT)),
-    (PYTORCH_1_2, "arange", f"aten::{{op}}.start_step(Scalar start, Scalar end, Scalar step=1, {_OPTIONS}) -> Tensor",
+    (PYTORCH_1_3, "arange", f"aten::{{op}}.start_step(Scalar start, Scalar end, Scalar step=1, {_OPTIONS}) -> Tensor",
      _of_dtype("start, end, step", _FLOAT)),
     # and so were its random integers
     (PYTORCH_1_5, "randint", f"aten::{{op}}(int high, int[] size, {_OPTIONS}) -> Tensor",
@@ -185,10 +204,30 @@ RULES: tuple[Rule, ...] = tuple(Rule(*row) for row in (
      f"return torch.{{op}}(self, {_AS_MASK}, source)"),
     (PYTORCH_1_5, "masked_select", "aten::{op}(Tensor self, Tensor mask) -> Tensor",
      f"return torch.{{op}}(self, {_AS_MASK})"),
+    # an LSTM took the packed weights of all its layers in one list
+    (PYTORCH_1_5, "quantized_lstm",
+     f"aten::{{op}}.packed(Tensor input, Tensor[] hx, {LINEAR_PARAMETERS}[] params, {_LSTM_OPTIONS},"
+     f" bool batch_first, {_LSTM_KEYWORDS}",
+     _QUANTIZED_LSTM.replace("<arguments>", f"input, {_LSTM_ARGUMENTS}, batch_first")),
+    (PYTORCH_1_5, "quantized_lstm",
+     f"aten::{{op}}.packed_data(Tensor data, Tensor batch_sizes, Tensor[] hx, {LINEAR_PARAMETERS}[] params,"
+     f" {_LSTM_OPTIONS}, {_LSTM_KEYWORDS}",
+     _QUANTIZED_LSTM.replace("<arguments>", f"data, batch_sizes, {_LSTM_ARGUMENTS}")),
     # what adaptive pooling did with None among its sizes, of which an int[] has none
     (PYTORCH_1_5, "list_with_default", "aten::{op}(int[] sizes, int[] defaults) -> int[]", "return sizes"),
 ))
 # fmt: on
+
+
+def early_version(version: int, records: Iterable[str]) -> int:
+    """The version of an archive's operators: 1.3 wrote the code before the objects, and calls itself what 1.4 does."""
+    if version == PYTORCH_1_4:
+        for record in records:
+            if record == "data.pkl":
+                break
+            if record.startswith("code/"):
+                return PYTORCH_1_3
+    return version
 
 
 def early_changes(module: str) -> Iterator[tuple[int, str, str, str]]:
@@ -206,7 +245,7 @@ def early_changes(module: str) -> Iterator[tuple[int, str, str, str]]:
             for name, meaning in names.items():
                 text, body = text.replace(name, meaning), body.replace(name, meaning)
             schema = parse_schema(text)
-            release = f"1_{rule.until + 2 if rule.until < 1 else 5}"
+            release = f"1_{rule.until - PYTORCH_1_1 + 1}"
             function = f"{operator}_{schema.overload or 'plain'}_of_{release}"
             parameters = ", ".join(f"{a.name}: {a.type.annotation()}" for a in schema.arguments)
             lines = "\n".join(f"  {line}" for line in body.split("\n"))

@@ -34,6 +34,7 @@ import torch
 from ..errors import ArchiveError
 from .container import Container
 from .early_operators import PYTORCH_1_1, PYTORCH_1_2
+from .importer.classes import NOTES
 from .importer.code import Texts
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
@@ -199,7 +200,7 @@ class _Reader:
         if match is not None:
             self.version = max(self.version, int(match[1]))
             text = text[match.end() :]
-        imports = _IMPORT.match(text)  # of the files in libs/, which names lead to without them
+        imports = _IMPORT.match(text)
         return text if imports is None else text[imports.end() :]
 
     # -- modules -------------------------------------------------------------------------------------------
@@ -275,8 +276,8 @@ class _Reader:
         name, number = str(attribute["name"]), int(attribute["id"])
         if name in members.types:
             return  # a buffer, which stands there too
-        if name in ("__constants__", "__overloads__"):
-            return  # of use to the compiler
+        if name in NOTES:
+            return
         annotation = str(attribute["type"])
         if "\n" in annotation or "\r" in annotation:
             raise self.container.error(MODEL, f"declares '{name[:60]}' of a type of several lines")

@@ -19,6 +19,7 @@ from .. import types as T
 from ..errors import ArchiveError, CompileError
 from ..ir.graph import Function
 from .container import Container, open_container
+from .early_operators import early_version
 from .importer import Importer
 from .importer.code import Records
 from .importer.importer import CUSTOM_CLASSES
@@ -162,7 +163,8 @@ def read_archive(
         records, root, version, operators = legacy.records, legacy.root, legacy.version, legacy.operators
         constants = list(legacy.constants)
     else:
-        version = operators = _version(container)
+        version = _version(container)
+        operators = early_version(version, container.names())
         root = _unpickle(container, "data", map_location)
         if not isinstance(root, ScriptObject):
             raise container.error("data.pkl", "does not hold an object of the archive's classes")

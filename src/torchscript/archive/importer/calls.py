@@ -413,7 +413,11 @@ _WORDS: dict[str, Callable[[Calls, ast.Call, T.Type | None], Value]] = {
 }
 
 # Operators of old archives that have another name now.
-_RENAMED = {("prim", "shape"): "aten::size"}
+_RENAMED = {
+    ("prim", "shape"): "aten::size",
+    ("quantized", "conv_prepack"): "quantized::conv2d_prepack",
+    ("quantized", "conv_unpack"): "quantized::conv2d_unpack",
+}
 
 _PRIMITIVES: dict[str, Callable[[Calls, ast.Call], list[Value]]] = {
     "RaiseException": Calls._raise,

@@ -36,6 +36,9 @@ _CALLED_BY_PYTHON = {
     "__subclasscheck__", "__subclasshook__", "__torch_dispatch__", "__torch_function__",
     "__weakref__",
 }  # fmt: skip
+NOTES = ("__constants__", "__overloads__")
+"""What PyTorch 1.2 and 1.3 wrote among the attributes of a module, of use to their compiler alone."""
+
 _LISTS = ("__parameters__", "__buffers__", "__forward_pre_hooks__", "__forward_hooks__")
 
 
@@ -45,6 +48,8 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, importer: Importer) -> No
     for statement in tree.body:
         match statement:
             case ast.Pass():
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name)) if name in NOTES:
                 pass
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=None):
                 add_attribute(cls, name, importer.annotation(annotation))

@@ -21,6 +21,7 @@ from ...source import Source
 from .early_classes import without_early_defaults
 
 _DEFINITION = re.compile(r"^(class|def) +(\w+)", re.M)
+_IMPORT = re.compile(r"^import +[\w.]+ *$", re.M)  # until PyTorch 1.3; names lead to files without them
 _METHOD = re.compile(r"^  def +(\w+)", re.M)
 
 
@@ -101,7 +102,7 @@ class CodeFile:
         self.record = record
         self.source = Source(text, source_name(records, record, text))
         self.definitions = {}
-        for kind, definition in _cut(_DEFINITION, text, 1, self):
+        for kind, definition in _cut(_DEFINITION, _IMPORT.sub("", text), 1, self):
             if definition.name in self.definitions:
                 raise self.error(f"defines '{definition.name}' twice")
             self.definitions[definition.name] = definition

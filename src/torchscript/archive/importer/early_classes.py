@@ -20,20 +20,23 @@ import tokenize
 from typing import TYPE_CHECKING
 
 from ... import types as T
-from ..early_operators import PYTORCH_1_4, PYTORCH_1_5
+from ..early_operators import LINEAR_PARAMETERS, PYTORCH_1_4, PYTORCH_1_5
 
 if TYPE_CHECKING:
     from .code import Definition
     from .importer import Importer
 
 _PACKED = {
-    "linear": "__torch__.torch.classes.quantized.LinearPackedParamsBase",
+    "linear": LINEAR_PARAMETERS,
+    "conv": "__torch__.torch.classes.quantized.Conv2dPackedParamsBase",
     "conv2d": "__torch__.torch.classes.quantized.Conv2dPackedParamsBase",
     "conv3d": "__torch__.torch.classes.quantized.Conv3dPackedParamsBase",
 }
 """The operator that weights are packed for → their class."""
 
-_UNPACKED = re.compile(r"ops\.quantized\.(linear|conv2d|conv3d)_unpack(?:_fp16)?\(self\.(\w+)\)")
+_UNPACKED = re.compile(r"ops\.quantized\.(linear|conv|conv2d|conv3d)_unpack(?:_fp16)?\(self\.(\w+)\)")
+
+_LSTM_PARAMETERS = re.compile(r"torch\.quantized_lstm\([\w, ]+, \[[\w, ]+\], (\w+),")
 
 
 def complete_class(cls: T.ClassType, definition: Definition, importer: Importer) -> None:
@@ -60,6 +63,10 @@ def _find_packed(cls: T.ClassType, definition: Definition) -> None:
             attribute = cls.attributes.get(name)
             if attribute is not None and attribute.type == T.TENSOR:
                 attribute.type = T.CustomClassType(_PACKED[operator])
+        for name in set(_LSTM_PARAMETERS.findall(method.text)):
+            empty = rf"\b{name} = (?:annotate\(List\[Tensor\], \[\]\)|\[\])$"
+            filled = f"{name} = annotate(List[{LINEAR_PARAMETERS}], [])"
+            method.text = re.sub(empty, filled, method.text, flags=re.M)
 
 
 def without_early_defaults(text: str) -> str | None:
