@@ -42,3 +42,46 @@ def test_functions(name, assert_same_run):
 
     for _ in range(2):
         assert_same_run(traced, function, torch.rand(2, 5))
+
+
+ALIASES = {
+    "Variable": lambda x: torch.autograd.Variable(x * 2) + 1,
+    "Variable of an input": lambda x: torch.autograd.Variable(x) * 2,
+    "Variable of a view": lambda x: torch.autograd.Variable((x * 2).view(-1, 1), requires_grad=False) + 1,
+    "Parameter": lambda x: torch.nn.Parameter(x * 2, requires_grad=False) + 1,
+}
+
+
+@pytest.mark.parametrize("name", ALIASES)
+@pytest.mark.filterwarnings("error::torchscript.TracerWarning")
+def test_other_names_of_a_tensor(name, assert_same_run):
+    traced = jit.trace(ALIASES[name], torch.rand(3))
+
+    assert_same_run(traced, ALIASES[name], torch.rand(5))
+
+
+@pytest.mark.filterwarnings("ignore::torchscript.TracerWarning")
+def test_another_name_of_what_a_module_keeps(assert_same_run):
+    class Noisy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.noise = torch.zeros(3)
+            self.sample()
+
+        def sample(self):
+            self.noise.normal_()
+            self.squares = self.noise * self.noise
+
+        def forward(self, x):
+            self.sample()
+            return x * torch.autograd.Variable(self.squares) + torch.autograd.Variable(self.noise)
+
+    module = Noisy()
+    traced = jit.trace(module, torch.rand(3), check_trace=False)
+
+    for seed in (1, 2):
+        x = torch.rand(3)
+        torch.manual_seed(seed)
+        expected = module(x)
+        torch.manual_seed(seed)
+        assert torch.equal(traced(x), expected)

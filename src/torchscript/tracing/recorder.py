@@ -202,7 +202,32 @@ class Recorder:
             found = self._attribute(places)
             if found is not None:
                 return found
-        return self._outside_tensor(tensor)
+        alias = self._alias_of(tensor) if id(tensor) not in self._outside else None
+        return alias if alias is not None else self._outside_tensor(tensor)
+
+    def _alias_of(self, tensor: torch.Tensor) -> Value | None:
+        """What stands for a tensor that was made of one that is known, unseen: by `Variable(x)`, `copy.copy(x)`, …"""
+        from .fallback import is_same
+
+        with state.paused():
+            if not tensor.numel():
+                return None
+            attributes = [attribute.tensor for attribute in self.tree.tensors.values()]
+            live = [found for entry in self._values.values() if (found := entry.tensor()) is not None]
+            other = next((t for t in reversed((*attributes, *live)) if is_same(t, tensor)), None)
+        return None if other is None else self.bind_alias(tensor, other)
+
+    def bind_alias(self, tensor: torch.Tensor, other: torch.Tensor) -> Value:
+        """Make a tensor stand for another one, of the same elements of the same memory."""
+        with state.paused():
+            is_leaf, requires_grad = tensor.is_leaf, tensor.requires_grad
+        value = self.value_of(other)
+        if is_leaf:
+            value = self.call_operator("aten::detach", [value], [info_type(tensor)])[0]
+            if requires_grad:
+                value = self.call_operator("aten::requires_grad_", [value, True], [info_type(tensor)])[0]
+        self.bind(tensor, value)
+        return value
 
     def has_views(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor is a view, or a live tensor of the recording is one of it."""

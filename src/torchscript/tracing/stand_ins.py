@@ -24,7 +24,7 @@ import torch
 from torch.utils._pytree import tree_map
 
 from . import fallback, state, structures
-from .construction import constructed
+from .construction import constructed, is_followed
 from .locations import is_library
 from .outside import stands_in_for_calls, stands_in_for_stance
 from .sizes import without_history
@@ -178,6 +178,28 @@ def _new(original: Callable[..., Any]) -> Any:
     return staticmethod(new)
 
 
+def _alias(original: Any) -> Any:
+    """`Variable(x)`, `nn.Parameter(x)`."""
+    create = getattr(original, "__func__", original)
+
+    def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        result = create(cls, *args, **kwargs)
+        recorder = state.current()
+        data = args[0] if args else kwargs.get("data")
+        if recorder is None or recorder.below or not isinstance(data, torch.Tensor) or result is data:
+            return result
+        if not is_followed(recorder, data) or recorder.known(result) is not None:
+            return result
+        with state.paused():
+            same = fallback.is_same(data, result)
+        if same:
+            recorder.locate()
+            recorder.bind_alias(result, data)
+        return result
+
+    return staticmethod(new)
+
+
 class _TensorType(type):
     """`torch.FloatTensor` and its like, which no function mode is told of."""
 
@@ -224,6 +246,7 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
     ("torch._dynamo.eval_frame", "", ("_callback_from_stance",), stands_in_for_stance),
     ("torch.autograd.function", "Function", ("apply",), _apply),
     ("torch", "", _TENSOR_TYPES, _tensor_type),
+    ("torch.nn.parameter", "Parameter", ("__new__",), _alias),
     ("random", "", _RANDOM, _draws("random")),
     ("numpy.random", "", _NUMPY_RANDOM, _draws("numpy.random")),
 )
@@ -243,12 +266,15 @@ def install() -> None:
             if original is not None:
                 _originals.append((owner, name, original))
                 setattr(owner, name, make(original))
-    torch.Tensor.__new__ = _new(torch.Tensor.__new__)  # type: ignore[method-assign]  # inherited
+    # Inherited, so that they are no entries of the table.
+    torch.Tensor.__new__ = _new(torch.Tensor.__new__)  # type: ignore[method-assign]
+    torch.autograd.Variable.__new__ = _alias(torch.autograd.Variable.__new__)  # type: ignore[method-assign]
 
 
 def remove() -> None:
     """Put every original back."""
     while _originals:
         setattr(*_originals.pop())
-    if "__new__" in vars(torch.Tensor):
-        del torch.Tensor.__new__
+    for cls in (torch.Tensor, torch.autograd.Variable):
+        if "__new__" in vars(cls):
+            del cls.__new__
