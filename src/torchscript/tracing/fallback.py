@@ -71,6 +71,14 @@ def _recognise(recorder: Recorder, tensor: torch.Tensor) -> None:
             return
 
 
+def _address(tensor: torch.Tensor) -> int | None:
+    """Where the elements lie; None for what has no memory of its own, as torch.func's wrappers."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return None
+
+
 def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two tensors are the same elements of the same memory."""
     if one is other:
@@ -80,7 +88,7 @@ def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.layout != torch.strided:
         return False
     return (
-        one.data_ptr() == other.data_ptr()
+        _address(one) == _address(other) is not None
         and one.stride() == other.stride()
         and one.is_conj() == other.is_conj()
         and one.is_neg() == other.is_neg()
