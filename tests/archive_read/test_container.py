@@ -90,7 +90,11 @@ def exported() -> bytes:
         pytest.param(lambda: archive("", version=11), "newer PyTorch", id="newer version"),
         pytest.param(lambda: archive("", records={"version": b"x"}), "no version", id="no version"),
         pytest.param(
-            lambda: zipped({"data.pkl": b"", "bytecode.pkl": b"", "version": b"3"}), "mobile", id="mobile"
+            lambda: zipped(
+                {"data.pkl": b"\x80\x02c__torch__\nM\n)\x81}b.", "bytecode.pkl": b"", "version": b"3"}
+            ),
+            "record 'bytecode.pkl': is cut off",
+            id="mobile",
         ),
         pytest.param(lambda: SIMPLE[:-30], "cut off|damaged", id="cut off"),
         pytest.param(lambda: SIMPLE[: len(SIMPLE) // 2], "cut off", id="cut in half"),

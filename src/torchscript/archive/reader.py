@@ -26,6 +26,7 @@ from .importer.importer import CUSTOM_CLASSES
 from .importer.limits import check_constant
 from .legacy import MODEL, read_legacy
 from .materialize import Materializer
+from .mobile import read_methods, source_of
 from .provenance import producer
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
@@ -158,6 +159,7 @@ def read_archive(
                 extra_files[name] = container.read(_EXTRA + name)
     records: Records = container
     constants: list[Any] | None = None
+    typed = True
     if MODEL in container:
         legacy = read_legacy(container, map_location)
         records, root, version, operators = legacy.records, legacy.root, legacy.version, legacy.operators
@@ -168,17 +170,28 @@ def read_archive(
         root = _unpickle(container, "data", map_location)
         if not isinstance(root, ScriptObject):
             raise container.error("data.pkl", "does not hold an object of the archive's classes")
+        if not has_code(container):
+            pickled = _unpickle(container, "bytecode", map_location, folder="constants")
+            methods = read_methods(pickled, f"{container.name}: record 'bytecode.pkl'")
+            records, tensors = source_of(root, methods, container.name)
+            constants, typed = list(tensors), False
     archive: LoadedArchive
     importer = Importer(records, operators, lambda number: archive._constant(number), allow_io)
+    importer.typed = typed
     archive = LoadedArchive(container, importer, version, root, map_location, constants)
     return archive
 
 
 def _unpickle(
-    container: Container, name: str, map_location: MapLocation, *, shapes_only: bool = False
+    container: Container,
+    name: str,
+    map_location: MapLocation,
+    *,
+    folder: str | None = None,
+    shapes_only: bool = False,
 ) -> Any:
     record = f"{name}.pkl"
-    tensors = TensorReader(container, name, map_location, shapes_only=shapes_only)
+    tensors = TensorReader(container, folder or name, map_location, shapes_only=shapes_only)
     return Unpickler(container.read(record), tensors, f"{container.name}: record '{record}'").load()
 
 
@@ -201,30 +214,6 @@ def _version(container: Container) -> int:
     )
 
 
-def _byte_code_version(container: Container) -> str:
-    """Who wrote byte code, and how much of it: its pickle begins with a version, then has a tuple for each method."""
-    try:
-        version, *methods = _unpickle(container, "bytecode", None, shapes_only=True)
-        names = [method[0].rpartition(".")[2] for method in methods]
-    except (ArchiveError, AttributeError, LookupError, TypeError, ValueError):
-        return "which cannot be read either"
-    release = _BYTE_CODE.get(version, "an unknown PyTorch")
-    return (
-        f"{release} wrote it (version {version}): {', '.join(map(str, names[:5]))}{', …' * (len(names) > 5)}"
-    )
-
-
-# The version of byte code → the first release of PyTorch that wrote it.
-_BYTE_CODE = {
-    3: "PyTorch 1.5 or 1.6",
-    4: "PyTorch 1.7 or later",
-    5: "PyTorch 1.8 or later",
-    6: "PyTorch 1.9 or later",
-    7: "PyTorch 1.10 or later",
-    8: "PyTorch 1.11 or later",
-    9: "PyTorch 1.12 or later",
-}
-
 # A record that only such files have → what they are.
 _OTHER_KINDS = {
     "archive_format": "a program of torch.export (.pt2); load it with torch.export.load",
@@ -232,6 +221,11 @@ _OTHER_KINDS = {
     "models/model.json": "a program of torch.export (.pt2); load it with torch.export.load",
     ".data/python_version": "a package of torch.package; open it with torch.package.PackageImporter",
 }
+
+
+def has_code(container: Container) -> bool:
+    """Whether there is source. What is for PyTorch's mobile interpreter alone may have byte code instead."""
+    return any(name.startswith("code/") for name in container.names())
 
 
 def _check_kind(container: Container) -> None:
@@ -245,13 +239,8 @@ def _check_kind(container: Container) -> None:
         raise ArchiveError(
             f"{container.name}: is a zip file without the record 'data.pkl', so no archive of torch.jit.save"
         )
-    if any(name.startswith("code/") for name in container.names()):
+    if has_code(container) or "bytecode.pkl" in container:
         return
-    if "bytecode.pkl" in container:
-        raise ArchiveError(
-            f"{container.name}: is for PyTorch's mobile interpreter, and holds byte code without source; "
-            f"{_byte_code_version(container)}; save it again from the module it was made of"
-        )
     if "constants.pkl" not in container:
         raise ArchiveError(
             f"{container.name}: is a checkpoint of torch.save, which has no code; read it with torch.load"

@@ -260,6 +260,8 @@ class Expressions(Calls):
 
     def _subscript(self, node: ast.Subscript, hint: T.Type | None) -> Value:
         owner = self.value(node.value)
+        if not self.importer.typed:
+            owner = self.not_none(owner)
         if isinstance(owner.type, T.TupleType):
             return self._tuple_item(owner, owner.type, node)
         if isinstance(node.slice, ast.Slice):

@@ -34,7 +34,8 @@ class Importer:
     `version` is that of the operators that the code was written for. `constant` gives value and type of a
     numbered constant (`CONSTANTS.c3`). `allow_io` lets the code reach outside the process. `on_class` is told
     of every class once it is complete, whether an object or only code has named it. `open_class` takes the
-    attributes that its `__init__` assigns.
+    attributes that its `__init__` assigns. Code that is not `typed` was byte code, which does not tell where a test
+    has shown that a value is not None.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Importer:
         self.files: dict[str, CodeFile | None] = {}
         self.types: dict[str, T.Type] = {}
         self.functions: dict[str, ArchivedFunction] = {}
+        self.typed = True
         self.recipes: dict[Any, Any] = {}
         self.type_sizes = TypeSizes()
         self.open_class: T.ClassType | None = None

@@ -53,6 +53,8 @@ class Operators(Builder):
         bare = type.element if isinstance(type, T.OptionalType) else type
         if isinstance(bare, T.DtypeType | T.LayoutType | T.MemoryFormatType) and own == T.INT:
             return self.with_code(value, bare)
+        if not self.importer.typed and isinstance(own, T.OptionalType) and bare is type:
+            return self.converted(self.not_none(value), type, node)
         conversion = _IMPLICIT.get((kind_of(own), kind_of(bare)))
         if conversion is not None:
             return self.operator(conversion, [value], {}, node)
@@ -71,6 +73,12 @@ class Operators(Builder):
         ):
             return value  # as printers of lists of refined elements leave it
         raise self.error(f"a value of type {own} stands where {type} is asked for", node)
+
+    def not_none(self, value: Value) -> Value:
+        """A value that a test has shown not to be None, where the code does not say so."""
+        if not isinstance(value.type, T.OptionalType):
+            return value
+        return self.emit("prim::unchecked_cast", (value,), (value.type.element,)).output
 
     def has_operator(self, name: str) -> bool:
         return bool(schemas_of(name))
@@ -111,7 +119,14 @@ class Operators(Builder):
         key = (name, tuple(value.type for value in values), len(positional), tuple(named))
         recipe = self.importer.recipes.get(key)
         if recipe is None:
-            recipe = self._match(name, positional, named, node)
+            try:
+                recipe = self._match(name, positional, named, node)
+            except SchemaMatchError:
+                if self.importer.typed or not any(isinstance(v.type, T.OptionalType) for v in values):
+                    raise
+                positional = [self.not_none(value) for value in positional]
+                named = {keyword: self.not_none(value) for keyword, value in named.items()}
+                return self.operator_results(name, positional, named, node)
             self.importer.recipes[key] = recipe
         matched, upgrade = recipe
         if upgrade is not None:

@@ -112,7 +112,8 @@ class FunctionBuilder(Expressions):
         else:
             values = self.call_results(value) if isinstance(value, ast.Call) else [self.value(value)]
             if len(values) == 1:
-                (whole,) = values
+                whole = values[0] if self.importer.typed else self.not_none(values[0])
+                values = [whole]
                 if isinstance(whole.type, T.TupleType) and len(whole.type.elements) == count:
                     values = self.emit("prim::TupleUnpack", (whole,), whole.type.elements).outputs
                 elif isinstance(whole.type, T.ListType):
@@ -202,10 +203,11 @@ class FunctionBuilder(Expressions):
         self.block, self.scope = outer_block, outer_scope
         self.here = self.span(statement)
         then, otherwise = scopes
+        raises = [bool(b.nodes) and b.nodes[-1].kind == "prim::RaiseException" for b in node.blocks]
         for name in dict.fromkeys((*then.values, *otherwise.values)):
             ends = [scope.get(name) for scope in scopes]
             for i, block in enumerate(node.blocks):
-                if ends[i] is None and block.nodes and block.nodes[-1].kind == "prim::RaiseException":
+                if ends[i] is None and raises[i]:
                     other = ends[1 - i]
                     assert other is not None
                     ends[i] = block.add("prim::Uninitialized", (), (other.type,), None, self.here).output
