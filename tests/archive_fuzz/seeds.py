@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import io
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from archive_read.conftest import Call, Name, Object, archive, floats, module, saved, scripted, traced
@@ -15,6 +17,8 @@ from archive_read.test_legacy import written_by_1_0, written_by_1_2
 
 import torchscript as jit
 from torchscript.archive.writer import save_to_buffer
+
+RELEASES = Path(__file__).parents[1] / "archive_releases" / "archives.tar.xz"
 
 
 class Remembers(torch.nn.Module):
@@ -123,6 +127,28 @@ def legacy(proto: int) -> Callable[[], bytes]:
     return written_by_1_0 if proto == 1 else lambda: written_by_1_2(proto)[0]
 
 
+def byte_code(name: str) -> Callable[[], bytes]:
+    """A module for the mobile interpreter, without the source that PyTorch writes beside its byte code."""
+
+    def make() -> bytes:
+        lite = bytes(scripted(PROGRAMS[name][0]())._save_to_buffer_for_lite_interpreter())
+        return without_records(lite, lambda record: "/code/" in record)
+
+    return make
+
+
+def released(name: str) -> Callable[[], bytes]:
+    """An archive that an old PyTorch wrote: "1.4.0/script_net.pt"."""
+
+    def make() -> bytes:
+        with tarfile.open(RELEASES) as tar:
+            member = tar.extractfile(f"./{name}")
+            assert member is not None
+            return member.read()
+
+    return make
+
+
 SEEDS: dict[str, Callable[[], bytes]] = {
     **{f"program: {name}": lambda make=make: saved(scripted(make())) for name, (make, _) in PROGRAMS.items()},
     "traced": lambda: saved(traced(Traceable(), torch.rand(4, 4), torch.rand(4, 4))),
@@ -134,6 +160,19 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "written by us": old_layout,
     "PyTorch 1.0": legacy(1),
     "PyTorch 1.2": legacy(5),
+    **{f"byte code: {name}": byte_code(name) for name in ("control flow", "containers", "lstm loop")},
+    **{
+        name: released(name)
+        for name in (
+            "1.0.1/script_flow.pt",
+            "1.1.0/script_flow.pt",
+            "1.2.0/classes.pt",
+            "1.3.1/quantised_script.pt",
+            "1.4.0/classes.pt",
+            "1.4.0/quantised_lstm.pt",
+            "1.5.1/early_returns.pt",
+        )
+    },
 }
 
 
@@ -145,9 +184,13 @@ def seeds() -> dict[str, bytes]:
 
 
 def without_debug_records(data: bytes) -> bytes:
+    return without_records(data, lambda record: record.endswith(".debug_pkl"))
+
+
+def without_records(data: bytes, drops: Callable[[str], bool]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
         for entry in old.infolist():
-            if not entry.filename.endswith(".debug_pkl"):
+            if not drops(entry.filename):
                 new.writestr(entry.filename, old.read(entry), entry.compress_type)
     return buffer.getvalue()

@@ -55,6 +55,10 @@ class _Source:
             )
         known = self.attributes.setdefault(made.class_name, {})
         for name, value in made.state.items():
+            if not isinstance(name, str):
+                raise ArchiveError(
+                    f"{self.where}: an attribute of '{made.class_name}' is named by a {type(name).__name__}"
+                )
             kind = self._type(value, depth + 1)
             if name in known:
                 kind = _common(known[name], kind)
