@@ -87,11 +87,19 @@ def computed_with(xs: List[int]):
     return t + (1,), t * 2, t[1:], t + t, first, rest
 
 
+def of_its_own_items(xs: List[int]):
+    rows = [tuple(xs)]
+    rows.append(rows[0])
+    lists = [xs]
+    lists.append(lists[0])
+    return rows, lists
+
+
 CASES = [
     (returned, [1, 2]), (annotated, [1, 2]), (of_a_generator, [1, 2]), (of_a_shape, torch.ones(2, 3)),
     (among_others, [1, 2]), (from_a_helper, [1, 2]), (on_both_paths, [1, 2]), (on_both_paths, [1]),
     (in_containers, [1, 2, 3]), (of_tuples, [1, 2]), (of_tuples, []), (annotated_containers, [1]), (perhaps, [1, 2]),
-    (perhaps, [1]), (computed_with, [1, 2, 3]),
+    (perhaps, [1]), (computed_with, [1, 2, 3]), (of_its_own_items, [1, 2]),
     (Several(), [torch.ones(1)]), (Calls(), [torch.ones(1)]),
 ]  # fmt: skip
 

@@ -31,37 +31,43 @@ def is_tuple(e: Emitter, value: Value) -> bool:
     return isinstance(value.type, T.ListType) and isinstance(type_of_result(e, value), T.RunTimeTupleType)
 
 
-def type_of_result(e: Emitter, value: Value) -> T.Type:
-    """The type of a returned value, with tuples for the lists that stand for some."""
+def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> T.Type:
+    """The type of a returned value, with tuples for the lists that stand for some.
+
+    `within` are the containers whose content is being looked at: `rows.append(rows[0])` says nothing of the rows.
+    """
     own = value.type
+    if value in within:
+        return own
+    within = (*within, value)
     if id(value) in e.program.run_time_tuples:
         type = settled(own)
         assert isinstance(type, T.ListType)
-        return T.RunTimeTupleType(_common(e, _held(value), type.element))
+        return T.RunTimeTupleType(_common(e, within, type.element))
     node = value.node
     if node is None or not _may_hold_a_tuple(own):
         return own
     if node.kind == "prim::TupleConstruct" and isinstance(own, T.TupleType):
         if not isinstance(own, T.NamedTupleType):
-            return T.TupleType(tuple(type_of_result(e, v) for v in node.inputs))
+            return T.TupleType(tuple(type_of_result(e, v, within) for v in node.inputs))
     if (
         node.kind in _TUPLES_OF_TENSORS and isinstance(own, T.ListType) and own.element == T.TENSOR
     ):  # `s.split()` is none
         return T.RunTimeTupleType(own.element)
     if node.kind == "prim::If":
-        return _of_sides(e, node, value)
+        return _of_sides(e, node, value, within)
     whole = settled(own)
     if node.kind in _OF_PARTS and isinstance(whole, T.ListType):
-        sides = [type_of_result(e, v) for v in node.inputs if isinstance(v.type, T.ListType)]
+        sides = [type_of_result(e, v, within) for v in node.inputs if isinstance(v.type, T.ListType)]
         return next((side for side in sides if isinstance(side, T.RunTimeTupleType)), own)
     if node.kind == "aten::__getitem__":
-        container = type_of_result(e, node.inputs[0])
+        container = type_of_result(e, node.inputs[0], within)
         if isinstance(container, T.ListType | T.DictType):
             return container.contained[-1]
     if isinstance(whole, T.ListType):
-        return T.ListType(_common(e, _held(value), whole.element))
+        return T.ListType(_common(e, within, whole.element))
     if isinstance(whole, T.DictType):
-        return T.DictType(whole.key, _common(e, _held(value), whole.value))
+        return T.DictType(whole.key, _common(e, within, whole.value))
     return own
 
 
@@ -105,15 +111,21 @@ _PUT = {
 }  # and where what is put stands among the inputs
 
 
-def _common(e: Emitter, held: list[Value], declared: T.Type) -> T.Type:
-    """The type of what a container holds: with tuples, if everything that is put in is one."""
-    types = [type_of_result(e, v) for v in held]
+def _common(e: Emitter, within: tuple[Value, ...], declared: T.Type) -> T.Type:
+    """The type of what a container, the last of `within`, holds: with tuples, if everything that is put in is one."""
+    held = [v for v in _held(within[-1]) if not _is_item_of(v, within)]
+    types = [type_of_result(e, v, within) for v in held]
     return types[0] if types and all(t == types[0] for t in types) and holds_sets(types[0]) else declared
 
 
-def _of_sides(e: Emitter, node: Node, value: Value) -> T.Type:
+def _is_item_of(value: Value, containers: tuple[Value, ...]) -> bool:
+    node = value.node
+    return node is not None and node.kind == "aten::__getitem__" and node.inputs[0] in containers
+
+
+def _of_sides(e: Emitter, node: Node, value: Value, within: tuple[Value, ...]) -> T.Type:
     index = next(i for i, v in enumerate(node.outputs) if v is value)
-    sides = [type_of_result(e, block.outputs[index]) for block in node.blocks]
+    sides = [type_of_result(e, block.outputs[index], within) for block in node.blocks]
     tuples = [isinstance(side, T.RunTimeTupleType) for side in sides]
     if all(tuples):
         return sides[0]
