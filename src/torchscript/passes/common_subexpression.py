@@ -5,8 +5,8 @@
     %4 : Tensor = aten::add(%2, %3, %1)
 
 Not where it could be told: where the operands or the results are written anywhere in the graph, or where two
-results are seen as two objects outside it. A computation in a block is found again in the blocks inside it,
-and not beside it.
+results are seen as two objects outside it, or where a `with` begins or ends between the two. A computation in a block
+is found again in the blocks inside it, and not beside it.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ from .. import types as T
 from ..ir.graph import Block, Graph, Node
 from .aliasing import AliasSets
 from .constants import constant_key, is_mutable
-from .effects import has_side_effects
+from .effects import has_side_effects, mode_switches
 
 # New at each time, or control flow.
 _NEVER = frozenset(
     {"prim::If", "prim::Loop", "prim::CreateObject", "prim::ListConstruct", "prim::DictConstruct"}
 )
 
+_SAME_IN_EVERY_MODE = frozenset({"prim::Constant", "prim::GetAttr"})
+
 
 def eliminate_common_subexpressions(graph: Graph) -> bool:
     """Merge equal computations; True if there were any."""
-    return _Merger(AliasSets(graph)).block(graph.block)
+    return _Merger(AliasSets(graph), mode_switches(graph)).block(graph.block)
 
 
 class _Merger:
-    def __init__(self, aliases: AliasSets) -> None:
+    def __init__(self, aliases: AliasSets, switches: set[Node]) -> None:
         self.aliases = aliases
+        self.switches = switches
         self.known: dict[object, Node] = {}
 
     def block(self, block: Block) -> bool:
@@ -60,9 +63,11 @@ class _Merger:
             for inner in node.blocks:
                 changed |= self.block(inner)
             self.known = outside
+            if node in self.switches:
+                self.known = {key: n for key, n in self.known.items() if n.kind in _SAME_IN_EVERY_MODE}
         block.nodes = nodes
         for key in mine:
-            del self.known[key]
+            self.known.pop(key, None)
         return changed
 
     def key(self, node: Node) -> object | None:
@@ -82,7 +87,7 @@ class _Merger:
         return (node.kind, schema, tuple(node.inputs), attributes, tuple(v.type for v in node.outputs))
 
     def may_merge(self, node: Node, first: Node) -> bool:
-        if node.kind in ("prim::Constant", "prim::GetAttr"):
+        if node.kind in _SAME_IN_EVERY_MODE:
             return True  # the same object already
         for one, other in zip(node.outputs, first.outputs, strict=True):
             if not is_mutable(one.type):

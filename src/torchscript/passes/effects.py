@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from .. import types as T
-from ..ir.graph import Node
+from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import overload_of
 from ..operators.language import builtin_of
 from ..schema import Schema
@@ -27,6 +27,9 @@ _COMPUTES_ONLY = frozenset(
 
 # Nodes without a schema that are seen outside, and change nothing that the graph can see.
 _ONLY_SEEN = frozenset({"prim::Print", "prim::RaiseException"})
+
+# The beginning and the end of `with`, and its counterpart without a block.
+_CHANGE_MODES = frozenset({"prim::Enter", "prim::Exit", "aten::set_grad_enabled"})
 
 # Operators on Python's own values that raise for some arguments, and have no other effect.
 _CAN_RAISE = frozenset(
@@ -54,6 +57,44 @@ def has_side_effects(node: Node) -> bool:
 def is_opaque(node: Node) -> bool:
     """Whether the node runs code that is not in the graph: it may read and write whatever it reaches."""
     return node.schema is None and node.kind not in _COMPUTES_ONLY | _ONLY_SEEN
+
+
+def mode_switches(graph: Graph) -> set[Node]:
+    """The nodes after which operators do something else, gradients being recorded or not, autocast casting or not; and
+    the nodes around them."""
+    found: set[Node] = set()
+    for node in graph.all_nodes():
+        switch: Node | None = node if node.kind in _CHANGE_MODES else None
+        while switch is not None and switch not in found:
+            found.add(switch)
+            switch = switch.block.owner
+    return found
+
+
+def nodes_in_autocast(graph: Graph) -> set[Node]:
+    """The nodes in a `with torch.autocast(…)`: their results have not the dtypes, and not the digits, that they would
+    have elsewhere."""
+    found: set[Node] = set()
+    _find_autocast(graph.block, found)
+    return found
+
+
+def _find_autocast(block: Block, found: set[Node]) -> None:
+    depth = 0
+    for node in block.nodes:
+        if node.kind in ("prim::Enter", "prim::Exit") and _is_autocast(node.inputs[0]):
+            depth += 1 if node.kind == "prim::Enter" else -1
+        elif depth > 0:
+            found.update(node.all_nodes())
+        else:
+            for inner in node.blocks:
+                _find_autocast(inner, found)
+
+
+def _is_autocast(manager: Value) -> bool:
+    return isinstance(manager.type, T.ClassType) and manager.type.qualified_name.endswith(
+        ".autocast_mode.autocast"
+    )
 
 
 def _operator_has_effects(schema: Schema) -> bool:

@@ -18,7 +18,7 @@ one length, as far as a graph without sizes can tell (softmax, layer_norm and rm
 group each). Sizes, dtypes and strides are known only when the kernel runs.
 
 Nothing moves over what writes the memory it reads, nothing moves up over anything that can be seen outside
-(it prints, raises, writes, calls), and such nodes keep their order.
+(it prints, raises, writes, calls), and such nodes keep their order. Nothing moves into a `with`, or out of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value, copy_node
 from .aliasing import AliasSets
-from .effects import has_side_effects, is_opaque
+from .effects import has_side_effects, is_opaque, mode_switches
 from .fusible import UNKNOWN, Meaning, is_operand, known, meaning_of, operands_of
 
 FEWEST_NODES = 2
@@ -41,19 +41,19 @@ _SEGMENT = 3000  # nodes of one block that are looked at together
 
 def fuse_operators(graph: Graph) -> bool:
     """Make fusion groups in every block; True if there is one."""
-    return _fuse_block(graph.block, AliasSets(graph))
+    return _fuse_block(graph.block, AliasSets(graph), mode_switches(graph))
 
 
-def _fuse_block(block: Block, aliases: AliasSets) -> bool:
+def _fuse_block(block: Block, aliases: AliasSets, switches: set[Node]) -> bool:
     changed = False
     for node in block.nodes:
         if node.kind != "prim::FusionGroup":
             for inner in node.blocks:
-                changed |= _fuse_block(inner, aliases)
+                changed |= _fuse_block(inner, aliases, switches)
     nodes: list[Node] = []
     for first in range(0, len(block.nodes), _SEGMENT):
         segment = block.nodes[first : first + _SEGMENT]
-        clusters = _Clusters(segment, aliases)
+        clusters = _Clusters(segment, aliases, switches)
         for members in clusters.groups():
             made = _make_group(block, [segment[i] for i in members])
             if made:
@@ -81,9 +81,10 @@ class _Clusters:
     `before[c]` is all that has to run before the cluster, `after[c]` all that has to run after it.
     """
 
-    def __init__(self, nodes: list[Node], aliases: AliasSets) -> None:
+    def __init__(self, nodes: list[Node], aliases: AliasSets, switches: set[Node]) -> None:
         self.nodes = nodes
         self.aliases = aliases
+        self.switches = switches
         self.meanings = {
             i: meaning
             for i, node in enumerate(nodes)
@@ -154,6 +155,8 @@ class _Clusters:
                 needed.add(last_effect)
             if any(map(_writes, family)):
                 needed.update(touching)
+            if node in self.switches:
+                needed.update(range(i))
             if any(map(has_side_effects, family)):
                 last_effect = i
             if any(map(self._touches, family)):

@@ -26,6 +26,7 @@ from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value
 from . import patterns
 from .aliasing import AliasSets
+from .effects import nodes_in_autocast
 from .fusible import UNKNOWN, Meaning, known, meaning_of, operands_of
 from .patterns import Writer, argument, constant_tensor, key_of, known_argument, only_reader
 from .ranks import rank_root
@@ -88,7 +89,10 @@ def use_onednn(graph: Graph) -> bool:
     facts = TensorFacts()
     taken: set[Node] = set()
     plans: list[_Plan] = []
+    excluded = nodes_in_autocast(graph)  # these operators are not cast
     for node in graph.all_nodes():
+        if node in excluded:
+            continue
         if key_of(node) == "aten::conv2d" and _is_packable(node) and not aliases.is_written(node.output):
             plan = _plan(node, facts, aliases, taken)
             if not images.has(node, plan.last):

@@ -5,7 +5,8 @@
     %5 : Tensor = aten::matmul(%x, %3)
 
 Not what is written afterwards, or given to whoever called the graph: that has to be a new tensor each time. Not
-random numbers. An operator that raises stays, and raises when it is reached. Nothing gets much larger by it.
+random numbers, and not what autocast may cast. An operator that raises stays, and raises when it is reached. Nothing gets
+much larger by it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..codes import dtype_of, layout_of, memory_format_of
 from ..ir.graph import Block, Graph, Node
 from ..operators.dispatcher import overload_of
 from .aliasing import AliasSets
-from .effects import has_side_effects
+from .effects import has_side_effects, nodes_in_autocast
 from .fusible import UNKNOWN, known
 
 MOST_BYTES = 1 << 16
@@ -37,17 +38,17 @@ _PLAIN: dict[type[T.Type], type] = {T.IntType: int, T.FloatType: float, T.BoolTy
 
 def fold_tensors(graph: Graph) -> bool:
     """Fold operators on constant tensors; True if there was one."""
-    return _fold_block(graph.block, AliasSets(graph))
+    return _fold_block(graph.block, AliasSets(graph), nodes_in_autocast(graph))
 
 
-def _fold_block(block: Block, aliases: AliasSets) -> bool:
+def _fold_block(block: Block, aliases: AliasSets, excluded: set[Node]) -> bool:
     changed = False
     nodes: list[Node] = []
     for node in block.nodes:
         if not node.is_closed:
             for inner in node.blocks:
-                changed |= _fold_block(inner, aliases)
-        result = _result(node, aliases)
+                changed |= _fold_block(inner, aliases, excluded)
+        result = None if node in excluded else _result(node, aliases)
         if result is None:
             nodes.append(node)
             continue
