@@ -132,7 +132,9 @@ INPUTS = {name: (x, y) for name, x, y in inputs()}
 
 def same(got, expected):
     for a, b in zip(got, expected) if isinstance(expected, tuple) else [(got, expected)]:
-        torch.testing.assert_close(a, b, rtol=2e-5, atol=2e-6, equal_nan=True)
+        # in half, a cube is rounded once or twice (test_kernel_dtypes.py)
+        rtol, atol = (2e-3, 2e-3) if b.dtype == torch.half else (2e-5, 2e-6)
+        torch.testing.assert_close(a, b, rtol=rtol, atol=atol, equal_nan=True)
         if a.numel() > 1:
             assert a.stride() == b.stride()
 

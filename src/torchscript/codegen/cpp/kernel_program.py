@@ -5,7 +5,8 @@
     %4 = aten::where(%3, %2, %y)        v2 = gt(v1, 0)          (mask)
                                         v3 = where(v2, v1, …)   (float)
 
-All floating tensors of a group have one dtype (the kernel checks it when it runs), bool tensors are masks. In a
+All tensors of a group but masks, which are bool, have one dtype; the kernel checks it when it runs. Kernels take float
+and double; those of which `takes_low` bfloat16 and half, those of which `takes_integers` int32 and int64. In a
 group of kind "row" a value is a `row` (one number for each element) or, after a reduction, one number for a whole row;
 `level` is how many reductions have to be finished before it can be computed.
 """
@@ -46,6 +47,18 @@ FUNCTIONS = frozenset(_NAMES.split())
 """What kernels.h has of the names of `fusible.FUSIBLE`."""
 
 
+_OWN_STEPS = frozenset({"lerp", "addcmul", "addcdiv", "fmod", "remainder", "div_floor", "div_trunc"})
+"""Functions that PyTorch computes in bfloat16 and half in steps of its own."""
+
+_INTEGRAL_NAMES = """
+add sub rsub mul div_floor div_trunc remainder fmod neg abs sign square maximum minimum clamp clamp_min clamp_max relu
+eq ne lt le gt ge where masked_fill fill_zero fill_one fill copy number truth
+"""
+
+INTEGRAL = frozenset(_INTEGRAL_NAMES.split()) | MASKS
+"""Functions of integers that give integers, or masks."""
+
+
 class NoKernel(Exception):
     """The group has no kernel; its operators run one by one."""
 
@@ -54,7 +67,8 @@ class NoKernel(Exception):
 class Item:
     """A value of the kernel. `function` is "input", "number", or what computes it from `arguments`.
 
-    `reads` are the tensors it depends on, as bits; `keeps` says that a reduced row counts as a dimension.
+    `reads` are the tensors it depends on, as bits; `keeps` says that a reduced row counts as a dimension; `rounds` that
+    it is what an operator of PyTorch gives, rather than a step on the way there.
     """
 
     function: str
@@ -64,6 +78,7 @@ class Item:
     keeps: bool = True
     level: int = 0
     reads: int = 0
+    rounds: bool = False
     text: str = ""
     name: str = ""
 
@@ -87,6 +102,8 @@ class Kernel:
     is_row: bool
     dtypes: set[torch.dtype]
     is_backward: bool = False
+    takes_low: bool = False
+    takes_integers: bool = False
 
 
 def read_group(group: Node) -> Kernel:
@@ -102,6 +119,7 @@ class _Reader:
         self.of: dict[Value, Item] = {}
         self.dtypes: set[torch.dtype] = set()
         self.is_row = group.attributes.get("kind") == "row"
+        self.has_fractions = False  # among the numbers
 
     def read(self) -> Kernel:
         tensors: list[int] = []
@@ -116,6 +134,7 @@ class _Reader:
                 tensors.append(i)
                 masks.append(is_mask)
             else:
+                self.has_fractions = self.has_fractions or isinstance(value.type, T.FloatType)
                 self._add(value, Item("number", text=f"n{len(numbers)}"))
                 numbers.append(i)
         if len(tensors) > 60:
@@ -126,7 +145,18 @@ class _Reader:
         outputs = [self.of[v] for v in self.block.outputs]
         if any(o.function == "input" or o.is_number for o in outputs):
             raise NoKernel
-        return Kernel(self.items, outputs, tensors, masks, numbers, self.is_row, self.dtypes)
+        functions = {i.function for i in self.items if i.arguments}
+        return Kernel(
+            self.items,
+            outputs,
+            tensors,
+            masks,
+            numbers,
+            self.is_row,
+            self.dtypes,
+            takes_low=not (self.dtypes or any(map(_has_own_steps, self.items))),
+            takes_integers=functions <= INTEGRAL and not (self.is_row or self.has_fractions or self.dtypes),
+        )
 
     def _is_mask(self, value: Value) -> bool:
         """Whether an input has to be of bool: the condition of a `where`, an operand of bit operators."""
@@ -172,6 +202,7 @@ class _Reader:
             return found
         constant = known(value)
         if isinstance(constant, bool | int | float):
+            self.has_fractions = self.has_fractions or isinstance(constant, float) or abs(constant) >= 2**31
             return self._number(float(constant))
         raise NoKernel
 
@@ -188,6 +219,7 @@ class _Reader:
             item = self._with_dimension(self._operand(values[0]))
         else:
             item = self._pointwise(node, meaning, values)
+        item.rounds = not item.is_mask
         self.of[node.outputs[0]] = item
 
     def _with_dimension(self, item: Item) -> Item:
@@ -220,7 +252,7 @@ class _Reader:
         return self._reduce(meaning.name, operand, keeps, "first" if is_first else "")
 
     def _reduce(self, function: str, operand: Item, keeps: bool, text: str = "") -> Item:
-        item = Item(function, [operand], False, True, keeps, operand.level + 1, operand.reads, text)
+        item = Item(function, [operand], False, True, keeps, operand.level + 1, operand.reads, text=text)
         self.items.append(item)
         return item
 
@@ -298,7 +330,9 @@ class _Reader:
                 raise NoKernel
             return self._emit("pow", [self._float(o) for o in operands])
         if exponent == 3:
-            return self._emit("mul", [self._emit("square", [base]), base])
+            square = self._emit("square", [base])
+            square.rounds = True  # so does PyTorch in bfloat16
+            return self._emit("mul", [square, base])
         function = {2: "square", 0.5: "sqrt", -0.5: "rsqrt", -1: "reciprocal", 1: "copy"}.get(exponent)
         if function is not None:
             return self._emit(function, [base])
@@ -309,6 +343,11 @@ class _Reader:
 
     def _mask(self, item: Item) -> Item:
         return item if item.is_mask else self._emit("truth", [item], is_mask=True)
+
+
+def _has_own_steps(item: Item) -> bool:
+    scaled = item.function in ("add", "sub", "rsub") and len(item.arguments) == 3
+    return scaled or item.function in _OWN_STEPS
 
 
 def _argument(node: Node, name: str) -> Any:

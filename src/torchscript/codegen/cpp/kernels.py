@@ -1,6 +1,6 @@
 """The kernel of a fusion group as a C++ function, vectorised and, above a grain size, parallel.
 
-    template <class T, bool DENSE> void _kernel0_run(const ts::Plan& plan) {
+    template <class T, class S, bool DENSE> void _kernel0_run(const ts::Plan& plan) {
       ts::kernel::each(plan, [&](int64_t row, int64_t from, int64_t to) {
         …
         auto step = [&](int64_t i, int64_t count) { const V v1 = mul(i0.load(i, count), c0); o0.store(i, v1, count); };
@@ -21,10 +21,31 @@ from .gradients import Backward, backward_of
 from .kernel_program import Item, Kernel, NoKernel, read_group
 from .unit import Unit
 
+_EXACT_NAMES = """
+copy detach neg abs sign floor ceil trunc round relu maximum minimum fmax fmin clamp clamp_min clamp_max hardtanh
+where masked_fill fill fill_zero fill_one amax amin number
+"""
+
+_EXACT = frozenset(_EXACT_NAMES.split())
+"""Functions that give numbers of the dtype that they take, with nothing to round."""
+
+_FLOAT_NUMBERS = frozenset({"mul", "div", "leaky_relu", "elu", "softplus", "threshold", "over_length_less"})
+"""Functions that take numbers in float where tensors are bfloat16 or half; others round them first, as PyTorch does."""
+
 _PLACEHOLDER = "@kernel"  # until it is known whether another group has the same kernel
 
 _REDUCERS = {"sum": "Sum<T>", "mean": "Sum<T>", "amax": "Extremum<T, true>", "amin": "Extremum<T, false>"}
 _DTYPES = {torch.float32: "at::kFloat", torch.float64: "at::kDouble"}
+
+_FLOATING = [("at::kFloat", "float", "float"), ("at::kDouble", "double", "double")]
+_LOW = [("at::kBFloat16", "float", "at::BFloat16"), ("at::kHalf", "float", "at::Half")]
+_INTEGERS = [("at::kInt", "int32_t", "int32_t"), ("at::kLong", "int64_t", "int64_t")]
+_VARIANTS = {
+    (low, integers): _FLOATING + _LOW * low + _INTEGERS * integers
+    for low in (False, True)
+    for integers in (False, True)
+}
+"""Dtype of the tensors, what the kernel computes in, what it reads and writes."""
 
 
 def make_kernel(unit: Unit, group: Node, records: bool) -> tuple[str, Gradient | None] | None:
@@ -66,7 +87,8 @@ class _Writer:
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
         self.name = name
-        self.numbers = ", ".join(f"double n{i}" for i in range(len(kernel.numbers)))
+        self.number_type = "int64_t" if kernel.takes_integers else "double"
+        self.numbers = ", ".join(f"{self.number_type} n{i}" for i in range(len(kernel.numbers)))
         self.buffers: dict[Item, int] = {}
 
     def write(self) -> str:
@@ -74,7 +96,7 @@ class _Writer:
         body = self._rows() if self.kernel.is_row else self._points()
         comma = ", " if self.numbers else ""
         return "\n".join([
-            "template <class T, bool DENSE>",
+            "template <class T, class S, bool DENSE>",
             f"void {self.name}_run(const ts::Plan& plan{comma}{self.numbers}) {{",
             "  using V = ts::kernel::Vec<T>;",
             *body,
@@ -94,22 +116,32 @@ class _Writer:
     def _inputs(self) -> list[str]:
         lines = []
         for i, is_mask in enumerate(self.kernel.masks):
-            kind = "InMask<T>" if is_mask else "In<T, DENSE>"
+            kind = "InMask<T>" if is_mask else "In<T, S, DENSE>"
             lines.append(f"const ts::kernel::{kind} i{i}(plan, {i}, row);")
         for i, item in enumerate(self.kernel.outputs):
-            kind = "OutMask<T>" if item.is_mask else "Out<T>"
+            kind = "OutMask<T>" if item.is_mask else "Out<T, S>"
             lines.append(f"const ts::kernel::{kind} o{i}(plan, {i}, row);")
         return lines
 
     def _call(self, item: Item) -> str:
-        names = [a.name for a in item.arguments]
+        names = [self._argument(item, a) for a in item.arguments]
         if item.function in ("copy", "detach"):
             return names[0]
         if item.function == "over_length_less":
-            return f"{names[0]} / V(T(plan.length) - T({item.arguments[1].text}))"
-        if item.function == "logical_not":
-            return f"ts::kernel::invert({names[0]})"
-        return f"ts::kernel::{item.function}({', '.join(names)})"
+            text = f"{names[0]} / V(T(plan.length) - T({item.arguments[1].text}))"
+        elif item.function == "logical_not":
+            text = f"ts::kernel::invert({names[0]})"
+        else:
+            text = f"ts::kernel::{item.function}({', '.join(names)})"
+        return self._rounded(item, text)
+
+    def _argument(self, item: Item, argument: Item) -> str:
+        rounds = argument.is_number and self.kernel.takes_low and item.function not in _FLOAT_NUMBERS
+        return f"ts::kernel::rounded<S>({argument.name})" if rounds else argument.name
+
+    def _rounded(self, item: Item, text: str) -> str:
+        rounds = item.rounds and self.kernel.takes_low and item.function not in _EXACT
+        return f"ts::kernel::rounded<S>({text})" if rounds else text
 
     # -- element by element ----------------------------------------------------------------------------------
 
@@ -188,7 +220,9 @@ class _Writer:
         lines += ["{", *_indented(_loop(step, "0", "plan.length")), "}"]
         for item in reductions:
             over = " / T(plan.length)" if item.function == "mean" else ""
-            lines.append(f"const V {item.name}{{r{item.name}.result(){over}}};")
+            lines.append(
+                f"const V {item.name} = {self._rounded(item, f'V(T(r{item.name}.result(){over}))')};"
+            )
         return lines
 
     def _needed(
@@ -218,7 +252,7 @@ class _Writer:
                 is_mask = kernel.masks[kernel.tensors.index(i)]
                 inputs.append(f"{{&a{i}, {'true' if is_mask else 'false'}}}")
             else:
-                parameters.append(f"double a{i}")
+                parameters.append(f"{self.number_type} a{i}")
                 numbers.append(f"a{i}")
         outputs = []
         for i, item in enumerate(kernel.outputs):
@@ -241,29 +275,28 @@ class _Writer:
             f"  ts::KernelOutput outputs[] = {{{', '.join(outputs)}}};",
             f"  const uint64_t reduced[] = {{{', '.join(reduced) or '0'}}};",
             "  ts::Plan plan;",
+            *(["  plan.takes_low = true;"] if kernel.takes_low else []),
+            *(["  plan.takes_integers = true;"] if kernel.takes_integers else []),
             *(["  plan.keeps_strides = false;"] if kernel.is_backward else []),
             f"  if (!ts::make_plan(plan, {str(kernel.is_row).lower()}, inputs, {len(inputs)}, outputs, "
             f"{len(outputs)}, reduced, {count})) return false;",
         ]
         for dtype in kernel.dtypes:
             lines.append(f"  if (plan.dtype != {_DTYPES[dtype]}) return false;")
-        if kernel.is_backward:  # one loop for all strides, to compile less
+        if kernel.takes_integers:
             lines += [
-                f"  plan.dtype == at::kFloat ? {self.name}_run<float, false>(plan{run})",
-                f"                           : {self.name}_run<double, false>(plan{run});",
-                "  return true;",
-                "}",
+                f"  if (plan.dtype == at::kInt && {n} != static_cast<int32_t>({n})) return false;"
+                for n in numbers
             ]
-            return "\n".join(lines)
-        lines += [
-            "  if (plan.dtype == at::kFloat) {",
-            f"    plan.is_dense ? {self.name}_run<float, true>(plan{run}) : {self.name}_run<float, false>(plan{run});",
-            "  } else {",
-            f"    plan.is_dense ? {self.name}_run<double, true>(plan{run}) : {self.name}_run<double, false>(plan{run});",
-            "  }",
-            "  return true;",
-            "}",
-        ]
+        lines.append("  switch (plan.dtype) {")
+        for code, computed, stored in _VARIANTS[kernel.takes_low, kernel.takes_integers]:
+            both = stored == computed and not kernel.is_backward and "int" not in computed
+            made = f"{self.name}_run<{computed}, {stored}"
+            call = f"{made}, false>(plan{run});"  # one loop for all strides, to compile less
+            if both:
+                call = f"plan.is_dense ? {made}, true>(plan{run}) : {call}"
+            lines.append(f"    case {code}: {call} return true;")
+        lines += ["    default: return false;", "  }", "}"]
         return "\n".join(lines)
 
 

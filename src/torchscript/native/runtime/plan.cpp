@@ -104,7 +104,7 @@ bool make_plan(Plan& plan, bool by_rows, const KernelInput* inputs, size_t input
       if (t.scalar_type() != at::kBool) return false;
     } else if (!typed) {
       plan.dtype = t.scalar_type();
-      if (plan.dtype != at::kFloat && plan.dtype != at::kDouble) return false;
+      if (!plan.takes(plan.dtype)) return false;
       typed = true;
     } else if (t.scalar_type() != plan.dtype) {
       return false;

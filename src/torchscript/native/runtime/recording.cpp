@@ -167,7 +167,7 @@ bool record(const Gradient& gradient, at::ArrayRef<const Tensor*> inputs, at::Ar
   uint64_t wanted = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& t = *inputs[i];
-    if (!is_plain(t) || t.is_inference() || t._fw_grad(0).defined()) return false;
+    if (!is_plain(t) || t.is_inference() || t._fw_grad(0).defined() || t.element_size() == 2) return false;
     if (t.requires_grad() && gradient.sources[i] != Gradient::NOT_DIFFERENTIABLE) wanted |= uint64_t(1) << i;
   }
   if (wanted == 0 || c10::impl::dispatch_mode_enabled() || at::autocast::is_autocast_enabled(at::kCPU) ||

@@ -2,101 +2,20 @@
 //
 // A kernel computes what PyTorch's own operators compute, to within a few units in the last place; NaN and infinity
 // come out as there. Masks are vectors whose lanes are all ones or all zeros.
+//
+// T is what a kernel computes in, S what its tensors hold: float for bfloat16 and half, the same for all other dtypes.
 #pragma once
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#define CPU_CAPABILITY AVX512
-#define CPU_CAPABILITY_AVX512
-#elif defined(__AVX2__) && defined(__FMA__)
-#define CPU_CAPABILITY AVX2
-#define CPU_CAPABILITY_AVX2
-#else
-#define CPU_CAPABILITY DEFAULT
-#endif
+#include "kernel_memory.h"  // first: it says which instructions ATen/cpu/vec is compiled for
 
 #include <ATen/Parallel.h>
-#include <ATen/cpu/vec/functional.h>
-#include <ATen/cpu/vec/vec.h>
 
 #include <cmath>
 
+#include "errors.h"
 #include "plan.h"
 
 namespace ts::kernel {
-
-template <class T>
-using Vec = at::vec::Vectorized<T>;
-
-template <class T>
-inline Vec<T> select(const Vec<T>& mask, const Vec<T>& yes, const Vec<T>& no) {
-  return Vec<T>::blendv(no, yes, mask);
-}
-template <class T>
-inline Vec<T> number(const Vec<T>& mask) {
-  return select(mask, Vec<T>(T(1)), Vec<T>(T(0)));
-}
-template <class T>
-inline Vec<T> truth(const Vec<T>& x) {
-  return x != Vec<T>(T(0));
-}
-template <class T>
-inline Vec<T> invert(const Vec<T>& mask) {
-  return select(mask, Vec<T>(T(0)), Vec<T>(T(0)) == Vec<T>(T(0)));
-}
-
-// -- memory ----------------------------------------------------------------------------------------------------------
-
-// One row of an input. DENSE: the elements lie side by side; otherwise any stride, 0 for a value that is repeated.
-template <class T, bool DENSE>
-struct In {
-  const T* data;
-  int64_t stride;
-  In(const Plan& plan, size_t index, int64_t row)
-      : data(reinterpret_cast<const T*>(plan.at(plan.inputs[index], row))), stride(plan.inputs[index].inner) {}
-  Vec<T> load(int64_t i, int64_t count) const {
-    if (DENSE || stride == 1)
-      return count == Vec<T>::size() ? Vec<T>::loadu(data + i) : Vec<T>::loadu(data + i, count);
-    if (stride == 0) return Vec<T>(*data);
-    alignas(64) T items[Vec<T>::size()];
-    for (int64_t k = 0; k < Vec<T>::size(); ++k) items[k] = data[(i + (k < count ? k : 0)) * stride];
-    return Vec<T>::loadu(items);
-  }
-};
-template <class T>
-struct InMask {
-  const bool* data;
-  int64_t stride;
-  InMask(const Plan& plan, size_t index, int64_t row)
-      : data(reinterpret_cast<const bool*>(plan.at(plan.inputs[index], row))), stride(plan.inputs[index].inner) {}
-  Vec<T> load(int64_t i, int64_t count) const {
-    alignas(64) T items[Vec<T>::size()];
-    for (int64_t k = 0; k < Vec<T>::size(); ++k) items[k] = T(data[(i + (k < count ? k : 0)) * stride]);
-    return truth(Vec<T>::loadu(items));
-  }
-};
-template <class T>
-struct Out {
-  T* data;
-  Out(const Plan& plan, size_t index, int64_t row)
-      : data(reinterpret_cast<T*>(plan.at(plan.outputs[index], row))) {}
-  void store(int64_t i, const Vec<T>& value, int64_t count) const {
-    if (count == Vec<T>::size())
-      value.store(data + i);
-    else
-      value.store(data + i, static_cast<int>(count));
-  }
-};
-template <class T>
-struct OutMask {
-  bool* data;
-  OutMask(const Plan& plan, size_t index, int64_t row)
-      : data(reinterpret_cast<bool*>(plan.at(plan.outputs[index], row))) {}
-  void store(int64_t i, const Vec<T>& mask, int64_t count) const {
-    alignas(64) T items[Vec<T>::size()];
-    number(mask).store(items);
-    for (int64_t k = 0; k < count; ++k) data[i + k] = items[k] != T(0);
-  }
-};
 
 // -- sums and extrema over a row -------------------------------------------------------------------------------------
 
@@ -150,6 +69,29 @@ inline Vec<T> lanes(F f, const V&... x) {
   for (int64_t k = 0; k < Vec<T>::size(); ++k)
     out[k] = [&]<size_t... I>(std::index_sequence<I...>) { return f(in[I][k]...); }(std::make_index_sequence<N>());
   return Vec<T>::loadu(out);
+}
+
+// Division of integers wraps, and refuses zero, as PyTorch's does.
+template <class T>
+inline T divided(T a, T b) {
+  if (b == 0) [[unlikely]]
+    raise("RuntimeError", "ZeroDivisionError");
+  using U = std::make_unsigned_t<T>;
+  return b == T(-1) ? static_cast<T>(U(0) - static_cast<U>(a)) : static_cast<T>(a / b);
+}
+template <class T>
+inline T modulo(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return b == T(-1) ? T(0) : static_cast<T>(a - divided(a, b) * b);
+  else
+    return std::fmod(a, b);
+}
+template <class T>
+inline Vec<T> whole_quotient(const Vec<T>& x, const Vec<T>& y) {
+  if constexpr (std::is_integral_v<T>)
+    return lanes<T>([](T a, T b) { return divided(a, b); }, x, y);
+  else
+    return (x / y).trunc();
 }
 
 template <class T>
@@ -306,8 +248,8 @@ TS_BINARY(fmax, lanes<T>([](T a, T b) { return std::fmax(a, b); }, x, y))
 TS_BINARY(fmin, lanes<T>([](T a, T b) { return std::fmin(a, b); }, x, y))
 TS_BINARY(clamp_min, at::vec::maximum(x, y))
 TS_BINARY(clamp_max, at::vec::minimum(x, y))
-TS_BINARY(fmod, lanes<T>([](T a, T b) { return std::fmod(a, b); }, x, y))
-TS_BINARY(div_trunc, (x / y).trunc())
+TS_BINARY(fmod, lanes<T>([](T a, T b) { return modulo(a, b); }, x, y))
+TS_BINARY(div_trunc, whole_quotient(x, y))
 TS_BINARY(pow, x.pow(y))
 TS_BINARY(copysign, x.copysign(y))
 TS_BINARY(atan2, x.atan2(y))
@@ -325,19 +267,24 @@ TS_BINARY(leaky_relu, select(x > V(T(0)), x, x * y))
 TS_BINARY(fill, y)
 // Python's remainder and floor division: the sign is the divisor's
 TS_BINARY(remainder, lanes<T>(
-                         [](T a, T b) {
-                           T m = std::fmod(a, b);
+                         [](T a, T b) -> T {
+                           T m = modulo(a, b);
                            return m != 0 && (b < 0) != (m < 0) ? m + b : m;
                          },
                          x, y))
 TS_BINARY(div_floor, lanes<T>(
                          [](T a, T b) -> T {
-                           if (b == 0) return a / b;
-                           T m = std::fmod(a, b), d = (a - m) / b;
-                           if (m != 0 && (b < 0) != (m < 0)) d -= 1;
-                           if (d == 0) return std::copysign(T(0), a / b);
-                           T f = std::floor(d);
-                           return d - f > T(0.5) ? f + 1 : f;
+                           if constexpr (std::is_integral_v<T>) {
+                             const T q = divided(a, b);
+                             return modulo(a, b) != 0 && (a < 0) != (b < 0) ? q - 1 : q;
+                           } else {
+                             if (b == 0) return a / b;
+                             T m = std::fmod(a, b), d = (a - m) / b;
+                             if (m != 0 && (b < 0) != (m < 0)) d -= 1;
+                             if (d == 0) return std::copysign(T(0), a / b);
+                             T f = std::floor(d);
+                             return d - f > T(0.5) ? f + 1 : f;
+                           }
                          },
                          x, y))
 #undef TS_UNARY

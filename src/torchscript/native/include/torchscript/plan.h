@@ -9,7 +9,7 @@
 
 namespace ts {
 
-// What a kernel reads. `is_mask`: bool elements; otherwise the floating dtype of the kernel.
+// What a kernel reads. `is_mask`: bool elements; otherwise the dtype of the kernel.
 struct KernelInput {
   const Tensor* tensor;
   bool is_mask;
@@ -33,11 +33,18 @@ struct Plan {
     int64_t item;                         // bytes of an element
   };
   at::ScalarType dtype = at::kFloat;
+  bool takes_low = false;       // the kernel was written for bfloat16 and half, too
+  bool takes_integers = false;  // and for int32 and int64
   bool is_dense = true;  // every input has inner stride 1
   bool keeps_strides = true;  // results lie in memory as PyTorch's operators would lay them out
   int64_t rows = 1, length = 0;
   c10::SmallVector<int64_t, 4> outer_sizes;  // product: rows
   c10::SmallVector<Place, 8> inputs, outputs;
+
+  bool takes(at::ScalarType type) const {
+    return type == at::kFloat || type == at::kDouble || (takes_low && (type == at::kBFloat16 || type == at::kHalf)) ||
+           (takes_integers && (type == at::kInt || type == at::kLong));
+  }
 
   // The first element of a row.
   char* at(const Place& place, int64_t row) const {
