@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
+import ast
 import ctypes
 import functools
 import itertools
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from ..codegen.cpp import NativeProgram
 from ..codegen.cpp.names import identifier
 from ..errors import BackendError
+from ..operators.runtime_helpers import exception_class
 from .build import toolchain
 
 _count = itertools.count()
@@ -40,6 +41,7 @@ class Library:
     def __init__(self, path: Path, program: NativeProgram) -> None:
         _define_hooks()
         self.path = path
+        self.exceptions = program.exceptions
         self.namespace = f"torchscript_{next(_count)}"
         self._library = ctypes.CDLL(str(path))
         entry = self._library.torchscript_program
@@ -62,18 +64,24 @@ class Library:
         return self.operator(f"m_{identifier(name)}")
 
 
-def translated(error: RuntimeError) -> BaseException:
-    """The exception that compiled code raised, with the lines it passed; `error` itself if it is another."""
+def translated(error: RuntimeError, classes: Mapping[str, type[BaseException]]) -> BaseException:
+    """The exception that compiled code raised, with the lines it passed; `error` itself if it is another.
+
+    `classes` are the program's own exceptions by the names that it has for them.
+    """
     text = str(error)
     start = text.find(_MARK)
     if start < 0:
         return error
-    _, kind, message, trace = text[start:].split(_SEPARATOR, 3)
-    trace = trace.rstrip("\0")
+    _, kind, trace, message = text[start:].split(_SEPARATOR, 3)
+    message = message.replace("\x1e0", "\0").replace("\x1ee", "\x1e")
+    is_literal = kind.endswith("=")
+    kind = kind.removesuffix("=")
     made: BaseException
     try:
-        made = _exception_class(kind)(message) if message else _exception_class(kind)()
-    except TypeError:
+        cls = classes.get(kind) or exception_class(kind)
+        made = cls(_argument(message)) if is_literal else cls(message) if message else cls()
+    except TypeError:  # a class that takes other arguments
         made = RuntimeError(f"{kind}: {message}")
     note = "Traceback of compiled code (most recent call last):\n" + _with_lines(trace)
     if hasattr(made, "add_note"):
@@ -82,14 +90,19 @@ def translated(error: RuntimeError) -> BaseException:
     return made
 
 
-def _exception_class(kind: str) -> type[BaseException]:
-    if kind.startswith("torch."):
-        value: Any = torch
-        for part in kind.split(".")[1:]:
-            value = getattr(value, part, RuntimeError)
-        return value  # type: ignore[no-any-return]
-    found = getattr(builtins, kind, RuntimeError)
-    return found if isinstance(found, type) and issubclass(found, BaseException) else RuntimeError
+class _Shown(str):
+    """What stands for a value of the program, of which there is only the repr: KeyError(<Color.RED: 1>)."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _argument(text: str) -> Any:
+    """The argument of an exception, by its repr."""
+    try:
+        return float(text) if text in ("nan", "inf", "-inf") else ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return _Shown(text)
 
 
 def _with_lines(trace: str) -> str:

@@ -26,6 +26,7 @@ class NativeCall:
 
     def __init__(self, library: Library, method: NativeMethod, is_method: bool) -> None:
         self._raw = library.method(method.name)
+        self._exceptions = library.exceptions
         self.takes_tensors = all(
             isinstance(v.type, T.TensorType) for v in method.function.graph.inputs[is_method:]
         )
@@ -47,7 +48,7 @@ class NativeCall:
         try:
             result = self._raw(*instance, *arguments)
         except RuntimeError as error:
-            raised = translated(error)
+            raised = translated(error, self._exceptions)
             if raised is error:
                 raise
             raise raised from None

@@ -556,9 +556,11 @@ class NodeWriter:
 
     def _raise(self, node: Node) -> None:
         cls = node.attributes.get("exception")
-        name = cls.__name__ if cls is not None else None
-        if name is None and len(node.inputs) > 1:
-            given = node.inputs[1].node
-            name = given.attributes.get("value") if given is not None else None
-        kind = (name or "RuntimeError").rpartition(".")[2]
+        given = node.inputs[1].node if len(node.inputs) > 1 else None
+        name = given.attributes.get("value") if given is not None else None
+        if cls is not None:
+            name = f"{cls.__module__}.{cls.__qualname__}"
+            if cls.__module__ != "builtins":
+                self.unit.exceptions[name] = cls
+        kind = (name or "RuntimeError").removeprefix("builtins.")
         self.p.line(f"ts::raise({quoted(kind)}, {self.value(node.inputs[0])});")

@@ -41,13 +41,14 @@ class NativeProgram:
     """A C++ file, and what it has to be given before it runs.
 
     `tensors` are the constants of the graphs, `slots` the attributes of the objects under the root, in the order in
-    which the library numbers them.
+    which the library numbers them. `exceptions` are the classes that it raises and Python's own are not.
     """
 
     text: str
     methods: list[NativeMethod]
     tensors: list[torch.Tensor]
     slots: list[Slot] = field(default_factory=list)
+    exceptions: dict[str, type[BaseException]] = field(default_factory=dict)
 
 
 Prepare = Callable[[Function], Graph]
@@ -134,7 +135,7 @@ def generate(
         "}",
         "",
     ])  # fmt: skip
-    return NativeProgram(text, entries, unit.literals.tensors, instances.slots)
+    return NativeProgram(text, entries, unit.literals.tensors, instances.slots, unit.exceptions)
 
 
 def _title(methods: Sequence[tuple[str, Function]], root: Any) -> str:

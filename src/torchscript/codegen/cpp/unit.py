@@ -36,6 +36,7 @@ class Unit:
         self.fields: dict[object, set[str]] = {}  # class → attributes that are read or written
         self.written: set[tuple[object, str]] = set()  # class, attribute that some function assigns
         self.static_lists: dict[str, str] = {}
+        self.exceptions: dict[str, type[BaseException]] = {}  # classes of the user's that are raised, by name
         self.kernels: list[str] = []
         self.kernel_names: dict[str, str] = {}  # text of a kernel, without its name → its name
         self.make_kernel: MakeKernel | None = None

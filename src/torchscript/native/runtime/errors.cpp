@@ -3,6 +3,8 @@
 #include <c10/util/Exception.h>
 
 #include <cstdlib>
+#include <string_view>
+#include <typeinfo>
 
 namespace ts {
 
@@ -13,9 +15,18 @@ const char* kind_of(const c10::Error& error) {
   if (dynamic_cast<const c10::ValueError*>(&error)) return "ValueError";
   if (dynamic_cast<const c10::TypeError*>(&error)) return "TypeError";
   if (dynamic_cast<const c10::NotImplementedError*>(&error)) return "NotImplementedError";
+  if (dynamic_cast<const c10::SyntaxError*>(&error)) return "SyntaxError";
+  if (dynamic_cast<const c10::BufferError*>(&error)) return "BufferError";
   if (dynamic_cast<const c10::LinAlgError*>(&error)) return "torch.linalg.LinAlgError";
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error)) return "torch.OutOfMemoryError";
   return "RuntimeError";
+}
+
+// An exception that Python code raised below us (an operator that is implemented in Python): it goes on as it is.
+// Its class is not ours to include: hosts without Python do without it.
+bool is_pythons(const std::exception& error) {
+  const std::string_view name = typeid(error).name();
+  return name == "12python_error" || name == "N8pybind1117error_already_setE";
 }
 
 }  // namespace
@@ -40,6 +51,7 @@ void rethrow_at(const Place* places, int at) {
   } catch (const std::bad_alloc&) {
     thrown("MemoryError", "");
   } catch (const std::exception& error) {
+    if (is_pythons(error)) throw;
     thrown("RuntimeError", error.what());
   }
   std::abort();

@@ -11,10 +11,17 @@ namespace {
 
 constexpr char SEPARATOR = '\x1f';
 
-// An exception of the language crosses into Python as text that native/library.py takes apart.
+// An exception of the language crosses into Python as text that native/library.py takes apart. It ends at the first zero:
+// those of the message are spelled.
 [[noreturn]] void throw_to_python(const ts::Error& error) {
-  throw std::runtime_error(std::string("\x1etorchscript") + SEPARATOR + error.kind() + SEPARATOR + error.message() +
-                           SEPARATOR + error.trace());
+  std::string message;
+  for (char c : error.message())
+    if (c == '\0' || c == '\x1e')
+      message += c == '\0' ? "\x1e" "0" : "\x1e" "e";
+    else
+      message += c;
+  throw std::runtime_error(std::string("\x1etorchscript") + SEPARATOR + error.kind() + (error.is_literal() ? "=" : "") +
+                           SEPARATOR + error.trace() + SEPARATOR + message);
 }
 
 // Operators that library.py implements in Python: the dispatcher takes Python's lock for them.

@@ -11,12 +11,17 @@ namespace ts {
 // adds the line that was running (`at`), so that what arrives has a traceback of the user's lines.
 class Error : public std::exception {
  public:
-  Error(std::string kind, std::string message) : kind_(std::move(kind)), message_(std::move(message)) { compose(); }
+  Error(std::string kind, std::string message, bool is_literal = false)
+      : kind_(std::move(kind)), message_(std::move(message)), is_literal_(is_literal) {
+    compose();
+  }
 
   const char* what() const noexcept override { return text_.c_str(); }
   const std::string& kind() const { return kind_; }
   const std::string& message() const { return message_; }
   const std::string& trace() const { return trace_; }
+  // Whether the message is the repr of the exception's argument, as in KeyError(3).
+  bool is_literal() const { return is_literal_; }
 
   // One more caller: file, line, function.
   void at(const char* file, int line, const char* function) {
@@ -27,6 +32,7 @@ class Error : public std::exception {
  private:
   void compose() { text_ = (trace_.empty() ? "" : "Traceback of compiled code:\n" + trace_) + kind_ + ": " + message_; }
   std::string kind_, message_, trace_, text_;
+  bool is_literal_;
 };
 
 [[noreturn]] inline void raise(const char* kind, std::string message) { throw Error(kind, std::move(message)); }

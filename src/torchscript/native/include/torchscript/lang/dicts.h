@@ -12,13 +12,13 @@
 
 namespace ts::lang {
 
-// The message of a KeyError is the key: a string as it is, all else as its repr.
+// A KeyError has the key: a string as it is, all else as its repr.
 template <class K>
 [[noreturn, gnu::cold, gnu::noinline]] void fail_key(const K& key) {
   if constexpr (std::is_same_v<K, Str>)
     fail("KeyError", key);
   else
-    fail("KeyError", repr(key));
+    throw Error("KeyError", repr(key), true);
 }
 
 template <class K, class V>
