@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ... import types as T
 from ...ir.graph import Function, Node, Value
 from .problems import Problem
+from .types import field
 
 if TYPE_CHECKING:
     from .function import FunctionPrinter
@@ -23,6 +24,9 @@ _MODES = {
     "__torch__.torch.autograd.grad_mode.enable_grad": "true",
 }
 """The classes that archives have for `torch.no_grad` and `torch.enable_grad`, and the mode that each sets."""
+
+_AUTOCAST = ("device", "fast_dtype", "_enabled")
+"""The attributes of a `torch.autocast` object that say what it does."""
 
 
 class Contexts:
@@ -41,6 +45,13 @@ class Contexts:
             self.p.line(f"ts::GradMode {guard}({mode});")
             self.p.variables[node.output] = "None()"
             return
+        if _is_autocast(manager):
+            owner = self.p.nodes.value(manager)
+            device, dtype, enabled = (self._field(manager, name) for name in _AUTOCAST)
+            cast = f"ts::convert<at::ScalarType>({owner}->{dtype})"
+            self.p.line(f"ts::Autocast {guard}({owner}->{device}, {cast}, {owner}->{enabled});")
+            self.p.variables[node.output] = owner
+            return
         entered = _method(manager, "__enter__")
         self.p.nodes.finish(node, f"{self.p.unit.function(entered)}({self.p.nodes.value(manager)})")
         left = _method(manager, "__exit__")
@@ -49,6 +60,10 @@ class Contexts:
             arguments.append(f"ts::convert<{self.p.unit.types.of(parameter.type)}>(None())")
         call = f"{self.p.unit.function(left)}({', '.join(arguments)})"
         self.p.line(f"ts::Guard {guard}([&] {{ {call}; }});")
+
+    def _field(self, manager: Value, name: str) -> str:
+        self.p.unit.fields.setdefault(manager.type, set()).add(name)
+        return field(name)
 
     def leave(self, node: Node) -> None:
         guards = self.guards.get(self.p.lifetimes.root(node.inputs[0]))
@@ -59,18 +74,19 @@ class Contexts:
             self.p.variables[value] = "None()"
 
 
+def _is_autocast(manager: Value) -> bool:
+    type = manager.type
+    return isinstance(type, T.ClassType) and type.qualified_name.endswith(".autocast_mode.autocast")
+
+
 def methods_of(manager: Value) -> list[Function]:
     """The compiled methods that a `with` calls."""
-    if str(manager.type) in _MODES:
+    if str(manager.type) in _MODES or _is_autocast(manager):
         return []
     return [_method(manager, "__enter__"), _method(manager, "__exit__")]
 
 
 def _method(manager: Value, name: str) -> Function:
-    if isinstance(manager.type, T.ClassType) and manager.type.qualified_name.endswith(
-        ".autocast_mode.autocast"
-    ):
-        raise Problem("`with torch.autocast(…)` has no native form")
     method = manager.type.method(name) if isinstance(manager.type, T.ClassType) else None
     if method is None:
         raise Problem(f"`with` of a '{manager.type.annotation()}' has no native form")

@@ -271,6 +271,9 @@ inline c10::OperatorHandle find_operator(const char* name, const char* overload)
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
 }
 
+template <class T, class... U>
+constexpr bool is_one_of = (std::is_same_v<T, U> || ...);
+
 // As the dispatcher's boxed calls take it: lists have their element type.
 template <class T>
 c10::IValue to_argument(const T& value) {
@@ -282,7 +285,11 @@ c10::IValue to_argument(const List<T>& value) {
     return c10::IValue(value.items());
   else if constexpr (std::is_same_v<T, std::optional<Tensor>>)
     return Arg<const c10::List<std::optional<Tensor>>&>(value).get();
-  else
+  else if constexpr (is_one_of<T, bool, Str, Complex, Scalar, std::optional<Scalar>, std::optional<int64_t>>) {
+    c10::List<T> items;
+    for (const auto& item : value.items()) items.push_back(static_cast<T>(item));
+    return items;
+  } else
     return to_ivalue(value);
 }
 template <class T>

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "abi.h"
+#include "autocast.h"
 #include "boxing.h"
 #include "call.h"
 #include "convert.h"
