@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from operator import is_
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from .border import Conversion, decoder, encoder
 from .library import Library, translated
 
 _MISSING = object()
+_COMPARED = (T.IntType, T.BoolType, T.StringType)  # not floats: 0.0 == -0.0
 
 
 class NativeCall:
@@ -117,7 +119,10 @@ class NativeInstance:
         self._set, self._get = library.operator("set_"), library.operator("get_")
         weakref.finalize(self, library.operator("free_"), self.handle)
         self._slots = [_SlotState(slot) for slot in program.slots]
-        self._returned = [i for i, s in enumerate(program.slots) if s.written]
+        self._written = [i for i, s in enumerate(program.slots) if s.written]
+        self._containers = [i for i, s in enumerate(self._slots) if s.is_container]
+        self._places = [(s.table, s.name) for s in self._slots]
+        self._sent: list[Any] = [_MISSING] * len(self._slots)  # what the library has, by slot
         self._held: list[tuple[dict[str, Any], str, Any]] = []  # where each submodule was
         self._replacements = -1
 
@@ -135,46 +140,63 @@ class NativeInstance:
         return True
 
     def push(self) -> None:
-        for i, slot in enumerate(self._slots):
-            value = slot.table.get(slot.name, _MISSING)
-            if value is not slot.last or slot.is_container:
-                if value is _MISSING:
-                    slot.find()
-                    value = slot.table[slot.name]
-                slot.last = value
-                self._set(self.handle, i, value if slot.encode is None else slot.encode(value))
+        now = [table.get(name, _MISSING) for table, name in self._places]
+        if not all(map(is_, now, self._sent)):
+            for i, (value, sent) in enumerate(zip(now, self._sent, strict=True)):
+                if value is not sent:
+                    self._send(i, self._slots[i].find() if value is _MISSING else value)
+        for i in self._containers:  # of which the content may be another
+            value, slot = self._sent[i], self._slots[i]
+            if slot.content is None or slot.content != value:
+                self._send(i, value)
+
+    def _send(self, i: int, value: Any) -> None:
+        slot = self._slots[i]
+        self._set(self.handle, i, value if slot.encode is None else slot.encode(value))
+        self._places[i] = (slot.table, slot.name)
+        self._sent[i] = value
+        slot.remember(value)
 
     def pull(self) -> None:
-        for i in self._returned:
-            slot = self._slots[i]
-            value = self._get(self.handle, i)
+        """Take what compiled code may have assigned."""
+        if not self._written:
+            return
+        for i, value in zip(self._written, self._get(self.handle, self._written), strict=True):
+            slot, sent = self._slots[i], self._sent[i]
             if slot.decode is not None:
                 value = slot.decode(value)
-            if slot.is_container and isinstance(slot.last, list | dict):
-                update(slot.last, value)
-            elif value is not slot.last:
-                slot.table[slot.name] = slot.last = value
+            if slot.is_container and isinstance(sent, list | dict):
+                update(sent, value)
+                slot.remember(value)
+            elif value is not sent:
+                slot.table[slot.name] = self._sent[i] = value
 
 
 class _SlotState:
     """A slot and the dictionary of the module that holds its attribute."""
 
-    __slots__ = ("decode", "encode", "is_container", "last", "name", "owner", "table")
+    __slots__ = ("content", "decode", "encode", "has_numbers", "is_container", "name", "owner", "table")
 
     def __init__(self, slot: Slot) -> None:
         self.owner, self.name = slot.owner, slot.name
-        self.last: Any = _MISSING
         self.encode, self.decode = encoder(slot.type), decoder(slot.type)
         self.is_container = isinstance(slot.type, T.ListType | T.DictType)
+        self.has_numbers = isinstance(slot.type, T.ListType) and isinstance(slot.type.element, _COMPARED)
+        self.content: Any = None  # of a list that can be compared, as the library has it
         self.table: dict[str, Any] = {}
         self.find()
 
-    def find(self) -> None:
+    def remember(self, value: Any) -> None:
+        if self.has_numbers and isinstance(value, list):
+            self.content = list(value)
+
+    def find(self) -> Any:
+        """The attribute, wherever the module has it now."""
         tables = (getattr(self.owner, t, {}) for t in ("_parameters", "_buffers", "_modules"))
         for table in (*tables, self.owner.__dict__):
             if self.name in table:
                 self.table = table
-                return
+                return table[self.name]
         raise AttributeError(f"'{type(self.owner).__name__}' has lost its attribute '{self.name}'")
 
 
@@ -201,8 +223,7 @@ class NativeEntry(Entry):
         try:
             return self.signature.run(lambda *v: self._native(v, instance.handle), values)
         finally:
-            if instance._returned:
-                instance.pull()
+            instance.pull()
 
 
 def native_module(module: ScriptModule, library: Library, program: NativeProgram) -> ScriptModule:

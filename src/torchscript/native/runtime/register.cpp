@@ -103,10 +103,13 @@ extern "C" __attribute__((visibility("default"))) const char* torchscript_regist
                   auto& slot = pop_instance(stack)->slots().at(place);
                   slot.set(slot.field, value);
                 }));
-    library.def("get_(int self, int slot) -> Any", boxed([](c10::Stack& stack) {
-                  auto place = pop(stack).toInt();
-                  auto& slot = pop_instance(stack)->slots().at(place);
-                  stack.push_back(slot.get(slot.field));
+    library.def("get_(int self, int[] slots) -> Any", boxed([](c10::Stack& stack) {
+                  const auto places = pop(stack).toIntVector();
+                  const auto& slots = pop_instance(stack)->slots();
+                  std::vector<c10::IValue> values;
+                  values.reserve(places.size());
+                  for (const int64_t place : places) values.push_back(slots.at(place).get(slots.at(place).field));
+                  stack.emplace_back(c10::ivalue::Tuple::create(std::move(values)));
                 }));
     library.def("tensors_(Tensor[] tensors) -> ()", boxed([program](c10::Stack& stack) {
                   *program->tensors = pop(stack).toTensorVector();
