@@ -199,11 +199,15 @@ def _compile_method(
         spec.cls.python_methods[name] = (original, program.outside[original].message)
         return
     own = inspect.getattr_static(module, name)
-    is_static = isinstance(own, staticmethod) or (name in module.__dict__ and isinstance(own, types.FunctionType))
+    is_static = isinstance(own, staticmethod) or (
+        name in module.__dict__ and isinstance(own, types.FunctionType)
+    )
     skip = 0 if is_static else 1
     if types_ is None and name == "forward":
         types_ = _example_types(program, original, examples, skip)
-    compile_entry(program, function, Module(module, spec, spec, (), None), types_, is_static=is_static, name=name)
+    compile_entry(
+        program, function, Module(module, spec, spec, (), None), types_, is_static=is_static, name=name
+    )
 
 
 def _check_initialized(module: torch.nn.Module) -> None:
