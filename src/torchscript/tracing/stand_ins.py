@@ -69,8 +69,8 @@ def _is_tracing(original: Callable[[], bool]) -> Callable[[], bool]:
         asked = sys._getframe(1)
         if asked.f_code.co_name == "is_tracing" and asked.f_back is not None:
             asks = asked.f_back
-            if asks.f_code.co_filename == asked.f_code.co_filename and asks.f_code.co_name == "wrapper":
-                return True  # a function of script_if_tracing
+            if asks.f_code.co_filename == asked.f_code.co_filename:
+                _compiles_when_traced(asks.f_locals.get(asks.f_code.co_name))
             return not _asks_for_itself(asks)
         return not _asks_for_itself(asked)
 
@@ -86,19 +86,18 @@ def _tracing_state(original: Callable[[], Any]) -> Callable[[], Any]:
     return get_tracing_state
 
 
-def _script(original: Callable[..., Any]) -> Callable[..., Any]:
-    """What a function of torch.jit's script_if_tracing is compiled with."""
+def _compiles_when_traced(wrapper: Any) -> None:
+    """Have the function that a library marked with script_if_tracing call what this library makes of it.
 
-    @functools.wraps(original)
-    def script(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        if state.current() is None or not callable(obj):
-            return original(obj, *args, **kwargs)
-        from ..runtime.api import script as compile
+    The wrapper calls the function by a cell of its closure where it is told that nothing traces.
+    """
+    from ..runtime.api import script_if_tracing
 
-        with state.paused():
-            return compile(obj)
-
-    return script
+    original = getattr(wrapper, "__original_fn", None)
+    for cell in getattr(wrapper, "__closure__", None) or ():
+        if original is not None and cell.cell_contents is original:
+            _originals.append((cell, "cell_contents", original))
+            cell.cell_contents = script_if_tracing(original)
 
 
 # --- Autograd functions ---------------------------------------------------------------------------------
@@ -241,7 +240,6 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
     ("torch._functorch.eager_transforms", "", ("grad_impl", "grad_and_value_impl"), _transform),
     ("torch._C", "", ("_is_tracing",), _is_tracing),
     ("torch._C", "", ("_get_tracing_state",), _tracing_state),
-    ("torch.jit._trace", "", ("script",), _script),
     ("torch._C", "ScriptFunction", ("__call__",), stands_in_for_calls),
     ("torch._dynamo.eval_frame", "", ("_callback_from_stance",), stands_in_for_stance),
     ("torch.autograd.function", "Function", ("apply",), _apply),
