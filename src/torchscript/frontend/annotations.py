@@ -242,7 +242,7 @@ def is_named_tuple(cls: Any) -> bool:
 def is_final(annotation: Any) -> bool:
     """Whether an annotation object or text says `Final`."""
     if isinstance(annotation, str):
-        return annotation.startswith(("Final", "typing.Final", "torch.jit.Final", "jit.Final"))
+        return annotation.partition("[")[0].rpartition(".")[2].strip() == "Final"  # of whichever module
     return annotation is typing.Final or typing.get_origin(annotation) is typing.Final
 
 

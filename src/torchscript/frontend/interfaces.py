@@ -23,18 +23,17 @@ from ..schema.model import NO_DEFAULT
 from . import declarations
 from .annotations import qualified_name
 from .entry import compile_entry
+from .marks import INTERFACES
 from .sources import function_source
 from .values import Module
 
 if TYPE_CHECKING:
     from .program import Program
 
-_MARKS = ("__torchscript_interface__", "__torch_script_interface__")  # ours, and that of torch.jit.interface
-
 
 def is_interface(cls: Any) -> bool:
     """Whether a class is marked as an interface itself; a class that inherits from one is none."""
-    return isinstance(cls, type) and any(mark in vars(cls) for mark in _MARKS)
+    return isinstance(cls, type) and any(mark in vars(cls) for mark in INTERFACES)
 
 
 def interface_type(program: Program, cls: type) -> T.InterfaceType:

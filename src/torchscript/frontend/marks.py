@@ -16,6 +16,11 @@ UNUSED = "unused (ignored and replaced with raising of an exception)"
 IGNORE = "ignore (leave as a call to Python, cannot be torch.jit.save'd)"
 EXPORT = "export (compile this function even if nothing calls it)"
 
+INTERFACES = ("__torchscript_interface__", "__torch_script_interface__")
+"""Attributes of classes that are marked as interfaces: ours, and that of PyTorch's decorator."""
+MARKING_MODULES = ("torch.jit", "torch._jit_internal", "torch.jit._script", "torch.jit._async", "torch._C")
+"""What `__module__` says of the functions by which programs mark their code (`annotate`, `is_scripting`, `fork`, …)."""
+
 
 def modifier_of(function: Any) -> str | None:
     """'unused', 'ignore', 'export', 'drop', or None."""

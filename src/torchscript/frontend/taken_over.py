@@ -16,7 +16,9 @@ _MADE: weakref.WeakKeyDictionary[torch.nn.Module, torch.nn.Module] = weakref.Wea
 
 def is_foreign(module: torch.nn.Module) -> bool:
     """Whether stock torch.jit made this module."""
-    return type(module).__module__.startswith("torch.jit") and hasattr(module, "save_to_buffer")
+    from ..runtime.module import ScriptModule
+
+    return hasattr(type(module), "save_to_buffer") and not isinstance(module, ScriptModule)
 
 
 def taken_over(module: torch.nn.Module) -> torch.nn.Module:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ... import types as T
 from ..emitter import Emitter
+from ..marks import MARKING_MODULES
 from ..values import Val
 
 Handler = Callable[[Emitter, list[Val], dict[str, Val], "T.Type | None"], Val]
@@ -21,8 +22,6 @@ _BY_MARK: dict[str, Handler] = {}
 _SYNTACTIC_BY_MARK: dict[str, SyntacticHandler] = {}
 METHOD_HANDLERS: dict[tuple[str, str], Callable[[Emitter, Val, list[Val], dict[str, Val]], Val]] = {}
 """By kind of type and name: `("list", "sort")`."""
-
-_COMPILER_MODULES = ("torch.jit", "torch._jit_internal", "torch.jit._script", "torch.jit._async", "torch._C")
 
 
 def handles(*objects: Any) -> Callable[[Handler], Handler]:
@@ -60,7 +59,7 @@ def class_method(owner: type, name: str) -> Callable[[Handler], Handler]:
 def _mark_of(obj: Any) -> str | None:
     """What a function of torch.jit, or of ours, is to the compiler."""
     name = getattr(obj, "_torchscript_builtin", None)
-    if name is None and getattr(obj, "__module__", None) in _COMPILER_MODULES:
+    if name is None and getattr(obj, "__module__", None) in MARKING_MODULES:
         name = getattr(obj, "__name__", None)
     return name if isinstance(name, str) else None
 
