@@ -18,9 +18,9 @@ import torch
 from .. import types as T
 from ..operators.resolve import TENSOR_CASTS
 from . import gradients, state
+from .aliases import is_same
 from .calls import normal, operator_schemas, record_call
 from .construction import is_followed, made_by_new, tensor_from
-from .fallback import is_same
 from .indexing import record_getitem, record_setitem
 from .recorder import Recorder, info_type
 from .sizes import TracedNumber, TracedSize, plain, traced, without_history

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..schema import parse_schema
 from . import structures
+from .aliases import is_same
 from .calls import record_call
 from .recorder import Recorder
 
@@ -69,27 +70,3 @@ def _recognise(recorder: Recorder, tensor: torch.Tensor) -> None:
         if is_same(attribute.tensor, tensor):
             recorder.bind(tensor, recorder.value_of(attribute.tensor))
             return
-
-
-def _address(tensor: torch.Tensor) -> int | None:
-    """Where the elements lie; None for what has no memory of its own, as torch.func's wrappers."""
-    try:
-        return tensor.data_ptr()
-    except RuntimeError:
-        return None
-
-
-def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors are the same elements of the same memory."""
-    if one is other:
-        return True
-    if one.dtype != other.dtype or one.layout != other.layout or one.shape != other.shape:
-        return False
-    if one.layout != torch.strided:
-        return False
-    return (
-        _address(one) == _address(other) is not None
-        and one.stride() == other.stride()
-        and one.is_conj() == other.is_conj()
-        and one.is_neg() == other.is_neg()
-    )

@@ -25,6 +25,7 @@ from ..operators.dispatcher import schema_of, schemas_of
 from ..schema import Schema, match
 from ..types.of_values import TYPE_OF_CLASS
 from . import state
+from .aliases import Aliases
 from .branches import Branches
 from .diagnostics import Diagnostics
 from .locations import in_torch, range_of, target_at, user_frame
@@ -74,6 +75,9 @@ class Recorder:
         # Of compiled modules that the traced one does not hold (`outside.py`), by module and method.
         self.outside_methods: dict[tuple[int, str], tuple[nn.Module, Function]] = {}
         self._values: dict[int, _Entry] = {}
+        self._aliases = Aliases()
+        for attribute in self.tree.tensors.values():
+            self._aliases.add(weakref.ref(attribute.tensor))
         self._outside: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._numbers_read: list[tuple[Value, str, int, Any]] = []
         self._decided: set[Value] = set()
@@ -175,7 +179,8 @@ class Recorder:
 
     def bind(self, tensor: torch.Tensor, value: Value) -> None:
         """Make `value` stand for `tensor`."""
-        self._values[id(tensor)] = _Entry(weakref.ref(tensor), value)
+        entry = self._values[id(tensor)] = _Entry(weakref.ref(tensor), value)
+        self._aliases.add(entry.tensor)
 
     def entry(self, tensor: torch.Tensor) -> _Entry | None:
         """What `set_entry` takes to put things back."""
@@ -207,14 +212,10 @@ class Recorder:
 
     def _alias_of(self, tensor: torch.Tensor) -> Value | None:
         """What stands for a tensor that was made of one that is known, unseen: by `Variable(x)`, `copy.copy(x)`, …"""
-        from .fallback import is_same
-
         with state.paused():
-            if not tensor.numel():
-                return None
-            attributes = [attribute.tensor for attribute in self.tree.tensors.values()]
-            live = [found for entry in self._values.values() if (found := entry.tensor()) is not None]
-            other = next((t for t in reversed((*attributes, *live)) if is_same(t, tensor)), None)
+            same = self._aliases.of(tensor)
+        known = (t for t in reversed(same) if self.known(t) is not None or self.is_attribute(t))
+        other = next(known, None)
         return None if other is None else self.bind_alias(tensor, other)
 
     def bind_alias(self, tensor: torch.Tensor, other: torch.Tensor) -> Value:

@@ -24,6 +24,7 @@ import torch
 from torch.utils._pytree import tree_map
 
 from . import fallback, state, structures
+from .aliases import is_same
 from .construction import constructed, is_followed
 from .locations import is_library
 from .outside import stands_in_for_calls, stands_in_for_stance
@@ -123,7 +124,7 @@ def _apply(original: Any) -> Any:
             if recorder.known(tensor) is None:
                 # An input that forward returned comes back as another tensor.
                 for given in structures.tensors_in(args):
-                    if fallback.is_same(given, tensor):
+                    if is_same(given, tensor):
                         recorder.bind(tensor, recorder.value_of(given))
                         break
         return result
@@ -190,7 +191,7 @@ def _alias(original: Any) -> Any:
         if not is_followed(recorder, data) or recorder.known(result) is not None:
             return result
         with state.paused():
-            same = fallback.is_same(data, result)
+            same = is_same(data, result)
         if same:
             recorder.locate()
             recorder.bind_alias(result, data)
