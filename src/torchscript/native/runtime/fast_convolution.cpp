@@ -15,7 +15,7 @@ namespace {
 
 using V = kernel::Vec<float>;
 
-constexpr int64_t MOST_PLACES = 16, FEW_ELEMENTS = 1 << 14;
+constexpr int64_t MOST_PLACES = 16;
 
 // The one number of a parameter that is given for each dimension, of which there is one.
 std::optional<int64_t> only(at::IntArrayRef values) {

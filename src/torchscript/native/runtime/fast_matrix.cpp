@@ -21,8 +21,6 @@ namespace {
 
 using V = kernel::Vec<float>;
 
-constexpr int64_t FEW_ELEMENTS = 1 << 14;
-
 }  // namespace
 
 bool is_plain_float(const Tensor& t) { return is_plain(t) && t.scalar_type() == at::kFloat; }

@@ -12,7 +12,6 @@
 
 #include "torchscript/blocks.h"
 #include "torchscript/fast.h"
-#include "torchscript/products.h"
 
 namespace ts::fast {
 
@@ -21,7 +20,7 @@ namespace {
 using Sizes = c10::SmallVector<int64_t, 6>;
 using V = kernel::Vec<float>;
 
-constexpr int64_t FEW_ELEMENTS = 1 << 14, FEW_TO_SORT = 1 << 16;
+constexpr int64_t FEW_TO_SORT = 1 << 16;
 
 bool is_private(const Tensor& t) { return is_plain(t) && !wants_gradients(t); }
 

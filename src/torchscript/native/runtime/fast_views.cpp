@@ -1,5 +1,4 @@
 // Views that are only read: a tensor over the same storage, made directly.
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/chunk_ops.h>
 #include <ATen/ops/select_ops.h>
 #include <ATen/ops/slice_ops.h>
@@ -17,7 +16,7 @@ using Sizes = c10::SmallVector<int64_t, 6>;
 
 // Whether a view can be made without anybody else knowing.
 bool is_private(const Tensor& t) {
-  return is_plain(t) && !is_watched() && !(at::GradMode::is_enabled() && t.requires_grad());
+  return is_plain(t) && !is_watched() && !wants_gradients(t);
 }
 
 Tensor view_of(const Tensor& t, at::IntArrayRef sizes, at::IntArrayRef strides, int64_t offset) {

@@ -15,6 +15,9 @@ namespace ts::fast {
 
 // Dense CPU tensors of float, no gradients wanted, no modes that would have to see the operator.
 bool is_plain_float(const Tensor& t);
+bool wants_gradients(const Tensor& t);
+// How many elements a tensor has at most for what is quicker here than through the dispatcher.
+constexpr int64_t FEW_ELEMENTS = 1 << 14;
 // Whether somebody (autograd, a dispatch mode, autocast) has to be told of operators that run now.
 bool is_watched();
 

@@ -29,8 +29,6 @@ namespace fast {
 // result) may be null. An undefined tensor where this is no case for either.
 Tensor product(const Tensor& x, const Tensor& weight, int64_t n_dim, const Tensor* bias, const Tensor* start);
 
-bool wants_gradients(const Tensor& t);
-
 // out[rows, n] = start + bias in each row, which products are added to. False if there is neither.
 bool fill_rows(float* out, int64_t rows, int64_t n, const float* bias, const float* start);
 
