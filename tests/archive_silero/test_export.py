@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import torchscript as jit
-from torchscript.cli.exporting import to_onnx
+from torchscript_cli.exporting import to_onnx
 
 from .audio import recording
 

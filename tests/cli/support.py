@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from torchscript.cli.app import main
+from torchscript_cli.app import main
 
 
 @dataclass

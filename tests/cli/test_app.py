@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from torchscript.cli import app
+from torchscript_cli import app
 
 from .support import Command
 
@@ -57,3 +61,49 @@ def test_a_defect_of_the_program_is_one_line_with_its_kind(
     result = run("code", "x.pt")
     assert result.code == 2
     assert result.err == "torchscript: KeyError: 'boom' (TORCHSCRIPT_TRACEBACK=1 shows where)\n"
+
+
+_LIGHT = """
+import sys
+from torchscript_cli.app import main
+given = {given!r}
+code = 0
+try:
+    code = main(given)
+except SystemExit as left:  # completion leaves so
+    code = left.code or 0
+heavy = {{"torch", "torchscript", "numpy"}} & set(sys.modules)
+assert not heavy, heavy
+assert code == {code}, code
+"""
+
+
+@pytest.mark.parametrize(
+    "given, code, environment",
+    [
+        (["--help"], 0, {}),
+        (["--version"], 0, {}),
+        (["export", "--help"], 0, {}),
+        (["inof", "x.pt"], 2, {}),
+        (["info", "--dept", "3"], 2, {}),
+        (
+            [],
+            0,
+            {"_TORCHSCRIPT_COMPLETE": "complete_bash", "COMP_WORDS": "torchscript in", "COMP_CWORD": "1"},
+        ),
+    ],
+    ids=["help", "version", "help of a command", "a wrong command", "a wrong option", "completion"],
+)
+def test_help_and_completion_do_not_import_torch(
+    given: list[str], code: int, environment: dict[str, str]
+) -> None:
+    """Which takes seconds; each command imports it when it runs."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LIGHT.format(given=given, code=code)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    if environment:
+        assert done.stdout == "info\n"

@@ -57,8 +57,8 @@ def test_the_poison_hurts_nothing_else(outcomes):
 
 # --- Reading it --------------------------------------------------------------------------------------
 
-SOURCE = Path(torchscript.__file__).parent
-FILES = sorted(SOURCE.rglob("*.py"))
+SOURCE = Path(torchscript.__file__).parents[1]
+FILES = sorted(path for name in ("torchscript", "torchscript_cli") for path in (SOURCE / name).rglob("*.py"))
 
 # Attributes of torch._C that belong to torch.jit
 FORBIDDEN = {

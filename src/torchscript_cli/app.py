@@ -122,26 +122,26 @@ def _report(error: Exception, as_json: bool) -> int:
 
 def one_line(error: Exception) -> str:
     """What is wrong, and where in which source, in one line."""
-    from ..errors import CompileError, Error
-
     show = getattr(error, "format_message", None)
-    if show is not None:  # wrong usage
-        text = str(show())
-    elif isinstance(error, OSError) and error.filename is not None and not isinstance(error, Error):
+    if show is not None:  # wrong usage, often before anything else is imported
+        return _first_line(str(show()), error)
+    from torchscript.errors import CompileError, Error
+
+    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, Error):
         text = f"{error.filename}: {error.strerror}"
     else:
-        text = str(error)
-        if isinstance(error, CompileError):
-            text = error.message
-    lines = text.strip().splitlines() or [type(error).__name__]
-    line = lines[0].rstrip(":")
+        text = error.message if isinstance(error, CompileError) else str(error)
+    line = _first_line(text, error)
     cause = error if isinstance(error, CompileError) else error.__cause__
     if isinstance(cause, CompileError) and cause.where is not None:
         line = f"{line} ({cause.where.source.filename}:{cause.where.line})"
-    known = Error, OSError, typer.BadParameter
-    if show is None and not isinstance(error, known):
+    if not isinstance(error, Error | OSError):
         return f"{type(error).__name__}: {line} (TORCHSCRIPT_TRACEBACK=1 shows where)"
     return line
+
+
+def _first_line(text: str, error: Exception) -> str:
+    return (text.strip().splitlines() or [type(error).__name__])[0].rstrip(":")
 
 
 def run() -> None:

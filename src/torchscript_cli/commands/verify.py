@@ -11,7 +11,7 @@ from ..output import Json, plural, print_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ...archive.reader import LoadedArchive
+    from torchscript.archive.reader import LoadedArchive
 
 
 def verify(archive: Archive, allow_io: AllowIO = False, json: Json = False) -> None:
@@ -20,7 +20,7 @@ def verify(archive: Archive, allow_io: AllowIO = False, json: Json = False) -> N
     Records are compared with their checksums, every function is compiled, used or not, and made Python; the
     module is made. Nothing of it is called but what loading calls (__setstate__).
     """
-    from ...errors import Error
+    from torchscript.errors import Error
 
     problems: list[str] = []
     done: list[str] = []
@@ -60,7 +60,7 @@ Outcome = tuple[int, str, list[str]]
 
 def _tried(steps: Iterator[Callable[[], object]]) -> tuple[int, list[str]]:
     """How many steps there were, and what was wrong with those that failed."""
-    from ...errors import Error
+    from torchscript.errors import Error
 
     count = 0
     wrong: list[str] = []
@@ -80,8 +80,8 @@ def _records(archive: LoadedArchive) -> Outcome:
 
 
 def _functions(archive: LoadedArchive) -> Outcome:
-    from ...errors import Error
-    from ...runtime.linking import LINKER
+    from torchscript.errors import Error
+    from torchscript.runtime.linking import LINKER
 
     try:
         functions = archive.functions()
@@ -92,7 +92,7 @@ def _functions(archive: LoadedArchive) -> Outcome:
 
 
 def _module(archive: LoadedArchive) -> Outcome:
-    from ...runtime.loading import module_of
+    from torchscript.runtime.loading import module_of
 
     made: list[int] = []
     _, wrong = _tried(iter([lambda: made.append(sum(1 for _ in module_of(archive).modules()))]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import Error
+from torchscript.errors import Error
 
 FORMATS = ".pt, .npy, .npz or .json"
 

@@ -12,6 +12,6 @@ def cmake_prefix() -> None:
     """
     import torch
 
-    from ...native.compiler import INCLUDE
+    from torchscript.native.compiler import INCLUDE
 
     typer.echo(f"{INCLUDE.parent / 'cmake'};{torch.utils.cmake_prefix_path}")

@@ -35,9 +35,9 @@ def passes(
 
     torchscript passes graph.ir -p cse,dce --verify --diff
     """
-    from ...errors import IRError
-    from ...ir import parse_graph, print_graph, verify
-    from ...passes import PASSES
+    from torchscript.errors import IRError
+    from torchscript.ir import parse_graph, print_graph, verify
+    from torchscript.passes import PASSES
 
     if listed:
         _list(json)
@@ -88,7 +88,7 @@ def _read(graph: str) -> str:
 
 
 def _list(json: bool) -> None:
-    from ...passes import PASSES
+    from torchscript.passes import PASSES
 
     about = {}
     for name, function in PASSES.items():

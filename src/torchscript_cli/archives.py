@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ..archive.reader import LoadedArchive
-    from ..ir.graph import Function
-    from ..runtime.module import ScriptModule
+    from torchscript.archive.reader import LoadedArchive
+    from torchscript.ir.graph import Function
+    from torchscript.runtime.module import ScriptModule
 
 Archive = Annotated[
     Path, typer.Argument(metavar="ARCHIVE", help="A file that torch.jit.save or torchscript.save wrote.")
@@ -26,15 +26,15 @@ AllowIO = Annotated[
 
 def open_archive(path: Path, allow_io: bool = False) -> LoadedArchive:
     """The archive, read but not run, with its tensors on the CPU."""
-    from ..archive.reader import read_archive
+    from torchscript.archive.reader import read_archive
 
     return read_archive(path, map_location="cpu", allow_io=allow_io)
 
 
 def find_method(archive: LoadedArchive, name: str) -> Function:
     """The method at the end of a path from the top module; Error says what there is instead."""
-    from ..archive.unpickler import ScriptObject
-    from ..errors import Error
+    from torchscript.archive.unpickler import ScriptObject
+    from torchscript.errors import Error
 
     *path, last = name.split(".")
     owner = archive.root

@@ -35,8 +35,9 @@ def export(
     """
     import torch
 
-    from ...errors import Error
-    from ...runtime.loading import module_of
+    from torchscript.errors import Error
+    from torchscript.runtime.loading import module_of
+
     from .. import exporting
     from ..inputs import arguments_of
 

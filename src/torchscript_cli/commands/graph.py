@@ -32,8 +32,9 @@ def graph(
 
     torchscript graph model.pt --method layer1.0.forward --svg block.svg
     """
-    from ... import passes as all_passes
-    from ...ir.printer import print_graph
+    from torchscript import passes as all_passes
+    from torchscript.ir.printer import print_graph
+
     from .. import drawing
 
     function = find_method(open_archive(archive), method)

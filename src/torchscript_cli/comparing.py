@@ -12,13 +12,14 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Error
+from torchscript.errors import Error
+
 from .summary import ModuleRow, TensorRow, module_tree
 
 if TYPE_CHECKING:
     import torch
 
-    from ..archive.reader import LoadedArchive
+    from torchscript.archive.reader import LoadedArchive
 
 _MANGLED = re.compile(r"\.___torch_mangle_\d+|\b___torch_mangle_\d+\.")
 _CONSTANT = re.compile(r"CONSTANTS\.c\d+")

@@ -18,7 +18,7 @@ def cache(
 
     torchscript cache --clear
     """
-    from ...native.build import cache_directory, cached_entries, clear_cache
+    from torchscript.native.build import cache_directory, cached_entries, clear_cache
 
     if clear:
         freed = clear_cache()

@@ -10,7 +10,7 @@ from ..archives import Archive, open_archive
 from ..output import Json, print_json, print_source
 
 if TYPE_CHECKING:
-    from ...archive.importer.code import CodeFile
+    from torchscript.archive.importer.code import CodeFile
 
 
 def code(
@@ -29,7 +29,7 @@ def code(
 
     torchscript code model.pt Bottleneck.forward
     """
-    from ...errors import Error
+    from torchscript.errors import Error
 
     files = open_archive(archive).importer.code_files()
     if name is None:

@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import types as T
-from ..errors import Error
+from torchscript import types as T
+from torchscript.errors import Error
 
 if TYPE_CHECKING:
     import torch
 
-    from ..archive.reader import LoadedArchive
-    from ..schema import Argument, Schema
+    from torchscript.archive.reader import LoadedArchive
+    from torchscript.schema import Argument, Schema
 
 _SHAPE = re.compile(r"(scalar|\d+(?:x\d+)*)(?::(\w+))?$")
 _NAME = re.compile(r"([A-Za-z_]\w*)=(.*)$", re.S)

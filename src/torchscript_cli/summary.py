@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .. import types as T
-from ..archive.importer.annotations import dotted_name
-from ..archive.importer.importer import CUSTOM_CLASSES
-from ..archive.unpickler import ScriptObject
-from ..errors import Error
+from torchscript import types as T
+from torchscript.archive.importer.annotations import dotted_name
+from torchscript.archive.importer.importer import CUSTOM_CLASSES
+from torchscript.archive.unpickler import ScriptObject
+from torchscript.errors import Error
 
 if TYPE_CHECKING:
     import torch
 
-    from ..archive.reader import LoadedArchive
-    from ..ir.graph import Function
+    from torchscript.archive.reader import LoadedArchive
+    from torchscript.ir.graph import Function
 
 _SHOWN_ITEMS = 20
 _OWN_NAMESPACES = ("aten", "prim", "quantized")
@@ -211,7 +211,7 @@ class Custom:
 
 
 def custom_parts(archive: LoadedArchive, used: Counter[str], tree: ModuleRow) -> Custom:
-    from ..operators.dispatcher import schemas_of
+    from torchscript.operators.dispatcher import schemas_of
 
     operators = {
         name: bool(schemas_of(name))

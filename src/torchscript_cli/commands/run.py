@@ -40,8 +40,9 @@ def run(
     """
     import torch
 
-    from ...errors import Error
-    from ...runtime.loading import module_of
+    from torchscript.errors import Error
+    from torchscript.runtime.loading import module_of
+
     from .. import results
     from ..exporting import archived_line
     from ..inputs import arguments_of
@@ -57,7 +58,7 @@ def run(
     if train:
         module.train()
     if native:
-        from ...native.api import compile
+        from torchscript.native.api import compile
 
         if "." in method:
             raise Error("--native compiles the methods of the top module; name one of those")

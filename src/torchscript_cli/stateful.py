@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from .. import types as T
+from torchscript import types as T
 
 
 @dataclass(frozen=True)

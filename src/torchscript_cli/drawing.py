@@ -13,9 +13,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
-from ..errors import Error
-from ..ir.graph import Block, Graph, Node, Value
-from ..ir.printer import value_names
+from torchscript.errors import Error
+from torchscript.ir.graph import Block, Graph, Node, Value
+from torchscript.ir.printer import value_names
 
 _MAX_TEXT = 40
 
