@@ -20,14 +20,13 @@ import dis
 import functools
 import inspect
 import operator
-import os
-import sysconfig
+import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from torch import nn
@@ -35,8 +34,8 @@ from torch import nn
 from ..errors import Error
 from ..frontend.sources import function_source
 from . import state
-from .locations import is_library
 from .number_functions import stand_in_for
+from .reaching import Reached
 from .sizes import TracedFloat, TracedInt, TracedNumber
 
 # --- What rewritten code calls --------------------------------------------------------------------------
@@ -68,10 +67,21 @@ def _is_lost(symbol: str, number: TracedNumber, other: Any) -> None:
     recorder = state.current()
     if recorder is None or recorder is not number._ts_recorder:
         return
-    if symbol.startswith("*") and isinstance(other, list | tuple | str | bytes):
+    if symbol.startswith("%") and isinstance(other, str):
+        recorder.number_told(number)
+    elif symbol.startswith("*") and isinstance(other, list | tuple | str | bytes):
         recorder.number_used("is the length of a Python sequence", number)
     elif isinstance(other, complex):
         recorder.number_used("becomes a complex number", number)
+
+
+def _formatted(text: Any, values: Any) -> Any:
+    """`"%d rows" % n`."""
+    recorder = state.current()
+    for value in values if isinstance(values, tuple) else (values,):
+        if isinstance(value, TracedNumber) and recorder is not None and recorder is value._ts_recorder:
+            recorder.number_told(value)
+    return text % values
 
 
 def _comparison(
@@ -123,6 +133,7 @@ _HELPERS: dict[str, Any] = {
     "<function>": _function,
     "<[]>": _item,
     "<[:]>": _slice,
+    "<% text>": _formatted,
     **{f"<{symbol}>": _binary(symbol, plain) for symbol, plain, _ in _BINARY.values()},
     **{f"<{symbol}=>": _binary(symbol, in_place) for symbol, _, in_place in _BINARY.values()},
     **{f"<{symbol} float>": _comparison(plain, mirrored) for symbol, plain, mirrored in _COMPARED.values()},
@@ -140,6 +151,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self, tree: ast.AST, lookup: Callable[[str], Any]) -> None:
         nodes = list(ast.walk(tree))
+        self.imported = dict(_imports(nodes))
         self.own = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         self.own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
         self.lookup = lookup
@@ -152,7 +164,9 @@ class _Rewriter(ast.NodeTransformer):
 
     def _meaning(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Name):
-            return _UNKNOWN if node.id in self.own else self.lookup(node.id)
+            if node.id in self.own:
+                return _UNKNOWN
+            return self.imported[node.id] if node.id in self.imported else self.lookup(node.id)
         if isinstance(node, ast.Attribute):
             owner = self._meaning(node.value)
             return vars(owner).get(node.attr, _UNKNOWN) if isinstance(owner, ModuleType) else _UNKNOWN
@@ -174,6 +188,8 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
+        if isinstance(node.op, ast.Mod) and _is_text(node.left):
+            return self._call("<% text>", [node.left, node.right], node)
         found = _BINARY.get(type(node.op))
         if found is None or not _may_lose(node.left, node.right):
             return node
@@ -223,17 +239,35 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
 
+def _imports(nodes: list[ast.AST]) -> Iterator[tuple[str, Any]]:
+    """What the import statements of a function bring, as far as it is loaded."""
+    for node in nodes:
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    module = alias.name if alias.asname else alias.name.partition(".")[0]
+                    yield alias.asname or module, sys.modules.get(module, _UNKNOWN)
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                for alias in names:
+                    members = vars(sys.modules[module]) if module in sys.modules else {}
+                    yield alias.asname or alias.name, members.get(alias.name, _UNKNOWN)
+
+
 def _is_constant(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) or (
         isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
     )
 
 
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 def _may_lose(left: ast.expr, right: ast.expr) -> bool:
     """Whether a traced number could be lost between these operands of arithmetic."""
     if isinstance(left, ast.List | ast.Tuple):
         return True
-    if isinstance(left, ast.JoinedStr) or (isinstance(left, ast.Constant) and isinstance(left.value, str)):
+    if isinstance(left, ast.JoinedStr) or _is_text(left):
         return False
     if _is_constant(right):
         return isinstance(right, ast.Constant) and isinstance(right.value, complex)
@@ -375,126 +409,6 @@ def _in_the_name_of(made: CodeType, code: CodeType) -> CodeType:
     return made
 
 
-# --- Which functions -----------------------------------------------------------------------------------
-
-_STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
-_SITE = tuple({sysconfig.get_paths()[name] + os.sep for name in ("purelib", "platlib")})
-_NOT_NUMBERS_OF_USERS = ("numpy", "scipy", "_pytest", "pluggy", "torchgen", "sympy")
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_users(filename: str) -> bool:
-    for site in _SITE:
-        if filename.startswith(site):
-            return not filename.removeprefix(site).startswith(_NOT_NUMBERS_OF_USERS)
-    return not filename.startswith((_STANDARD, "<frozen "))
-
-
-_LEAD_TO_FUNCTIONS = (
-    FunctionType, MethodType, ModuleType, type, nn.Module, functools.partial, staticmethod, classmethod, property,
-)  # fmt: skip
-
-
-class _Reached:
-    """The user functions that a function, or the modules inside of one, can reach by the names in their code."""
-
-    def __init__(self) -> None:
-        self.functions: dict[FunctionType, None] = {}
-        self._names: set[str] = set()
-        self._spaces: dict[int, Any] = {}  # classes and modules of which functions are taken by name
-        self._new: list[FunctionType] = []
-
-    def add(self, obj: Any) -> None:
-        """A function, or anything that leads to one."""
-        if isinstance(obj, FunctionType):
-            if (
-                obj not in self.functions
-                and not is_library(obj.__code__)
-                and _is_users(obj.__code__.co_filename)
-            ):
-                self.functions[obj] = None
-                self._new.append(obj)
-            elif "__wrapped__" in obj.__dict__:
-                self.add(obj.__dict__["__wrapped__"])
-        elif isinstance(obj, MethodType):
-            self.add(obj.__func__)
-            self.add(type(obj.__self__))
-        elif isinstance(obj, staticmethod | classmethod):
-            self.add(obj.__func__)
-        elif isinstance(obj, property):
-            self.add(obj.fget)
-        elif isinstance(obj, functools.partial):
-            self.add(obj.func)
-        elif isinstance(obj, type):
-            self.add_class(obj)
-        elif isinstance(obj, ModuleType):
-            if _is_users(getattr(obj, "__file__", None) or _STANDARD) and not _of_torch(obj.__name__):
-                self._add_space(obj)
-        elif isinstance(obj, nn.Module):
-            self.add_module(obj)
-        elif type(obj).__module__ != "builtins":
-            self.add_class(type(obj))
-
-    def add_module(self, root: nn.Module) -> None:
-        for module in root.modules():
-            self.add_class(type(module))
-            for value in module.__dict__.values():
-                if callable(value) or type(value).__module__ not in ("builtins", "torch"):
-                    self.add(value)
-
-    def add_class(self, cls: type) -> None:
-        for base in cls.__mro__:
-            if id(base) not in self._spaces and not _of_torch(base.__module__) and base is not object:
-                self._add_space(base)
-                for name in ("__init__", "__call__", "forward"):
-                    if name in vars(base):
-                        self.add(vars(base)[name])
-
-    def _add_space(self, space: Any) -> None:
-        if id(space) not in self._spaces:
-            self._spaces[id(space)] = space
-            members = vars(space)
-            for name in self._names & members.keys():
-                self.add(members[name])
-
-    def complete(self) -> None:
-        """Follow the names until there are no others."""
-        while self._new:
-            function = self._new.pop()
-            names = set(_names_in(function.__code__))
-            for name in names & function.__globals__.keys():
-                self._add_named(function.__globals__[name])
-            for cell in function.__closure__ or ():
-                try:
-                    self._add_named(cell.cell_contents)
-                except ValueError:
-                    continue
-            wrapped = function.__dict__.get("__wrapped__")
-            if wrapped is not None:
-                self.add(wrapped)
-            for name in names - self._names:
-                self._names.add(name)
-                for space in list(self._spaces.values()):
-                    member = vars(space).get(name)
-                    if member is not None:
-                        self._add_named(member)
-
-    def _add_named(self, obj: Any) -> None:
-        if isinstance(obj, _LEAD_TO_FUNCTIONS):
-            self.add(obj)
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names_in(constant)
-
-
-def _of_torch(name: str) -> bool:
-    return name.partition(".")[0] in ("torch", "torchscript", "builtins", "typing", "abc", "collections")
-
-
 # --- Putting it in place --------------------------------------------------------------------------------
 
 _lock = threading.RLock()
@@ -504,7 +418,7 @@ _in_place: dict[FunctionType, tuple[CodeType, int]] = {}
 @contextmanager
 def rewritten(func: Any, root: nn.Module | None) -> Iterator[None]:
     """Have the code that keeps track of numbers in the user functions that are reached from `func` and `root`."""
-    reached = _Reached()
+    reached = Reached()
     reached.add(inspect.unwrap(func) if callable(func) and not isinstance(func, nn.Module) else func)
     if root is not None:
         reached.add_module(root)
