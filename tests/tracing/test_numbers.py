@@ -146,6 +146,10 @@ LOST = {
     "max of other types": lambda x: x * max(x.size(0), 0.5),
     "as a key": lambda x: x * {4: 1.0}[x.size(0)],
     "in": lambda x: x * (2 if x.size(0) in (4, 5) else 3),
+    "in a text": lambda x: x * {"n4": 1.0}[f"n{x.size(0)}"],
+    "in a text of old": lambda x: x * {"n4": 1.0}["n%d" % x.size(0)],
+    "as a text": lambda x: x * float(str(x.size(0))),
+    "a shape as a text": lambda x: x * len(str(x.shape)),
 }
 
 
@@ -213,3 +217,76 @@ def test_a_function_whose_text_is_another_by_now_is_left_alone(tmp_path):
         traced = jit.trace(module.f, torch.rand(4), check_trace=False)
 
     assert traced(torch.rand(4)).shape == (2,)
+
+
+@functools.lru_cache
+def remembered(rows, columns):
+    return torch.ones(int(rows * 0.5), columns).tril()
+
+
+@functools.cache
+def remembered_sizes(shape):
+    return [n * 2 for n in shape]
+
+
+def test_what_functions_remember_is_neither_read_nor_left_behind():
+    remembered(4, 6), remembered_sizes(torch.Size((4, 6)))
+
+    def f(x):
+        return (
+            x.new_zeros(remembered_sizes(x.shape))
+            + remembered(2 * x.size(0), 1)[0, 0]
+            + remembered(*x.shape).sum()
+        )
+
+    before = remembered.cache_info(), remembered_sizes.cache_info()
+    traced = jit.trace(f, torch.rand(4, 6), check_trace=False)
+
+    assert (remembered.cache_info(), remembered_sizes.cache_info()) == before
+    for shape in ((4, 6), (8, 3)):
+        x = torch.rand(*shape)
+        assert torch.equal(traced(x), f(x))
+
+
+def test_numpy_that_a_function_imports_itself_is_followed():
+    def f(x):
+        from math import sqrt as root
+
+        import numpy
+
+        return x.reshape(int(numpy.prod(x.shape))) * root(x.size(0))
+
+    traced = jit.trace(f, torch.rand(4, 6))
+    x = torch.rand(2, 3)
+    assert torch.equal(traced(x), f(x))
+
+
+@pytest.mark.filterwarnings("error::torchscript.TracerWarning")
+def test_texts_for_people_and_questions_that_have_one_answer_are_not_warned_of(capsys):
+    def f(x):
+        print(f"{x.size(0)} rows", x.shape, "%d columns" % x.size(1))
+        message = f"{x.size(0)} rows"
+        message += f" of {x.size(1)}"
+        if x.dim() > 5:
+            raise ValueError(message)
+        assert x.size(0) > 1, message
+        return x if -1 in x.shape or x.numel() < -5 else x * 2
+
+    traced = jit.trace(f, torch.rand(4, 6), check_trace=False)
+
+    assert capsys.readouterr().out == "4 rows torch.Size([4, 6]) 6 columns\n"
+    assert torch.equal(traced(torch.ones(2)), torch.full((2,), 2.0))
+
+
+def test_a_size_of_an_earlier_trace_is_warned_of():
+    kept = []
+
+    def f(x):
+        if not kept:
+            kept.append(x.size(0))
+        return x * kept[0]
+
+    with pytest.warns(jit.TracerWarning, match="'kept' of an enclosing function was changed"):
+        jit.trace(f, torch.rand(4), check_trace=False)
+    with pytest.warns(jit.TracerWarning, match="comes from another trace .* the value of this run \\(4\\)"):
+        jit.trace(f, torch.rand(4), check_trace=False)

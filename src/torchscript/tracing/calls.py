@@ -167,7 +167,9 @@ def value_for(recorder: Recorder, obj: Any, formal: T.Type, argument: Argument |
         if isinstance(formal, T.FloatType) and isinstance(value.type, T.IntType):
             return recorder.call_language("aten::Float", [value], T.FLOAT)
         return value
-    obj = plain(obj)
+    if isinstance(obj, TracedNumber):
+        recorder.number_left_over(obj)
+        obj = plain(obj)
     match formal:
         case T.FloatType():
             return recorder.constant(float(obj), T.FLOAT)

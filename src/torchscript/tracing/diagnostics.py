@@ -100,7 +100,7 @@ class Diagnostics:
             "decided",
             "a size of a tensor is compared",
             f"{what} decides what Python does next, which might cause the trace to be incorrect. "
-            f"{_took(frame, value)} {_SCRIPT}",
+            f"{_took(frame, value, inside=True)} {_SCRIPT}",
             frame,
         )
 
@@ -213,14 +213,21 @@ class Diagnostics:
         )
 
 
-def _took(frame: FrameType | None, value: Any) -> str:
-    """Which way Python went, and which it did not."""
-    text = expression_at(frame) if frame is not None and isinstance(value, bool) else ""
+def _took(frame: FrameType | None, value: Any, *, inside: bool = False) -> str:
+    """Which way Python went, and which it did not; `inside` if a call may have asked within the expression."""
+    text, is_decision = "", False
+    if frame is not None and isinstance(value, bool):
+        text, is_decision = expression_at(frame)
     if not text:
         return f"The trace holds the path that Python took in this run ({_short(value)}), and no other."
+    if is_decision or not inside:
+        return (
+            f"In this run `{text}` was {value}: the trace holds the path that Python took then, and will be wrong "
+            f"for inputs for which it is {not value}."
+        )
     return (
-        f"In this run `{text}` was {value}: the trace holds the path that Python took then, and will be wrong "
-        f"for inputs for which it is {not value}."
+        f"In this run the comparison was {value}: the trace holds what `{text}` led to then, and will be wrong for "
+        f"inputs for which that is something else."
     )
 
 

@@ -3,6 +3,7 @@
     int(n / 2)          aten::Int of the quotient
     max(h, w)           prim::max
     math.sqrt(n)        aten::sqrt
+    cached(n)           the function below functools.lru_cache
     range(n), [v] * n   a warning: the number itself is what the trace keeps
 
 The originals return plain numbers, whatever they are given. User code calls these instead (`rewriting.py`).
@@ -171,6 +172,26 @@ def _plain_parts(obj: Any) -> Any:
     return plain(obj)
 
 
+def _uncached(function: Any) -> StandIn:
+    """A function of functools.lru_cache: what it remembers of an equal number is a constant, or another trace's."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is not None and not recorder.below and _holds_traced(recorder, (args, kwargs)):
+            return function.__wrapped__(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _holds_traced(recorder: Any, obj: Any) -> bool:
+    if isinstance(obj, tuple | list):
+        return any(_holds_traced(recorder, part) for part in obj)
+    if isinstance(obj, dict):
+        return any(_holds_traced(recorder, part) for part in obj.values())
+    return isinstance(obj, TracedNumber) and follows(obj, recorder)
+
+
 _ONE_OPERATOR = (
     "sqrt", "exp", "log", "log10", "log1p", "expm1", "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "lgamma", "degrees", "radians",
@@ -205,6 +226,8 @@ _OF_NUMPY = {
 def stand_in_for(function: Any) -> StandIn | None:
     """What user code calls in the stead of a function, or None."""
     known = _STAND_INS.get(id(function))
+    if isinstance(function, functools._lru_cache_wrapper):
+        return _uncached(function)
     if known is None and callable(function):
         for module in (getattr(function, "__module__", None), type(function).__module__):
             if (

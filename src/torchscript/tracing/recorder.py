@@ -9,6 +9,7 @@ node. What a node's result stands for is known by the identity of the Python ten
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from types import CodeType
@@ -28,7 +29,7 @@ from . import state
 from .aliases import Aliases
 from .branches import Branches
 from .diagnostics import Diagnostics
-from .locations import in_torch, range_of, target_at, user_frame
+from .locations import in_torch, is_only_shown, range_of, target_at, user_frame
 from .modules import ModuleTree
 from .scopes import Scope, Scopes
 from .sizes import TracedNumber, follows, plain, traced
@@ -293,6 +294,8 @@ class Recorder:
         """What stands for a number in the current graph."""
         if follows(number, self):
             return self.scopes.here(number._ts_value)
+        if isinstance(number, TracedNumber):
+            self.number_left_over(number)
         number = plain(number)
         return self.constant(number, TYPE_OF_CLASS[type(number)])
 
@@ -314,12 +317,12 @@ class Recorder:
 
     def number_decided(self, what: str, numbers: Sequence[Any], result: Any) -> None:
         """A traced number was compared, or used as a condition."""
-        import sys
-
         own = [n for n in numbers if follows(n, self)]
         if not own:
             return
         self._decided.update(n._ts_value for n in own)
+        if any(type(n) is int and n < 0 for n in numbers) and all(map(_is_size, own)):
+            return  # the same for all inputs
         if all(n._ts_quiet for n in own) or in_torch(sys._getframe(2)):
             return
         self.diagnostics.decided(f"A size of a tensor, compared here ({what}),", result)
@@ -335,6 +338,19 @@ class Recorder:
         self._decided.add(number._ts_value)
         if not number._ts_quiet:
             self.diagnostics.used(use, plain(number))
+
+    def number_told(self, number: Any) -> None:
+        """A traced number became a text."""
+        frame = user_frame()
+        if frame is not None and not is_only_shown(frame):
+            self.number_used("becomes a text", number)
+
+    def number_left_over(self, number: TracedNumber) -> None:
+        """A number that another recording follows is taken for what it was there."""
+        if not number._ts_quiet:
+            self.diagnostics.used(
+                "comes from another trace (out of a cache, a global, an attribute)", plain(number)
+            )
 
     def number_read(self, value: Value, result: Any) -> None:
         """A number was read out of a tensor; `finish` warns if nothing recorded ever used it."""
@@ -392,6 +408,11 @@ class Recorder:
                 for place in [p for p in open_scope.attributes if self.tree.modules[p[0]] is module]:
                     if place[1] == name:
                         del open_scope.attributes[place]
+
+
+def _is_size(number: TracedNumber) -> bool:
+    node = number._ts_value.node
+    return node is not None and node.kind in ("aten::size", "aten::len", "aten::numel")
 
 
 def _constant_type(binding: Any) -> T.Type:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from . import state
+from .locations import is_machinery
 
 if TYPE_CHECKING:
     from ..ir import Value
@@ -89,7 +91,10 @@ def _operation(kind: str, function: Callable[..., Any], reflected: bool = False)
         operands = (other, self) if reflected else (self, other)
         result = function(*map(plain, operands))
         recorder = state.current()
-        if recorder is None or not any(follows(o, recorder) for o in operands):
+        if recorder is None:
+            return result
+        if not any(follows(o, recorder) for o in operands):
+            recorder.number_left_over(self)
             return result
         return recorder.number_operation(kind, operands, result)
 
@@ -205,6 +210,18 @@ def _is_left_behind(use: str, function: Callable[..., Any]) -> Callable[..., Any
     return leave
 
 
+def _text(method: Callable[..., str]) -> Callable[..., str]:
+    """`str(n)`, `f"{n}"`: what is made of the text is a constant."""
+
+    def tell(self: TracedNumber, *args: Any) -> str:
+        recorder = state.current()
+        if recorder is not None and follows(self, recorder) and not is_machinery(sys._getframe(1).f_code):
+            recorder.number_told(self)
+        return method(plain(self), *args)
+
+    return tell
+
+
 def _of_numpy(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`array * n`, and functions of NumPy that are called by others than the user."""
     recorder = state.current()
@@ -250,6 +267,9 @@ def _fill(cls: type, tables: Iterable[dict[str, tuple[str, Any]]]) -> None:
         "__pos__": lambda self: self,
         "__hash__": base.__hash__,
         "__array_ufunc__": _of_numpy,
+        "__repr__": _text(base.__repr__),
+        "__str__": _text(base.__str__),
+        "__format__": _text(base.__format__),
     }
     for name, use in _LEAVING.items():
         if hasattr(base, name):
@@ -306,6 +326,11 @@ class TracedSize(tuple[int, ...]):
         return TracedSize(tuple.__mul__(self, times))
 
     def __repr__(self) -> str:
+        recorder = state.current()
+        if recorder is not None and not is_machinery(sys._getframe(1).f_code):
+            for size in self:
+                if follows(size, recorder):
+                    recorder.number_told(size)
         return f"torch.Size({[plain(size) for size in self]})"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
