@@ -1,6 +1,7 @@
 """Ways of damaging an archive. Each takes the archive and a source of chance, and returns bytes.
 
 bytes_        the file as bytes: bits, cuts, splices
+words         the offsets, counts and numbers of a FlatBuffer
 headers       the fields of the zip file: sizes, offsets, counts, methods, flags
 records       right as a zip file, wrong in what it holds: swapped, missing, renamed, huge, damaged
 description   values of the description of modules that old archives have
@@ -54,6 +55,22 @@ def piece_moved(data: bytes, chance: random.Random) -> bytes:
         case 1:
             return data[:here] + piece + data[here:]
     return data[:here] + piece + data[here + length :]
+
+
+def wrong_words(data: bytes, chance: random.Random) -> bytes:
+    """Words, all of which are aligned, become other words, or numbers that are near them or far too large."""
+    changed = bytearray(data)
+    for _ in range(chance.choice((1, 1, 1, 2, 4))):
+        kind = chance.choice("HIII")
+        size = struct.calcsize(kind)
+        here, there = (chance.randrange(max(1, len(data) // size)) * size for _ in range(2))
+        if max(here, there) + size > len(data):
+            continue
+        (old,), (other,) = (struct.unpack_from(f"<{kind}", data, at) for at in (here, there))
+        near = (old + 1, old - 1, old + 4, old - 4, old * 2, len(data) - here, -here)
+        new = chance.choice((other, chance.choice(near), chance.choice(NUMBERS)))
+        struct.pack_into(f"<{kind}", changed, here, new & ((1 << 8 * size) - 1))
+    return bytes(changed)
 
 
 # -- zip headers -------------------------------------------------------------------------------------------
@@ -277,6 +294,7 @@ MUTATORS: dict[str, Mutator] = {
     "flipped bits": flipped_bits,
     "cut off": cut_off,
     "piece moved": piece_moved,
+    "wrong words": wrong_words,
     "wrong header": wrong_header,
     "zip64 end": zip64_end,
     "records moved": records_moved,
@@ -289,7 +307,7 @@ MUTATORS: dict[str, Mutator] = {
     "pickle": _in_records(".pkl", changed_pickle),
     "source": _in_records(".py", changed_source),
 }
-_WEIGHTS = {
+_WEIGHTS_OF_ZIPS = dict.fromkeys(MUTATORS, 1) | {
     "pickle": 24,
     "source": 40,
     "wrong header": 8,
@@ -300,11 +318,14 @@ _WEIGHTS = {
 }
 
 
+# What a FlatBuffer can suffer, which has no records.
+_WEIGHTS_OF_FLATBUFFERS = {"wrong words": 12, "flipped bits": 4, "cut off": 1, "piece moved": 2}
+
+
 def mutated(data: bytes, chance: random.Random) -> tuple[bytes, list[str]]:
     """The archive after one to three mutations, and their names."""
-    names = chance.choices(
-        list(MUTATORS), [_WEIGHTS.get(name, 1) for name in MUTATORS], k=chance.choice((1, 1, 1, 2, 3))
-    )
+    weights = _WEIGHTS_OF_FLATBUFFERS if data[4:8] == b"PTMF" else _WEIGHTS_OF_ZIPS
+    names = chance.choices(list(weights), list(weights.values()), k=chance.choice((1, 1, 1, 2, 3)))
     for name in names:
         data = MUTATORS[name](data, chance) or b"\0"
     return data, names

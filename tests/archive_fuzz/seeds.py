@@ -13,9 +13,11 @@ from pathlib import Path
 import torch
 from archive_read.conftest import Call, Name, Object, archive, floats, module, saved, scripted, traced
 from archive_read.programs import PROGRAMS, Traceable
+from archive_read.test_flatbuffers import flatbuffer_of
 from archive_read.test_legacy import written_by_1_0, written_by_1_2
 
 import torchscript as jit
+from torchscript.archive.mobile import is_flatbuffer
 from torchscript.archive.writer import save_to_buffer
 
 RELEASES = Path(__file__).parents[1] / "archive_releases" / "archives.tar.xz"
@@ -137,6 +139,16 @@ def byte_code(name: str) -> Callable[[], bytes]:
     return make
 
 
+def flatbuffer(name: str, *, source: bool) -> Callable[[], bytes]:
+    """A module in the other format of the mobile interpreter, with its source or as byte code alone."""
+
+    def make() -> bytes:
+        script = scripted(PROGRAMS[name][0]() if name in PROGRAMS else Remembers())
+        return flatbuffer_of(script, source=source)
+
+    return make
+
+
 def released(name: str) -> Callable[[], bytes]:
     """An archive that an old PyTorch wrote: "1.4.0/script_net.pt"."""
 
@@ -161,6 +173,11 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "PyTorch 1.0": legacy(1),
     "PyTorch 1.2": legacy(5),
     **{f"byte code: {name}": byte_code(name) for name in ("control flow", "containers", "lstm loop")},
+    **{f"flatbuffer: {name}": flatbuffer(name, source=True) for name in ("control flow", "containers")},
+    **{
+        f"flatbuffer without source: {name}": flatbuffer(name, source=False)
+        for name in ("control flow", "lstm loop", "own pickling")
+    },
     **{
         name: released(name)
         for name in (
@@ -180,7 +197,8 @@ SEEDS: dict[str, Callable[[], bytes]] = {
 def seeds() -> dict[str, bytes]:
     """Every seed, without its debug records, which nothing that is tested here reads."""
     torch.manual_seed(0)
-    return {name: without_debug_records(make()) for name, make in SEEDS.items()}
+    made = {name: make() for name, make in SEEDS.items()}
+    return {name: data if is_flatbuffer(data) else without_debug_records(data) for name, data in made.items()}
 
 
 def without_debug_records(data: bytes) -> bytes:

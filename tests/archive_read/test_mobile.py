@@ -177,36 +177,6 @@ def test_damaged_byte_code(flow: tuple[Path, nn.Module], record: str, change: An
         jit.load(buffer.getvalue())(X2, 2, None)
 
 
-def test_an_object_that_byte_code_makes_is_named() -> None:
-    class Packed(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.n = 1
-
-        @torch.jit.export
-        def __getstate__(self) -> Tuple[int, bool]:
-            return self.n, self.training
-
-        @torch.jit.export
-        def __setstate__(self, state: Tuple[int, bool]) -> None:
-            self.n = state[0]
-            self.training = state[1]
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x + self.n
-
-    data = bytes(torch.jit.script(Packed())._save_to_buffer_for_lite_interpreter())
-    with pytest.raises(jit.ArchiveError, match="is what its __setstate__ makes, which is there as byte code"):
-        jit.load(without_source(data))
-
-
-def test_a_flatbuffer_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "module.ptl"
-    torch.jit.script(module())._save_for_lite_interpreter(str(path), _use_flatbuffer=True)
-    with pytest.raises(jit.ArchiveError, match=r"mobile interpreter, written since 1\.12 as a flatbuffer"):
-        jit.load(path)
-
-
 @pytest.mark.parametrize("make", [torch.jit.script, lambda m: torch.jit.trace(m, X)], ids=["script", "trace"])
 def test_a_frozen_module(make) -> None:
     buffer = io.BytesIO()

@@ -60,7 +60,7 @@ class Record:
 
     name: str  # without the top folder
     method: int
-    checksum: int
+    checksum: int | None  # None: there is none to compare with
     compressed_size: int
     size: int
     header_offset: int
@@ -87,12 +87,15 @@ class Container:
     """
 
     def __init__(self, buffer: bytearray | mmap.mmap, name: str) -> None:
+        self._prepare(buffer, name)
+        self.folder, self.records = _read_directory(buffer, name)
+
+    def _prepare(self, buffer: bytearray | mmap.mmap, name: str) -> None:
         self.name = name
         self.buffer = buffer
         self._mapped = not isinstance(buffer, bytearray)
         self._inflated = _Budget(max(_MAX_INFLATED, _MAX_GROWTH * len(buffer)))
         self._text = _Budget(max(_MAX_TEXT, _MAX_GROWTH * len(buffer)))
-        self.folder, self.records = _read_directory(buffer, name)
 
     def __contains__(self, record: str) -> bool:
         return record in self.records
@@ -110,7 +113,7 @@ class Container:
         data = bytes(memoryview(self.buffer)[start : start + record.compressed_size])
         if record.method == _DEFLATED:
             data = self._inflate(record, data)
-        if zlib.crc32(data) != record.checksum:
+        if record.checksum is not None and zlib.crc32(data) != record.checksum:
             raise self.error(name, "is damaged: its checksum does not match")
         return data
 
@@ -135,7 +138,7 @@ class Container:
         with memoryview(self.buffer) as view:
             for at in range(start, start + record.size, _CHUNK):
                 checksum = zlib.crc32(view[at : min(at + _CHUNK, start + record.size)], checksum)
-        if checksum != record.checksum:
+        if record.checksum is not None and checksum != record.checksum:
             raise self.error(name, "is damaged: its checksum does not match")
         return record.size
 
@@ -149,7 +152,7 @@ class Container:
         if record.method == _DEFLATED:
             return _storage(bytearray(self.read(name)), 0, size)
         start = self._data_offset(record)
-        if not self._mapped:
+        if not self._mapped and record.checksum is not None:
             # Checking a mapped record would read it from disk, which is what mapping avoids.
             view = memoryview(self.buffer)[start : start + record.size]
             if zlib.crc32(view) != record.checksum:
@@ -203,11 +206,16 @@ class Container:
 
 def open_container(f: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> Container:
     """Open an archive: a path, the bytes themselves, or a file object (read from where it stands)."""
+    return Container(*open_file(f))
+
+
+def open_file(f: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) -> tuple[bytearray | mmap.mmap, str]:
+    """The whole of a file, writable, and how errors call it."""
     if isinstance(f, str | os.PathLike):
         path = os.fspath(f)
-        return Container(_open_path(path), str(path))
+        return _open_path(path), str(path)
     if isinstance(f, bytes | bytearray | memoryview):
-        return Container(bytearray(f), "<archive>")
+        return bytearray(f), "<archive>"
     read = getattr(f, "read", None)
     if read is None:
         raise TypeError(f"an archive is a path, bytes or a file object, not {type(f).__name__}")
@@ -217,7 +225,7 @@ def open_container(f: str | os.PathLike[str] | bytes | bytearray | IO[bytes]) ->
             f"an archive is binary, and this file object reads {type(data).__name__}: open it as 'rb'"
         )
     name = getattr(f, "name", None)
-    return Container(bytearray(data), name if isinstance(name, str) else "<archive>")
+    return bytearray(data), name if isinstance(name, str) else "<archive>"
 
 
 def _open_path(path: str) -> bytearray | mmap.mmap:
@@ -275,8 +283,7 @@ def _read_directory(buffer: bytearray | mmap.mmap, name: str) -> tuple[str, dict
             )
         if not below or below.endswith("/"):
             continue  # an entry for a folder, which zip tools write
-        if below[0] in "/\\" or "\0" in below or (".." in below and ".." in re.split(r"[/\\]", below)):
-            raise ArchiveError(f"{name}: the record '{path[:100]}' has a name that leaves the archive")
+        check_record_name(below, name)
         if below in records:
             raise ArchiveError(f"{name}: there are two records '{below}'")
         record = Record(below, method, checksum, compressed_size, full_size, header_offset)
@@ -286,6 +293,12 @@ def _read_directory(buffer: bytearray | mmap.mmap, name: str) -> tuple[str, dict
         raise ArchiveError(f"{name}: is an empty zip file")
     _check_overlaps(folder, records, offset, name)
     return folder, records
+
+
+def check_record_name(record: str, name: str) -> None:
+    """That a name stays inside the archive, wherever someone may unpack it."""
+    if record[0] in "/\\" or "\0" in record or (".." in record and ".." in re.split(r"[/\\]", record)):
+        raise ArchiveError(f"{name}: the record '{record[:100]}' has a name that leaves the archive")
 
 
 def _check_overlaps(folder: str, records: dict[str, Record], end: int, name: str) -> None:
@@ -363,11 +376,6 @@ def _say_what_it_is(head: bytes, name: str) -> str:
     if head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5":
         return (
             f"{name}: is a pickle, not an archive with code; if torch.save wrote it, read it with torch.load"
-        )
-    if head[4:8] == b"PTMF":
-        return (
-            f"{name}: is a module for PyTorch's mobile interpreter, written since 1.12 as a flatbuffer, which holds "
-            "byte code without source; save it again from the module it was made of"
         )
     if head[257:262] == b"ustar":
         return f"{name}: is a tar file (as torch.save wrote before PyTorch 0.4?), not an archive with code"

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from .legacy import MODEL, format_version
+from .mobile import is_flatbuffer
 
 if TYPE_CHECKING:
     from .container import Container
@@ -45,6 +46,8 @@ def producer(container: Container, version: int) -> str:
             return text
     if MODEL in container:
         return f"PyTorch 1.0 to 1.2 (its format number {format_version(container)})"
+    if is_flatbuffer(container.buffer):
+        return "PyTorch 1.12 or later, for its mobile interpreter"
     for record, release in _SINCE:
         if record in container:
             return f"PyTorch {release} or later"

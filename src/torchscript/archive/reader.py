@@ -18,7 +18,7 @@ from typing import IO, Any
 from .. import types as T
 from ..errors import ArchiveError, CompileError
 from ..ir.graph import Function
-from .container import Container, open_container
+from .container import Container, open_file
 from .early_operators import early_version
 from .importer import Importer
 from .importer.code import Records
@@ -26,7 +26,7 @@ from .importer.importer import CUSTOM_CLASSES
 from .importer.limits import check_constant
 from .legacy import MODEL, read_legacy
 from .materialize import Materializer
-from .mobile import read_methods, source_of
+from .mobile import FlatbufferContainer, is_flatbuffer, read_methods, source_of
 from .provenance import producer
 from .tensors import MapLocation, TensorReader
 from .unpickler import ScriptObject, Unpickler
@@ -151,8 +151,10 @@ def read_archive(
     `map_location` is a device, or what `torch.load` takes besides. `extra_files` names files whose contents
     are wanted: its values are replaced by their bytes, as `torch.jit.load` does.
     """
-    container = open_container(f)
-    _check_kind(container)
+    buffer, name = open_file(f)
+    container = (FlatbufferContainer if is_flatbuffer(buffer) else Container)(buffer, name)
+    if not isinstance(container, FlatbufferContainer):
+        _check_kind(container)
     if extra_files is not None:
         for name in extra_files:
             if _EXTRA + name in container:
@@ -160,20 +162,32 @@ def read_archive(
     records: Records = container
     constants: list[Any] | None = None
     typed = True
-    if MODEL in container:
+    if isinstance(container, FlatbufferContainer):
+        module = container.module(map_location)
+        # From 1.12 on, byte code and source are of the newest operators; both versions in the file say less.
+        root, version, operators, constants = module.root, CURRENT_VERSION, CURRENT_VERSION, module.constants
+        if not has_code(container):
+            records, tensors = source_of(
+                root, module.methods, container.name, module.annotations, allow_io=allow_io
+            )
+            constants, typed = list(tensors), False
+    elif MODEL in container:
         legacy = read_legacy(container, map_location)
         records, root, version, operators = legacy.records, legacy.root, legacy.version, legacy.operators
         constants = list(legacy.constants)
     else:
         version = _version(container)
         operators = early_version(version, container.names())
-        root = _unpickle(container, "data", map_location)
+        annotations: dict[int, tuple[Any, str]] = {}
+        root = _unpickle(
+            container, "data", map_location, annotations=None if has_code(container) else annotations
+        )
         if not isinstance(root, ScriptObject):
             raise container.error("data.pkl", "does not hold an object of the archive's classes")
         if not has_code(container):
             pickled = _unpickle(container, "bytecode", map_location, folder="constants")
             methods = read_methods(pickled, f"{container.name}: record 'bytecode.pkl'")
-            records, tensors = source_of(root, methods, container.name)
+            records, tensors = source_of(root, methods, container.name, annotations, allow_io=allow_io)
             constants, typed = list(tensors), False
     archive: LoadedArchive
     importer = Importer(records, operators, lambda number: archive._constant(number), allow_io)
@@ -189,10 +203,13 @@ def _unpickle(
     *,
     folder: str | None = None,
     shapes_only: bool = False,
+    annotations: dict[int, tuple[Any, str]] | None = None,
 ) -> Any:
     record = f"{name}.pkl"
     tensors = TensorReader(container, folder or name, map_location, shapes_only=shapes_only)
-    return Unpickler(container.read(record), tensors, f"{container.name}: record '{record}'").load()
+    reader = Unpickler(container.read(record), tensors, f"{container.name}: record '{record}'")
+    reader.annotations = annotations
+    return reader.load()
 
 
 def _version(container: Container) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,21 +49,17 @@ class ClassName:
     name: str
 
 
-def _same(value: Any, *_: Any) -> Any:
-    return value
-
-
 def _ordered_dict(items: Any = ()) -> dict[Any, Any]:
     made = {}
     for key, value in items:
-        made[_key(key)] = value
+        made[dict_key(key)] = value
     return made
 
 
 _KEYS = (str, int, float, complex, torch.Tensor)
 
 
-def _key(value: Any) -> Any:
+def dict_key(value: Any) -> Any:
     """A key of a dict. A tuple is none in the language; hashing one that holds another twice, and so on, is endless."""
     if not isinstance(value, _KEYS):
         raise TypeError(f"a {type(value).__name__} is a key of a dict")
@@ -73,11 +70,15 @@ _NAMES: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): _ordered_dict,
     ("builtins", "complex"): complex,
     ("__builtin__", "complex"): complex,
-    ("torch.jit._pickle", "build_intlist"): _same,
-    ("torch.jit._pickle", "build_tensorlist"): _same,
-    ("torch.jit._pickle", "build_doublelist"): _same,
-    ("torch.jit._pickle", "build_boollist"): _same,
-    ("torch.jit._pickle", "restore_type_tag"): _same,
+}
+
+# Functions that say of what type a list or dict is → the type; None where they are told.
+_TYPED: dict[str, str | None] = {
+    "build_intlist": "List[int]",
+    "build_tensorlist": "List[Tensor]",
+    "build_doublelist": "List[float]",
+    "build_boollist": "List[bool]",
+    "restore_type_tag": None,
 }
 
 
@@ -100,6 +101,8 @@ class Unpickler:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
+        self.annotations: dict[int, tuple[Any, str]] | None = None
+        """The types that lists and dicts were saved with, by identity, where someone wants to know."""
 
     def load(self) -> Any:
         """The value of the pickle; ArchiveError for anything wrong with it."""
@@ -166,8 +169,11 @@ class Unpickler:
         found = _NAMES.get((module, name))
         if found is not None:
             return found
-        if module == "torch.jit._pickle" and name == "build_tensor_from_id":
-            return self.tensors.from_table
+        if module == "torch.jit._pickle":
+            if name == "build_tensor_from_id":
+                return self.tensors.from_table
+            if name in _TYPED:
+                return partial(self.annotated, _TYPED[name])
         method = TENSOR_NAMES.get((module, name))
         if method is not None:
             return getattr(self.tensors, method)
@@ -178,6 +184,12 @@ class Unpickler:
         raise ArchiveError(
             f"{self.where}: names '{module}.{name}', which is not among the few names that an archive may use"
         )
+
+    def annotated(self, annotation: str | None, value: Any, tag: Any = None) -> Any:
+        annotation = annotation or tag
+        if self.annotations is not None and isinstance(annotation, str):
+            self.annotations[id(value)] = value, annotation
+        return value
 
     def call(self, target: Any, arguments: Any) -> Any:
         if isinstance(target, ClassName):
@@ -194,7 +206,7 @@ class Unpickler:
         if type(target) is not dict:
             raise self.error("sets items of something that is no dict")
         for i in range(0, len(items) - 1, 2):
-            target[_key(items[i])] = items[i + 1]
+            target[dict_key(items[i])] = items[i + 1]
 
     def append_items(self, items: list[Any]) -> None:
         target = self.stack[-1]

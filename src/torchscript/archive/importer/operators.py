@@ -55,6 +55,9 @@ class Operators(Builder):
             return self.with_code(value, bare)
         if not self.importer.typed and isinstance(own, T.OptionalType) and bare is type:
             return self.converted(self.not_none(value), type, node)
+        if not self.importer.typed and own == T.NONE:
+            self._raise_for_none(f"a {type} is needed, not")
+            return self.emit("prim::Uninitialized", (), (type,)).output
         conversion = _IMPLICIT.get((kind_of(own), kind_of(bare)))
         if conversion is not None:
             return self.operator(conversion, [value], {}, node)
@@ -79,6 +82,17 @@ class Operators(Builder):
         if not isinstance(value.type, T.OptionalType):
             return value
         return self.emit("prim::unchecked_cast", (value,), (value.type.element,)).output
+
+    def _raise_for_none(self, what: str) -> None:
+        message = self.constant(f"{what} None", T.STRING)
+        schema = schemas_of("prim::RaiseException")[0]
+        self.emit("prim::RaiseException", [message, self.none()], (), None, schema)
+
+    def _results_of_none(self, name: str) -> list[Value]:
+        """A call that takes None where it cannot: in code that a test of a constant leaves out, which only types tell."""
+        schemas = schemas_of(name)
+        self._raise_for_none(f"'{name}' does not take")
+        return [self.none() for _ in (schemas[0].returns if schemas else ())]
 
     def has_operator(self, name: str) -> bool:
         return bool(schemas_of(name))
@@ -122,8 +136,12 @@ class Operators(Builder):
             try:
                 recipe = self._match(name, positional, named, node)
             except SchemaMatchError:
-                if self.importer.typed or not any(isinstance(v.type, T.OptionalType) for v in values):
+                if self.importer.typed or not any(
+                    isinstance(v.type, T.OptionalType | T.NoneType) for v in values
+                ):
                     raise
+                if not any(isinstance(v.type, T.OptionalType) for v in values):
+                    return self._results_of_none(name)
                 positional = [self.not_none(value) for value in positional]
                 named = {keyword: self.not_none(value) for keyword, value in named.items()}
                 return self.operator_results(name, positional, named, node)

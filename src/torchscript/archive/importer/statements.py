@@ -118,6 +118,8 @@ class FunctionBuilder(Expressions):
                     values = self.emit("prim::TupleUnpack", (whole,), whole.type.elements).outputs
                 elif isinstance(whole.type, T.ListType):
                     values = self.emit("prim::ListUnpack", (whole,), (whole.type.element,) * count).outputs
+                elif not self.importer.typed and whole.type == T.NONE:
+                    values = [whole] * count  # after code that raises, as None cannot be there
         if len(values) != count:
             raise self.error(f"{len(values)} values are assigned to {count} variables", statement)
         for name, element in zip(names, values):

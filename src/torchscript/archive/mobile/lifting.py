@@ -29,10 +29,13 @@ import torch
 from ...errors import CompileError
 from ...operators.dispatcher import schemas_of
 from ...schema import Schema
+from ..unpickler import EnumMember
 from .bytecode import Instruction, Method
 
+_MAX_TEXT = 1 << 20
 _FOREVER = str((1 << 63) - 1)
 _MAX_DEPTH = 100
+_LITERAL = re.compile(r"(?:None)?(?:True|False|-?[\d.][\d.e+-]*|\"[^\"\\\\]*\")(?:None)?", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 # Instructions that took the place of operators in version 8 → what they call.
@@ -69,13 +72,22 @@ class Lifter:
         self,
         method: Method,
         attributes: dict[str, dict[str, str]],
-        constant: Callable[[torch.Tensor], str],
+        constant: Callable[[Any], str],
         type_text: Callable[[str], str],
+        assigned: set[tuple[str, str]] | None = None,
     ) -> None:
+        """`constant` names a tensor or a member of an enum.
+
+        `assigned` are the attributes that some method assigns, by class and name: one that holds None and is
+        none of them is known to hold None. Without it nothing is known.
+        """
         self.method = method
         self.attributes = attributes
-        self.tensor_constant = constant
+        self.named_constant = constant
         self.type_text = type_text
+        self.assigned = assigned
+        self.assigns: set[tuple[str, str]] = set()
+        self.budget = _MAX_TEXT
         self.registers: dict[int, Entry] = {}
         self.lines: Lines = []
         self.stack: list[Entry] = []
@@ -133,6 +145,9 @@ class Lifter:
     def _constant(self, value: Any, depth: int = 0) -> str:
         if depth > _MAX_DEPTH:
             raise self.error("has a constant that nests too deep")
+        self.budget -= 1
+        if self.budget < 0:
+            raise self.error("has constants of too many parts")
         match value:
             case None | bool() | int():
                 return str(value)
@@ -157,8 +172,8 @@ class Lifter:
                     for key, item in value.items()
                 )
                 return f"{{{', '.join(pairs)}}}"
-            case torch.Tensor():
-                return self.tensor_constant(value)
+            case torch.Tensor() | EnumMember():
+                return self.named_constant(value)
         raise self.error(f"has a constant of type {type(value).__name__}")
 
     # -- the machine ---------------------------------------------------------------------------------------
@@ -188,14 +203,22 @@ class Lifter:
                 case "RET":
                     if self.depth:
                         raise self.error("returns from inside a branch or a loop")
-                    self.lines.append(f"return {self.stack[-1].text if self.stack else 'None'}")
+                    self._return()
                     return
                 case _:
                     self._step(instruction, at)
                     at += 1
 
+    def _return(self) -> None:
+        self.lines.append(f"return {self.stack[-1].text if self.stack else 'None'}")
+
     def _step(self, instruction: Instruction, at: int) -> None:
         code, x, n = instruction.code, instruction.x, instruction.n
+        if code in ("__IS__", "__ISNOT__") and len(self.stack) > 1 and self.assigned is not None:
+            same = _same_none(self.stack[-2].text, self.stack[-1].text)
+            if same is not None:
+                self._pop(2)
+                return self.stack.append(Entry(str(same is (code == "__IS__"))))
         if code in _CALLS:
             function, count = _CALLS[code]
             return self._assign(f"{function}({', '.join(e.text for e in self._pop(count))})")
@@ -218,18 +241,10 @@ class Lifter:
             case "OP" | "OPN":
                 self._operator(instruction, at)
             case "GET_ATTR":
-                (owner,) = self._pop(1)
-                name, kind = self._slot(owner, x)
-                text = (
-                    f"{owner.text}.{name}" if _usable(name) else f"getattr({owner.text}, {json.dumps(name)})"
-                )
-                self._assign(text, kind if kind in self.attributes else None)
+                self._get_attribute(self._pop(1)[0], x)
             case "SET_ATTR":
                 owner, value = self._pop(2)
-                name, _ = self._slot(owner, x)
-                target = f"{owner.text}.{name}" if _usable(name) else None
-                setter = f"setattr({owner.text}, {json.dumps(name)}, {value.text})"
-                self.lines.append(f"{target} = {value.text}" if target else setter)
+                self._set_attribute(owner, x, value)
             case "TUPLE_CONSTRUCT":
                 self._assign(f"({''.join(f'{e.text}, ' for e in self._pop(x))})")
             case "LIST_CONSTRUCT" | "DICT_CONSTRUCT":
@@ -275,10 +290,25 @@ class Lifter:
                 raise self.error(f"has the instruction {code[:30]}, which cannot be read back into source")
         return None
 
+    def _get_attribute(self, owner: Entry, number: int) -> None:
+        name, kind = self._slot(owner, number)
+        if kind == "None" and self.assigned is not None and (owner.class_name, name) not in self.assigned:
+            return self.stack.append(Entry("None"))
+        text = f"{owner.text}.{name}" if _usable(name) else f"getattr({owner.text}, {json.dumps(name)})"
+        return self._assign(text, kind if kind in self.attributes else None)
+
+    def _set_attribute(self, owner: Entry, number: int, value: Entry) -> None:
+        name, _ = self._slot(owner, number)
+        self.assigns.add((owner.class_name or "", name))
+        target = f"{owner.text}.{name}" if _usable(name) else None
+        setter = f"setattr({owner.text}, {json.dumps(name)}, {value.text})"
+        self.lines.append(f"{target} = {value.text}" if target else setter)
+
     def _slot(self, owner: Entry, number: int) -> tuple[str, str]:
         if owner.class_name is None:
             raise self.error("reads an attribute of an object whose class is not known")
-        slots = list(self.attributes[owner.class_name].items())
+        attributes = self.attributes[owner.class_name]
+        slots = list(attributes.items())
         if not 0 <= number < len(slots):
             raise self.error(f"names attribute {number} of '{owner.class_name}', which has {len(slots)}")
         return slots[number]
@@ -308,6 +338,10 @@ class Lifter:
                 return self._assign(f"({whole.text})[{index.text}]")
             case "prim::unchecked_cast" | "prim::unchecked_unwrap_optional":
                 return None
+            case "prim::EnumName":
+                raise self.error("asks for the name of an enum's member, which byte code does not hold")
+            case "prim::EnumValue":
+                return self._assign(f"({self._pop(1)[0].text}).value")
             case "prim::Uninitialized":
                 return self.stack.append(_UNINITIALIZED)
             case "prim::Print":
@@ -377,6 +411,11 @@ class Lifter:
         if jump.code != "JMP":
             raise self.error("has a branch in a form that PyTorch does not emit")
         after = self._target(otherwise - 1, end)
+        if condition.text in ("True", "False"):
+            taken = (at + 1, otherwise - 1) if condition.text == "True" else (otherwise, after)
+            lines, self.stack = self._inside(*taken, self.stack)
+            self.lines += lines
+            return after
         sides = [
             self._inside(at + 1, otherwise - 1, self.stack),
             self._inside(otherwise, after, self.stack),
@@ -446,6 +485,13 @@ class Lifter:
         tested = again.text if again.text in ("True", "False") else condition
         footer = [condition, f"if {tested}:", "  pass", "else:", "  break"]
         return f"for {counter.text} in range({trips}):", footer
+
+
+def _same_none(one: str, other: str) -> bool | None:
+    """Whether two values are both None, where their texts tell."""
+    if one == other == "None":
+        return True
+    return False if "None" in (one, other) and _LITERAL.fullmatch(one + other) else None
 
 
 def _usable(name: str) -> bool:

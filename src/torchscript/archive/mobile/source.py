@@ -20,23 +20,36 @@ from ..importer.code import Texts
 from ..unpickler import EnumMember, ScriptObject
 from .bytecode import Method
 from .lifting import Lifter
+from .slots import slots_of
 
 _NAMED_TUPLE = re.compile(r"^(__torch__[\w.]*)\[NamedTuple, \[(.*)\]\]$", re.DOTALL)
 _FIELD = re.compile(r"\[\s*(\w+)\s*,\s*((?:[^\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])*)\]")
 _MAX_DEPTH = 200
+_LONGEST_TYPE = 1 << 16
 _PLAIN = {bool: "bool", int: "int", float: "float", complex: "complex", str: "str", type(None): "None"}
 
 
 class _Source:
-    def __init__(self, root: ScriptObject, methods: list[Method], where: str) -> None:
+    def __init__(
+        self,
+        root: ScriptObject,
+        methods: list[Method],
+        where: str,
+        annotations: dict[int, tuple[Any, str]],
+        allow_io: bool,
+    ) -> None:
         self.where = where
+        self.annotations = annotations
+        self.allow_io = allow_io
+        self.methods = methods
         self.attributes: dict[str, dict[str, str]] = {}
         self.trained: dict[str, set[str]] = {}
         self.constants: list[torch.Tensor] = []
         self.named_tuples: dict[str, list[tuple[str, str]]] = {}
+        self.enums: dict[str, list[int | float | str]] = {}
         self._seen: set[int] = set()
+        self._types: dict[int, str] = {}
         self._add_object(root, 0)
-        self.methods = methods
 
     # -- classes -------------------------------------------------------------------------------------------
 
@@ -48,11 +61,14 @@ class _Source:
             raise ArchiveError(f"{self.where}: objects nest too deep")
         if made.class_name.startswith("__torch__.torch.classes."):
             return
+        set_state = self._method(f"{made.class_name}.__setstate__")
+        if set_state is not None:
+            if made.class_name not in self.attributes:
+                self.attributes[made.class_name] = self._slots(set_state)
+            self._type(made.state, depth + 1)
+            return
         if not isinstance(made.state, dict):
-            raise ArchiveError(
-                f"{self.where}: an object of '{made.class_name}' is what its __setstate__ makes, which is there as "
-                "byte code without source, and does not say which attributes it has"
-            )
+            raise ArchiveError(f"{self.where}: an object of '{made.class_name}' has no attributes")
         known = self.attributes.setdefault(made.class_name, {})
         for name, value in made.state.items():
             if not isinstance(name, str):
@@ -66,12 +82,29 @@ class _Source:
             if isinstance(value, torch.Tensor) and value.requires_grad:
                 self.trained.setdefault(made.class_name, set()).add(name)
 
+    def _method(self, name: str) -> Method | None:
+        return next((method for method in self.methods if method.qualified_name == name), None)
+
+    def _slots(self, set_state: Method) -> dict[str, str]:
+        try:
+            return slots_of(set_state, self.attributes, self._type_text, self.allow_io)
+        except CompileError as error:
+            raise ArchiveError(f"{self.where}: {error}") from None
+
     def _type(self, value: Any, depth: int) -> str:
         if depth > _MAX_DEPTH:
             raise ArchiveError(f"{self.where}: values nest too deep")
         plain = _PLAIN.get(type(value))
         if plain is not None:
             return plain
+        known = self._types.get(id(value))
+        if known is None:
+            known = self._types[id(value)] = self._type_of(value, depth)
+            if len(known) > _LONGEST_TYPE:
+                raise ArchiveError(f"{self.where}: an attribute has a type of too many parts")
+        return known
+
+    def _type_of(self, value: Any, depth: int) -> str:
         match value:
             case torch.Tensor():
                 return "Tensor"
@@ -80,6 +113,8 @@ class _Source:
             case ScriptObject():
                 self._add_object(value, depth)
                 return value.class_name
+            case list() | dict() if id(value) in self.annotations:
+                return self._type_text(self.annotations[id(value)][1])
             case list():
                 return f"List[{self._common(value, depth, 'Tensor')}]"
             case tuple():
@@ -88,9 +123,8 @@ class _Source:
                 keys = self._common(list(value), depth, "str")
                 return f"Dict[{keys}, {self._common(list(value.values()), depth, 'Tensor')}]"
             case EnumMember():
-                raise ArchiveError(
-                    f"{self.where}: an enum, '{value.class_name}', whose members byte code does not tell"
-                )
+                self._enum_member(value)
+                return value.class_name
         raise ArchiveError(
             f"{self.where}: an attribute is a {type(value).__name__}, which byte code does not have"
         )
@@ -117,44 +151,84 @@ class _Source:
             raise CompileError(f"'{text[:60]!r}' is no type")
         return text
 
-    def _constant(self, tensor: torch.Tensor) -> str:
-        self.constants.append(tensor)
+    def _constant(self, value: Any) -> str:
+        """The name of a tensor or of a member of an enum."""
+        if isinstance(value, EnumMember):
+            return self._enum_member(value)
+        self.constants.append(value)
         return f"CONSTANTS.c{len(self.constants) - 1}"
+
+    def _enum_member(self, member: EnumMember) -> str:
+        """Byte code has members by their values alone, so they are named after where they are first met."""
+        if not isinstance(member.value, int | float | str):
+            raise ArchiveError(
+                f"{self.where}: '{member.class_name}' has a member that is no number and no text"
+            )
+        values = self.enums.setdefault(member.class_name, [])
+        if member.value not in values:
+            values.append(member.value)
+        return f"{member.class_name}.member_{values.index(member.value)}"
 
     # -- text ----------------------------------------------------------------------------------------------
 
+    def _lift(self, method: Method, assigned: set[tuple[str, str]] | None) -> Lifter:
+        constant = self._constant if assigned is not None else lambda _: "None"
+        return Lifter(method, self.attributes, constant, self._type_text, assigned)
+
+    def _assigned(self) -> set[tuple[str, str]]:
+        """The attributes that methods assign, by class and name. What held None when it was saved is optional then."""
+        assigned: set[tuple[str, str]] = set()
+        for method in self.methods:
+            lifter = self._lift(method, None)
+            lifter.lift()
+            assigned |= lifter.assigns
+        for class_name, name in assigned:
+            if self.attributes[class_name][name] == "None":
+                self.attributes[class_name][name] = "Optional[Tensor]"
+        return assigned
+
     def texts(self) -> dict[str, str]:
+        try:
+            return self._texts()
+        except CompileError as error:
+            raise ArchiveError(f"{self.where}: {error}") from None
+
+    def _texts(self) -> dict[str, str]:
+        for method in self.methods:
+            self.attributes.setdefault(method.class_name, {})
+        assigned = self._assigned()
         by_class: dict[str, list[Method]] = {name: [] for name in self.attributes}
         for method in self.methods:
             by_class.setdefault(method.class_name, []).append(method)
-            self.attributes.setdefault(method.class_name, {})
-        classes = {name: "".join(self._class(name, methods)) for name, methods in by_class.items()}
+        classes = {name: "".join(self._class(name, methods, assigned)) for name, methods in by_class.items()}
+        for name, values in self.enums.items():
+            lines = "".join(f"  member_{i} = {_literal(value)}\n" for i, value in enumerate(values))
+            classes[name] = f"class {self._last_name(name)}(Enum):\n{lines}"
         for name, fields in self.named_tuples.items():
             lines = "".join(f"  {field} : {kind}\n" for field, kind in fields)
-            classes[name] = f"class {name.rpartition('.')[2]}(NamedTuple):\n{lines}"
+            classes[name] = f"class {self._last_name(name)}(NamedTuple):\n{lines}"
         records: dict[str, str] = {}
         for name, text in classes.items():
             record = f"code/{name.rpartition('.')[0].replace('.', '/')}.py"
             records[record] = records.get(record, "") + text
         return records
 
-    def _class(self, name: str, methods: list[Method]) -> Iterator[str]:
-        attributes = self.attributes[name]
-        trained = self.trained.get(name, set())
-        last = name.rpartition(".")[2]
+    def _last_name(self, name: str) -> str:
         if not name.startswith("__torch__.") or not re.fullmatch(r"[\w.]+", name):
             raise ArchiveError(f"{self.where}: '{name[:60]}' is no name of a class")
-        yield f"class {last}(Module):\n"
+        return name.rpartition(".")[2]
+
+    def _class(self, name: str, methods: list[Method], assigned: set[tuple[str, str]]) -> Iterator[str]:
+        attributes = self.attributes[name]
+        trained = self.trained.get(name, set())
+        yield f"class {self._last_name(name)}(Module):\n"
         yield f"  __parameters__ = {json.dumps([a for a in attributes if a in trained])}\n"
         buffers = [a for a, kind in attributes.items() if kind == "Tensor" and a not in trained]
         yield f"  __buffers__ = {json.dumps(buffers)}\n"
         for attribute, kind in attributes.items():
             yield f"  __annotations__[{json.dumps(attribute)}] = {kind}\n"
         for method in methods:
-            try:
-                yield Lifter(method, self.attributes, self._constant, self._type_text).lift()
-            except CompileError as error:
-                raise ArchiveError(f"{self.where}: {error}") from None
+            yield self._lift(method, assigned).lift()
 
 
 def _common(one: str, other: str) -> str:
@@ -167,7 +241,21 @@ def _common(one: str, other: str) -> str:
     return one if one == f"Optional[{other}]" else other if other == f"Optional[{one}]" else "Any"
 
 
-def source_of(root: ScriptObject, methods: list[Method], where: str) -> tuple[Texts, list[torch.Tensor]]:
-    """The code of a module, and the tensors among the constants that it names."""
-    source = _Source(root, methods, where)
+def _literal(value: int | float | str) -> str:
+    return json.dumps(value) if isinstance(value, str) else str(value)
+
+
+def source_of(
+    root: ScriptObject,
+    methods: list[Method],
+    where: str,
+    annotations: dict[int, tuple[Any, str]],
+    *,
+    allow_io: bool = False,
+) -> tuple[Texts, list[torch.Tensor]]:
+    """The code of a module, and the tensors among the constants that it names.
+
+    `annotations` are the types that lists and dicts were saved with, by identity; others are found from their items.
+    """
+    source = _Source(root, methods, where, annotations, allow_io)
     return Texts(where, source.texts()), source.constants

@@ -1,0 +1,94 @@
+"""The attributes of an object that `__setstate__` makes, where that method is there as byte code alone.
+
+Such an object is saved as its state, and byte code names attributes by their numbers. So they get names here, and
+their types are what the method assigns: it is read once as a function that returns all of them.
+
+    def __setstate__(self, state: Tuple[int, bool]):        def slots(self: Any, state: Tuple[int, bool]) -> Any:
+      SET_ATTR 2   of  state[0]                               slot_2 = (state)[0]
+      SET_ATTR 0   of  state[1]                               slot_0 = (state)[1]
+                                                              return (slot_0, slot_2, )
+
+    →  {"slot_0": "bool", "slot_1": "None", "slot_2": "int"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ... import types as T
+from ...errors import CompileError
+from ..importer import Importer
+from ..importer.code import Texts
+from ..upgraders import CURRENT_VERSION
+from .bytecode import Method
+from .lifting import Entry, Lifter
+
+_MOST = 10_000
+_RECORD, _NAME = "code/__torch__/torchscript_slots.py", "__torch__.torchscript_slots.slots"
+
+
+def slots_of(
+    method: Method, attributes: dict[str, dict[str, str]], type_text: Callable[[str], str], allow_io: bool
+) -> dict[str, str]:
+    """The attributes that a `__setstate__` assigns, in the order of their slots, with their types."""
+    constants: list[Any] = []
+
+    def name_constant(value: Any) -> str:
+        if not isinstance(value, torch.Tensor):
+            raise CompileError(f"the byte code of '{method.qualified_name}' has an enum among its constants")
+        constants.append(value)
+        return f"CONSTANTS.c{len(constants) - 1}"
+
+    lifter = _SlotsLifter(method, attributes, name_constant, type_text)
+    records = Texts(method.qualified_name, {_RECORD: lifter.lift()})
+    importer = Importer(records, CURRENT_VERSION, lambda number: (constants[number], T.TENSOR), allow_io)
+    importer.typed = False
+    function = importer.function_named(_NAME)
+    assert function is not None
+    (result,) = function.graph.block.outputs
+    found = dict(zip(sorted(lifter.slots), result.type.contained, strict=True))
+    return {
+        f"slot_{i}": found[i].annotation() if i in found else "None"
+        for i in range(max(found, default=-1) + 1)
+    }
+
+
+class _SlotsLifter(Lifter):
+    """Reads `__setstate__` as a function whose variables are the attributes."""
+
+    def lift(self) -> str:
+        self.slots: set[int] = set()
+        lines = super().lift().splitlines(keepends=True)
+        return "".join(
+            [f"def slots{lines[0].partition('__setstate__')[2]}", *(line[2:] for line in lines[1:])]
+        )
+
+    def _header(self) -> str:
+        parameters = super()._header().partition(") -> ")[0]
+        first, _, others = parameters.partition(", ")
+        self.owner = self.stack[0].text
+        if not first.startswith(f"{self.owner}: ") or self.method.name != "__setstate__":
+            raise self.error("is no __setstate__")
+        return f"{self.owner}: Any{', ' if others else ''}{others}) -> Any"
+
+    def _get_attribute(self, owner: Entry, number: int) -> None:
+        if owner.text != self.owner:
+            return super()._get_attribute(owner, number)
+        if number not in self.slots:
+            raise self.error(f"reads attribute {number} before it has assigned it")
+        return self.stack.append(Entry(f"slot_{number}"))
+
+    def _set_attribute(self, owner: Entry, number: int, value: Entry) -> None:
+        if owner.text != self.owner:
+            return super()._set_attribute(owner, number, value)
+        if not 0 <= number < _MOST:
+            raise self.error(f"assigns attribute {number}")
+        self.slots.add(number)
+        self.lines.append(f"slot_{number} = {value.text}")
+        return None
+
+    def _return(self) -> None:
+        self.lines.append(f"return ({''.join(f'slot_{number}, ' for number in sorted(self.slots))})")
