@@ -197,3 +197,68 @@ def test_a_mode_that_ends_in_another_call_than_it_began_in():
         ):  # stock marks all outputs of a graph that needs gradients
             assert flags == [True, False]
         assert not torch.is_grad_enabled()
+
+
+class ClampsItsWeight(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.2, 0.4, 0.6, 0.8]))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.weight.clamp_(0, 0.5)
+            self.weight[0] = 0.25
+            self.weight[self.weight > 0.4] -= 0.1
+            self.weight[1:].mul_(0.9)
+            torch.add(self.weight, 0.1, out=self.weight)
+        return x * self.weight
+
+
+class CentersInPlace(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        x -= x.mean()
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2
+
+
+class CentersItsWeight(ClampsItsWeight):
+    def forward(self, x):
+        return x * CentersInPlace.apply(self.weight)
+
+
+class WritesUnseen(nn.Module):
+    def forward(self, x):
+        y = x * 2
+        with torch.no_grad():
+            y *= 3
+            y[0] = 1
+        return y * x
+
+
+class LooksUnseen(nn.Module):
+    def forward(self, x):
+        with torch.no_grad():
+            row, (left, _), joined = x[0], x.chunk(2, 1), torch.cat([x, x])
+            with torch.enable_grad():
+                seen = x * x * row
+        return x * row + seen + left.sum() * joined.sum() * x
+
+
+@pytest.mark.parametrize("cls", [ClampsItsWeight, CentersItsWeight, WritesUnseen, LooksUnseen])
+@pytest.mark.filterwarnings("ignore::torchscript.TracerWarning")
+def test_what_gradients_do_not_see_is_the_same_for_inputs_that_require_them(cls, assert_same):
+    module = cls()
+    traced = jit.trace(module, torch.rand(3, 4))
+    eager = copy.deepcopy(module)
+    for way in ways(copy.deepcopy(traced)):
+        beside = copy.deepcopy(eager)
+        for _ in range(2):
+            x = torch.rand(3, 4).requires_grad_()
+            actual, expected = way(x), beside(x)
+            assert_same(actual, expected)
+            (gradient,), (of_eager,) = (torch.autograd.grad(r.sum(), x) for r in (actual, expected))
+            assert_same(gradient, of_eager)

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..codes import SCALAR_TYPES
 from ..errors import SchemaMatchError
-from ..ir import Value
+from ..ir import Node, Value
 from ..operators.dispatcher import dispatcher_schemas_of, schemas_of
 from ..schema import Argument, Conversion, Schema, match_overloads
 from ..types.of_values import TYPE_OF_CLASS, type_of_plain
@@ -262,8 +263,39 @@ def record_call(
     recorder.locate()
     # Before the call, because it may change its arguments, and constants are copied as they are now.
     inputs = inputs_of(recorder, plan, given, named)
+    if plan.schema.is_mutable and not torch.is_grad_enabled():
+        inputs = [
+            below_gradients(recorder, value, _source(source, given, named)) if argument.is_write else value
+            for value, source, argument in zip(inputs, plan.sources, plan.schema.arguments, strict=True)
+        ]
     result = run()
     return write_call(recorder, plan.schema, inputs, [*given, *named.values()], result)
+
+
+def _source(source: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """The argument that a plan takes from one place."""
+    return (
+        args[source] if isinstance(source, int) else kwargs.get(source) if isinstance(source, str) else None
+    )
+
+
+def below_gradients(recorder: Recorder, value: Value, tensor: Any) -> Value:
+    """What to write to where no gradient learns of it: the same memory, detached.
+
+    That is so under `no_grad`; and in the forward of an autograd function, whose operators are recorded with their
+    gradients, for parameters, which could not be written to otherwise.
+    """
+    if not isinstance(tensor, torch.Tensor) or torch.is_grad_enabled() or not _has_derivatives(tensor.dtype):
+        return value
+    if tensor.is_leaf and recorder.is_attribute(tensor):
+        unneeded = not tensor.requires_grad  # a buffer
+    elif recorder.grad_off:
+        unneeded = not _may_have_gradients(recorder, value)
+    else:
+        unneeded = not (recorder.grad_was_on and tensor.is_leaf and tensor.requires_grad)
+    if unneeded:
+        return value
+    return recorder.call_operator("aten::detach", [value])[0]
 
 
 def write_call(
@@ -296,6 +328,8 @@ def write_call(
     node = recorder.emit(kind, inputs, types, schema=schema)
     for value, output in zip(results, node.outputs, strict=True):
         _bind_result(recorder, value, output, arguments)
+    if recorder.grad_off:
+        _detach(recorder, node, results, arguments)
     if len(node.outputs) == 1:
         recorder.name_result(node.outputs[0])
     return result
@@ -333,6 +367,37 @@ def _bind_result(recorder: Recorder, obj: Any, output: Value, arguments: Sequenc
         known = recorder.known(obj)
         if known is None or recorder.scopes.owner(known) is not recorder.scopes.current:
             return
-    elif recorder.grad_off and any(isinstance(a, torch.Tensor) and a.requires_grad for a in arguments):
-        output = recorder.call_operator("aten::detach", [output], [info_type(obj)])[0]
+        if recorder.grad_off:
+            return
     recorder.bind(obj, output)
+
+
+def _detach(recorder: Recorder, node: Node, results: Sequence[Any], arguments: Sequence[Any]) -> None:
+    """Under `no_grad`: let what came out stand for a value without gradients, whatever later inputs require."""
+    if not any(_may_have_gradients(recorder, value) for value in node.inputs):
+        recorder.without_gradients.update(node.outputs)
+        return
+    for tensor in structures.tensors_in(results):
+        if not any(tensor is argument for argument in arguments) and _has_derivatives(tensor.dtype):
+            value = recorder.value_of(tensor)
+            recorder.bind(tensor, recorder.call_operator("aten::detach", [value], [info_type(tensor)])[0])
+
+
+def _may_have_gradients(recorder: Recorder, value: Value) -> bool:
+    if isinstance(value.type, T.TensorType):
+        dtype = SCALAR_TYPES.get((value.type.info or "").partition("(")[0])
+        if dtype is not None and not _has_derivatives(dtype):
+            return False
+        made_by = value.node.kind if value.node is not None else ""
+        return made_by not in ("aten::detach", "prim::Constant") and value not in recorder.without_gradients
+    if (
+        isinstance(value.type, T.ListType)
+        and value.node is not None
+        and value.node.kind == "prim::ListConstruct"
+    ):
+        return any(_may_have_gradients(recorder, part) for part in value.node.inputs)
+    return isinstance(value.type, T.ListType | T.TupleType) and "Tensor" in str(value.type)
+
+
+def _has_derivatives(dtype: torch.dtype) -> bool:
+    return dtype.is_floating_point or dtype.is_complex

@@ -18,7 +18,7 @@ import torch
 from .. import types as T
 from ..ir import Value
 from . import state
-from .calls import value_for
+from .calls import below_gradients, value_for
 from .recorder import Recorder, info_type
 from .sizes import TracedNumber, plain, without_history
 
@@ -52,6 +52,8 @@ def record_getitem(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs:
     else:
         output = view.value
         output.type = info_type(result)
+    if recorder.grad_off:
+        output = recorder.call_operator("aten::detach", [output], [info_type(result)])[0]
     recorder.bind(result, output)
     recorder.name_result(output)
     return result
@@ -61,7 +63,7 @@ def record_setitem(recorder: Recorder, func: Any, args: tuple[Any, ...], kwargs:
     """`x[index] = value`."""
     tensor, index, given = args
     recorder.locate()
-    view = _view(recorder, tensor, index)
+    view = _view(recorder, tensor, index, written=True)
     with state.paused():
         func(tensor, without_history(index), without_history(given))
         shape = tensor[without_history(index)].shape if not view.indices else None
@@ -124,11 +126,12 @@ def _dims_taken(part: Any) -> int:
     return 1
 
 
-def _view(recorder: Recorder, tensor: torch.Tensor, index: Any) -> _View:
+def _view(recorder: Recorder, tensor: torch.Tensor, index: Any, *, written: bool = False) -> _View:
     """Record the part of indexing that makes views, and collect the tensors that index the rest."""
     with state.paused():
         dims = tensor.dim()
-    view = _View(recorder.value_of(tensor), dims)
+    value = recorder.value_of(tensor)
+    view = _View(below_gradients(recorder, value, tensor) if written else value, dims)
     parts = [_normal(part) for part in _parts(index)]
     with state.paused():
         taken = sum(map(_dims_taken, parts))

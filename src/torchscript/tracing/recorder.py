@@ -65,6 +65,7 @@ class Recorder:
         self.force_outplace = force_outplace
         self.grad_was_on = torch.is_grad_enabled()
         self.grad_off = False
+        self.without_gradients: set[Value] = set()  # what was computed from nothing else while they were off
         self.grad_modes: dict[
             int, tuple[Any, Value]
         ] = {}  # managers that switched on, and what stands for them
