@@ -200,6 +200,10 @@ class Expressions:
             f"unchecked_cast({self.type(node.output.type)}, ", self.value(node.inputs[0]), ")", simple=True
         )
 
+    def to_list(self, node: Node) -> Fragment:
+        """`annotate(List[List[float]], x.tolist())`: the annotation says what two of the inputs do."""
+        return self._annotated(node.output.type, join(self.value(node.inputs[0]).receiver(), ".tolist()"))
+
     def implicit(self, node: Node) -> Fragment:
         """A conversion that a type annotation asks for: `annotate(int, x)` of a tensor."""
         return self._annotated(node.output.type, self.value(node.inputs[0]))
@@ -253,6 +257,7 @@ _WRITERS: dict[str, Callable[[Expressions, Node], Fragment]] = {
     "prim::PythonCall": Expressions.python_call,
     "prim::PythonOp": Expressions.python_call,
     "prim::isinstance": Expressions.isinstance,
+    "prim::tolist": Expressions.to_list,
     "prim::unchecked_cast": Expressions.cast,
     "aten::IntImplicit": Expressions.implicit,
     "aten::FloatImplicit": Expressions.implicit,
