@@ -9,9 +9,10 @@ from __future__ import annotations
 from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value
 from ..operators.language import builtin_of
+from ..operators.memory import may_return, may_return_argument
 from ..schema import Schema
 from .constants import is_mutable
-from .effects import is_opaque
+from .effects import is_opaque, unmarked_writes
 
 _KINDS: tuple[tuple[type[T.Type], str], ...] = (
     (T.TensorType, "tensor"),
@@ -150,6 +151,8 @@ class AliasSets:
                 written.append(value)
                 kinds = _element_kinds(value.type) if alias.of_elements else _own_kinds(value.type)
                 self._writes.append((value, kinds, node))
+        for value in unmarked_writes(node):
+            self._writes.append((value, _own_kinds(value.type), node))
         for argument, value in zip(schema.arguments, node.inputs, strict=False):
             if argument.alias is not None and "*" in argument.alias.after:  # list.append(x)
                 self._join_all(written, value)
@@ -158,15 +161,17 @@ class AliasSets:
             for value in node.inputs:
                 self._join_all(written, value)
         names_aliases = builtin_of(schema) is None
+        may_hide = not names_aliases or may_return_argument(schema)
         for index, output in enumerate(node.outputs):
             alias = schema.returns[index].alias if index < len(schema.returns) else None
-            if alias is None and names_aliases:
-                continue  # the dispatcher's operators say what their results share
+            if alias is None and not may_hide:
+                continue
             for argument, value in zip(schema.arguments, node.inputs, strict=False):
                 same = (
                     alias is not None and argument.alias is not None and alias.before & argument.alias.before
                 )
-                if alias is None or "*" in alias.before or same:
+                unmarked = alias is None and (not names_aliases or may_return(schema, argument.name))
+                if unmarked or same or (alias is not None and "*" in alias.before):
                     self._join(output, value)
 
 

@@ -13,7 +13,9 @@ from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import overload_of
 from ..operators.language import builtin_of
+from ..operators.memory import hidden_writes
 from ..schema import Schema
+from .constants import is_bool
 
 # Nodes without a schema that only compute their outputs. Any other node without a schema may do anything.
 _COMPUTES_ONLY = frozenset(
@@ -41,6 +43,9 @@ _CAN_RAISE = frozenset(
     )
 ) | {"prim::max", "prim::min", "prim::StringIndex", "prim::ListUnpack"}  # fmt: skip
 
+# Operators that raise for a tensor with several elements.
+_OF_ONE_ELEMENT = frozenset({"aten::Bool", "aten::Int", "aten::Float", "aten::item"})
+
 _ANSWERS: dict[str, bool] = {}
 
 
@@ -50,8 +55,19 @@ def has_side_effects(node: Node) -> bool:
     Drawing random numbers is an effect: the numbers that come after depend on it.
     """
     if node.schema is not None:
-        return _operator_has_effects(node.schema)
+        return _operator_has_effects(node.schema) or bool(unmarked_writes(node))
     return node.kind not in _COMPUTES_ONLY
+
+
+def unmarked_writes(node: Node) -> list[Value]:
+    """The inputs that the node writes though its schema does not mark them: the statistics of a batch norm in training."""
+    writes = hidden_writes(node.schema) if node.schema is not None else None
+    if writes is None:
+        return []
+    named = {a.name: value for a, value in zip(node.schema.arguments, node.inputs, strict=False)}  # type: ignore[union-attr]
+    if writes.condition is not None and is_bool(named[writes.condition], False):
+        return []
+    return [named[name] for name in writes.arguments if not isinstance(named[name].type, T.NoneType)]
 
 
 def is_opaque(node: Node) -> bool:
@@ -115,7 +131,10 @@ def _ask(schema: Schema) -> bool:
 
 
 def can_raise(node: Node) -> bool:
-    """Whether the node is an operator on scalars, strings, lists or dicts that raises for some of its arguments."""
+    """Whether the node is an operator of Python's own, on scalars, strings, lists, dicts or the one number in a tensor,
+    that raises for some of its arguments."""
+    if node.kind in _OF_ONE_ELEMENT and isinstance(node.inputs[0].type, T.TensorType):
+        return True
     if node.kind not in _CAN_RAISE:
         return False
     if node.kind in ("aten::floordiv", "aten::remainder", "aten::div") and len(node.inputs) == 2:

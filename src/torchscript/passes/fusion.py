@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value, copy_node
 from .aliasing import AliasSets
-from .effects import has_side_effects, is_opaque, mode_switches
+from .effects import has_side_effects, is_opaque, mode_switches, unmarked_writes
 from .fusible import UNKNOWN, Meaning, is_operand, known, meaning_of, operands_of
 
 FEWEST_NODES = 2
@@ -215,7 +215,7 @@ class _Clusters:
 
 def _writes(node: Node) -> bool:
     if node.schema is not None:
-        return node.schema.is_mutable
+        return node.schema.is_mutable or bool(unmarked_writes(node))
     return node.kind == "prim::SetAttr" or is_opaque(node)
 
 

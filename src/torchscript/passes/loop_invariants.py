@@ -22,6 +22,7 @@ from __future__ import annotations
 from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import schema_of
+from ..operators.memory import may_return_argument
 from .aliasing import AliasSets
 from .constants import constant_int, is_bool, is_mutable
 from .effects import has_side_effects, is_opaque
@@ -140,7 +141,7 @@ def _is_new(node: Node, index: int) -> bool:
     """Whether an output is an object of its own each time, rather than one that was there, or a view of one."""
     if node.schema is None or index >= len(node.schema.returns):
         return node.kind in ("prim::ListConstruct", "prim::DictConstruct", "prim::FusionGroup")
-    return node.schema.returns[index].alias is None
+    return node.schema.returns[index].alias is None and not may_return_argument(node.schema)
 
 
 def _never_raises(node: Node) -> bool:

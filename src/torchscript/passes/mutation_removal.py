@@ -20,6 +20,7 @@ from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import overload_of, schema_of
 from ..operators.language import builtin_of
+from ..operators.memory import may_return_argument
 from ..schema import Schema
 from .aliasing import AliasSets
 from .fusible import FUSIBLE
@@ -104,7 +105,7 @@ def _is_known(value: Value, writers: list[Node], order: dict[Node, int]) -> bool
         return not _is_looked_into(value)
     if node.schema is None or builtin_of(node.schema) is not None:
         return False
-    return node.schema.returns[value.offset].alias is None
+    return node.schema.returns[value.offset].alias is None and not may_return_argument(node.schema)
 
 
 def _is_looked_into(holder: Value) -> bool:

@@ -24,6 +24,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Block, Graph, Node, Value
+from ..operators.memory import may_return
 from . import patterns
 from .aliasing import AliasSets
 from .effects import nodes_in_autocast
@@ -307,13 +308,20 @@ def _dies_at(value: Value, place: Node, between: set[Value]) -> bool:
             continue  # what the new operator takes the place of
         if user.block is not block or user is block.return_node or block.nodes.index(user) >= position:
             return False
-        if user.schema is None or any(
-            r.alias is not None and not r.alias.is_write for r in user.schema.returns
-        ):
+        if user.schema is None or _may_return(user, value):
+            return False
+        if any(r.alias is not None and not r.alias.is_write for r in user.schema.returns):
             return False
         if any(r.alias is not None and user.inputs[0] is value for r in user.schema.returns):
             return False
     return True
+
+
+def _may_return(node: Node, value: Value) -> bool:
+    """Whether the node's result may be the value though its schema says that it is new."""
+    assert node.schema is not None
+    arguments = zip(node.schema.arguments, node.inputs, strict=False)
+    return any(given is value and may_return(node.schema, argument.name) for argument, given in arguments)
 
 
 def pack(

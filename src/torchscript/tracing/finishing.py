@@ -16,6 +16,7 @@ import torch
 from .. import types as T
 from ..ir import Function, Graph, Node, Value
 from ..operators.dispatcher import overload_of
+from ..operators.memory import hidden_writes
 from ..schema import Argument, Schema
 from .recorder import Recorder
 from .scopes import Scope
@@ -160,7 +161,7 @@ def _is_dead(node: Node) -> bool:
         return False
     if node.schema is None:
         return node.kind in _PURE
-    if node.schema.is_mutable or not node.outputs:
+    if node.schema.is_mutable or not node.outputs or hidden_writes(node.schema) is not None:
         return False
     return not is_random(node)
 

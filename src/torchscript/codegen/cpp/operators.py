@@ -19,6 +19,7 @@ from ...errors import BackendError
 from ...ir.graph import Node, Value
 from ...ir.operands import find_schema
 from ...operators import builtin_of, overload_of, schemas_of
+from ...operators.memory import may_return_argument
 from ...schema import Schema
 from ...schema.variables import Bindings, bind, substitute
 from .language import NATIVE_OPERATORS, function_of
@@ -53,7 +54,7 @@ def is_only_read(value: Value) -> bool:
     for user, _ in value.users:
         if user.kind == "prim::FusionGroup":
             continue
-        if user.kind.startswith("prim::") or user.blocks or user.kind in _MAY_RETURN_IT:
+        if user.kind.startswith("prim::") or user.blocks:
             return False
         try:
             schema = schema_of(user)
@@ -63,12 +64,11 @@ def is_only_read(value: Value) -> bool:
             continue
         if schema.is_mutable or any(r.alias is not None for r in schema.returns):
             return False
+        if may_return_argument(schema):
+            return False
         if any(isinstance(r.type, T.ListType) for r in schema.returns):
             return False
     return True
-
-
-_MAY_RETURN_IT = frozenset({"aten::dropout", "aten::feature_dropout", "aten::alpha_dropout", "aten::type_as"})
 
 
 @dataclass(frozen=True, slots=True)
