@@ -115,4 +115,4 @@ def test_a_list_on_the_other_path_is_refused(assert_refused):
             return tuple(xs)
         return xs
 
-    assert "Return a list on both" in assert_refused(either, "def either")
+    assert "leave out tuple()" in assert_refused(either, "def either")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, default_dicts, methods, outer, sets, tensor_indexing
+from . import arithmetic, default_dicts, mappings, methods, outer, returned, sets, tensor_indexing
 from .emitter import Emitter
-from .values import Attribute, Dynamic, Sequence, Static, Val, type_of
+from .values import Attribute, Dynamic, Mapping, Sequence, Static, Val, known_of, type_of
 
 
 def augmented_assign(e: Emitter, node: ast.AugAssign) -> None:
@@ -37,6 +37,12 @@ def _as_load(target: ast.expr) -> ast.expr:
     return target
 
 
+_OF_SETS: dict[type[ast.operator], str] = {
+    ast.BitOr: "update", ast.BitAnd: "intersection_update", ast.Sub: "difference_update",
+    ast.BitXor: "symmetric_difference_update",
+}  # fmt: skip
+
+
 def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Val:
     """`current op= value` and the value that the variable then has."""
 
@@ -52,6 +58,8 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
             if op is ast.MatMult:
                 return arithmetic.binary(e, op, current, value)
             return e.call_operator(in_place_name, [current, value], {}, f"{symbol}=")
+    if returned.stands_for_tuple(e, current):
+        return arithmetic.binary(e, op, current, value)
     if isinstance(type, T.ListType) and op is ast.Add and not isinstance(current, Sequence):
         outer.refuse_change(e, current, "__iadd__")
         items = value
@@ -62,9 +70,7 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
         e.call_operator("aten::extend", [current, items], {}, "+=")
         return current
     if isinstance(type, T.SetType):
-        method = {ast.BitOr: "update", ast.BitAnd: "intersection_update", ast.Sub: "difference_update"}.get(
-            op
-        )
+        method = _OF_SETS.get(op)
         if method is not None:
             sets.METHODS[method](e, [current, value])
             return current
@@ -112,6 +118,10 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
         return
     if isinstance(type_of(owner), default_dicts.DefaultDictType):
         current_val = default_dicts.item(e, owner, key)
+    elif isinstance(owner, Mapping) and known_of(key) is not None:
+        changed = in_place(e, op, mappings.item(e, owner, key, node), expressions.emit(e, node.value))
+        mappings.changeable(e, owner, node)[e.depend(key)] = changed
+        return
     else:
         current_val = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")
     result = in_place(e, op, current_val, expressions.emit(e, node.value))

@@ -80,7 +80,7 @@ def bind(
     for name in keyword_only:
         ordered[name] = bound[name]
     if args.kwarg is not None:
-        ordered[args.kwarg.arg] = Bound(Mapping(dict(others)), not others)
+        ordered[args.kwarg.arg] = Bound(Mapping(dict(others), e.block), not others)
     return ordered
 
 

@@ -150,7 +150,7 @@ def _named(e: Emitter, node: ast.Call) -> dict[str, Val]:
         ):
             e.depend(val)
             named.update({k: e.static(v) for k, v in known.object.items()})
-        elif (items := _display_items(e, val)) is not None:
+        elif (items := display_items(e, val)) is not None:
             named.update(items)
         else:
             raise e.error("What '**' stands for is not known while compiling.", keyword.value)
@@ -160,7 +160,7 @@ def _named(e: Emitter, node: ast.Call) -> dict[str, Val]:
 _READING = frozenset({"__getitem__", "get", "keys", "values", "items", "len", "__contains__", "copy"})
 
 
-def _display_items(e: Emitter, val: Val) -> dict[str, Val] | None:
+def display_items(e: Emitter, val: Val) -> dict[str, Val] | None:
     """What a dict holds that was made by `{"a": x}` just before, and that nothing may have changed since."""
     node = val.value.node if isinstance(val, Dynamic) else None
     if node is None or node.kind != "prim::DictConstruct" or node.block is not e.block:
@@ -184,9 +184,12 @@ def call(
     if isinstance(callee, Module):
         return call_module(e, callee, positional, named)
     if isinstance(callee, Method):
-        return call_method(e, callee, positional, named)
+        return module_hooks.without(e, callee.name, lambda: call_method(e, callee, positional, named))
     if isinstance(callee, BuiltinMethod):
-        return methods.call_builtin_method(e, callee.owner, callee.name, positional, named)
+        owner, name = callee.owner, callee.name
+        return module_hooks.without(
+            e, name, lambda: methods.call_builtin_method(e, owner, name, positional, named)
+        )
     if isinstance(callee, Closure):
         return call_closure(e, callee, positional, named)
     if isinstance(callee, Partial):
@@ -202,7 +205,8 @@ def call(
         return methods.call_class_method(e, callee, "__call__", positional, named)
     if isinstance(type, T.InterfaceType):
         name = "forward" if type.is_module else "__call__"
-        return call(e, attributes.attribute_of(e, callee, name, e.node), positional, named)
+        attributes.attribute_of(e, callee, name, e.node)  # which says where the interface has no such method
+        return methods.call_builtin_method(e, callee, name, positional, named)
     if isinstance(callee, Unusable):
         raise e.error(callee.reason)
     if isinstance(type, T.NoneType):
@@ -396,6 +400,7 @@ def uniform(val: Sequence) -> bool:
         and all(t is not None for t in types)
         and not any(isinstance(i, Module) for i in val.items)
         and (len({str(t) for t in types}) == 1 or type_of(val) is not None)
+        and not val.is_mixed
     )
 
 

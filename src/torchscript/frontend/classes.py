@@ -16,7 +16,16 @@ from ..errors import CompileError
 from ..ir.graph import Function, Graph
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
-from . import compilation, dataclass_methods, declarations, generated, interfaces, marks, methods
+from . import (
+    compilation,
+    dataclass_methods,
+    declarations,
+    formatting,
+    generated,
+    interfaces,
+    marks,
+    methods,
+)
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
 from .emitter import Emitter
 from .sources import function_source
@@ -208,9 +217,7 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
     if isinstance(cls, type) and issubclass(cls, BaseException):
         message = positional[0] if positional else e.static("")
         if not isinstance(type_of(message), T.StringType):
-            message = (
-                Dynamic(e.call("aten::str", [message])) if type_of(message) is not None else e.static("")
-            )
+            message = formatting.text_of(e, message) if type_of(message) is not None else e.static("")
         return RaisedException(cls, message)
     if is_named_tuple(cls):
         return _construct_named_tuple(e, cls, positional, named)

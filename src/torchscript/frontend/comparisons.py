@@ -13,6 +13,7 @@ from . import (
     methods,
     prelude,
     presence,
+    returned,
     sets,
     short_circuit,
 )
@@ -186,6 +187,12 @@ def _equality(
         isinstance(lt, T.TupleType) and isinstance(rt, T.ListType)
     ):
         return _size_equality(e, left, right, negative)
+    if isinstance(lt, T.ListType) and isinstance(rt, T.ListType):
+        for one, other in ((left, right), (right, left)):
+            if returned.is_surely_list(one) and (
+                returned.is_size(other) or returned.stands_for_tuple(e, other)
+            ):
+                return e.static(negative)
     return None
 
 

@@ -16,7 +16,7 @@ from . import binding, declarations, marks
 from .annotations import qualified_name
 from .emitter import Emitter
 from .pending import settled
-from .returned import type_of_result
+from .returned import run_time_tuple, type_of_result
 from .scopes import Scope
 from .sets import without_sets
 from .sources import FunctionSource
@@ -93,6 +93,9 @@ def compile_function(
             e.scope.set(parameter, several)
         elif mode[0] == "typed":
             value = graph.block.add_parameter(mode[1], parameter)
+            if isinstance(mode[1], T.RunTimeTupleType):
+                value.type = T.ListType(mode[1].element)
+                run_time_tuple(e, Dynamic(value))
             default = defaults.get(parameter, NO_DEFAULT) if defaults is not None else NO_DEFAULT
             arguments.append(Argument(parameter, mode[1], default))
             loose = isinstance(mode[1], T.OptionalType) and declared.get(parameter) != mode[1]
@@ -148,7 +151,7 @@ def _several(
             arguments.append(Argument(name, part))
         else:
             values[name] = program.static(part.object)
-    return Mapping(dict(values)) if as_mapping else Sequence(list(values.values()))
+    return Mapping(dict(values), graph.block) if as_mapping else Sequence(list(values.values()))
 
 
 def _compiled_in(program: Program, val: Val) -> Val:

@@ -69,7 +69,7 @@ def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> V
     if fixed is not None:
         flat = [part for pair in fixed for part in (pair.items if isinstance(pair, Sequence) else [])]
         if any(type_of(v) is None or isinstance(v, Module) for v in flat):
-            return Mapping({e.depend(k): v for k, v in zip(flat[::2], flat[1::2], strict=True)})
+            return Mapping({e.depend(k): v for k, v in zip(flat[::2], flat[1::2], strict=True)}, e.block)
         return Dynamic(e.build_dict(flat, node))
     type = (
         hint if isinstance(hint, T.DictType) else T.DictType(T.PendingType(T.STRING), T.PendingType(T.TENSOR))

@@ -224,13 +224,14 @@ class Emitter:
             element = values[0].type
             for value in values[1:]:
                 common = T.unify(element, value.type)
-                if common is None and _both_numbers(element, value.type):
-                    common = T.FLOAT
                 if common is None:
+                    both = _both_numbers(element, value.type)
                     raise self.error(
                         f"A list holds one type, but this one would hold {element} and {value.type}.",
                         node,
-                        "Use a tuple for values of different types.",
+                        "Write the ints as floats, such as 1.0, or float(n)."
+                        if both
+                        else "Use a tuple for values of different types.",
                     )
                 element = common
             values = [self.coerce(Dynamic(v), element, node, "the list's element") for v in values]
@@ -404,7 +405,9 @@ class Emitter:
             return self.emit("prim::ListConstruct", values, [list_type]).output
         assert isinstance(actual, Val)
         if conversion is Conversion.NONE or conversion is Conversion.BOOL_TO_SCALAR:
-            if isinstance(actual, Sequence) and isinstance(_without_optional(type), T.TupleType):
+            goal = _without_optional(type)
+            of_floats = isinstance(goal, T.ListType) and goal.element == T.FLOAT and argument.type == type
+            if isinstance(actual, Sequence) and (isinstance(goal, T.TupleType) or of_floats):
                 found = self.try_coerce(actual, type)
                 if found is not None:
                     return found

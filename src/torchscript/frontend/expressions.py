@@ -170,7 +170,7 @@ def _list(e: Emitter, node: ast.List, hint: T.Type | None) -> Val:
         common: T.Type | None = types[0]
         for t in types[1:]:
             common = T.unify(common, t) if common is not None and t is not None else None
-        if common is None and not all(isinstance(t, T.IntType | T.FloatType) for t in types):
+        if common is None or any(isinstance(i, Sequence) and i.is_mixed for i in items):
             mixed = Sequence(items, is_list=True)  # of mixed types: usable while its parts are known
             mixed.node = node
             return mixed
@@ -218,7 +218,7 @@ def _dict(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
     e.node = node
     mixed = inner is None and do_not_unify(items[1::2]) and all(known_of(k) is not None for k in items[::2])
     if mixed or any(type_of(v) is None or isinstance(v, Module) for v in items):
-        return Mapping({e.depend(k): v for k, v in zip(items[::2], items[1::2], strict=True)})
+        return Mapping({e.depend(k): v for k, v in zip(items[::2], items[1::2], strict=True)}, e.block)
     if isinstance(inner, T.DictType):
         values = [
             e.coerce(
@@ -244,7 +244,7 @@ def _dict_with_stars(e: Emitter, node: ast.Dict, hint: T.Type | None) -> Val:
             parts.append(emit(e, single, hint))
     e.node = node
     if all(isinstance(p, Mapping) for p in parts):
-        return Mapping({k: v for p in parts if isinstance(p, Mapping) for k, v in p.items.items()})
+        return Mapping({k: v for p in parts if isinstance(p, Mapping) for k, v in p.items.items()}, e.block)
     result = e.call_operator("aten::copy", [Dynamic(e.materialize(parts[0]))], {}, "**")
     for part in parts[1:]:
         e.call_operator("aten::update", [result, Dynamic(e.materialize(part))], {}, "**")
@@ -289,10 +289,26 @@ def _spec_pieces(e: Emitter, part: ast.FormattedValue) -> list[str | Val]:
     """What stands behind ':', its texts and its values."""
     pieces = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []
     return [
-        str(p.value) if isinstance(p, ast.Constant) else emit(e, p.value)
+        str(p.value) if isinstance(p, ast.Constant) else _spec_value(e, p)
         for p in pieces
         if isinstance(p, ast.Constant | ast.FormattedValue)
     ]
+
+
+def _spec_value(e: Emitter, part: ast.FormattedValue) -> Val:
+    """A value in a specification (`{x:{width}}`), which may have a specification of its own (`{x:{n:+d}}`)."""
+    value = emit(e, part.value)
+    inner = formatting.spec_of(e, _spec_pieces(e, part))
+    conversion = chr(part.conversion) if part.conversion > 0 else None
+    if known_of(value) is not None and not inner.amounts:
+        return e.static(formatting.formatted(e.depend(value), inner.text, conversion))
+    if inner.text in ("", "d") and conversion != "a":
+        return value
+    raise e.needs_unrolling(
+        "A format specification inside another one must be known while compiling.",
+        part,
+        "Leave the inner specification out, or make the text in two steps.",
+    )
 
 
 @expression(ast.Lambda)

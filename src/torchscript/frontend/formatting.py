@@ -10,8 +10,10 @@ import string
 from typing import Any
 
 from .. import types as T
-from . import function_calls, prelude, prelude_decimals
+from ..set_values import holds_sets
+from . import default_dicts, function_calls, prelude, prelude_decimals, returned
 from .emitter import Emitter
+from .pending import settled
 from .values import Dynamic, RaisedException, Sequence, Val, is_scalar_constant, known_of, type_of
 
 _FIRST = 0xE000  # characters for private use: the amounts that a specification takes at run time
@@ -102,7 +104,7 @@ def join_pieces(e: Emitter, template: str, arguments: list[Val]) -> Val:
         return "{}"
 
     text = re.sub(r"\{\{|\}\}|\{\}", field, template)
-    return e.call_operator("aten::format", [e.static(text), *values], {}, "format")
+    return e.call_operator("aten::format", [e.static(text), *(shown(e, v) for v in values)], {}, "format")
 
 
 class Spec:
@@ -155,9 +157,9 @@ def format_value(e: Emitter, val: Val, spec: Spec, conversion: str | None = None
     if isinstance(val, RaisedException):
         val = val.message
     if conversion in ("r", "a"):
-        val = _call(e, prelude.quoted, val) if isinstance(type_of(val), T.StringType) else _text(e, val)
+        val = _call(e, prelude.quoted, val) if isinstance(type_of(val), T.StringType) else text_of(e, val)
     elif conversion == "s" and spec and not isinstance(type_of(val), T.StringType):
-        val = _text(e, val)
+        val = text_of(e, val)
     if not spec:
         return val
     if not spec.valid:
@@ -172,7 +174,7 @@ def format_value(e: Emitter, val: Val, spec: Spec, conversion: str | None = None
     if isinstance(type, T.IntType) and kind in _FLOAT_KINDS and kind != "n":
         val, type = Dynamic(e.call("aten::Float", [val])), T.FLOAT
     if isinstance(type, T.NumberType) and not spec.group:
-        return _pad(e, _text(e, val), spec, ">")
+        return _pad(e, text_of(e, val), spec, ">")
     if isinstance(type, T.StringType) and kind in ("", "s"):
         if spec.precision is not None:
             end = spec.amount(e, spec.precision, 0)
@@ -186,7 +188,7 @@ def format_value(e: Emitter, val: Val, spec: Spec, conversion: str | None = None
             val = Dynamic(e.call("aten::mul", [val, e.static(100.0)]))
         text = _float_text(e, val, spec)
     elif isinstance(type, T.IntType) and kind in ("", "d", "n", *_BASES) and spec.precision is None:
-        text = _text(e, Dynamic(e.call("prim::abs", [val])))
+        text = text_of(e, Dynamic(e.call("prim::abs", [val])))
         if kind in _BASES:
             text = Dynamic(e.call(_BASES[kind], [Dynamic(e.call("prim::abs", [val]))]))
             if not spec.alternate:
@@ -194,7 +196,7 @@ def format_value(e: Emitter, val: Val, spec: Spec, conversion: str | None = None
             if kind == "X":
                 text = Dynamic(e.call("aten::upper", [text]))
     elif isinstance(type, T.FloatType) and not kind:
-        text = _text(e, Dynamic(e.call("prim::abs", [val])))
+        text = text_of(e, Dynamic(e.call("prim::abs", [val])))
     if text is None:
         shown = type.annotation() if type is not None else val.describe()
         raise e.unsupported(
@@ -238,8 +240,35 @@ def _pad(e: Emitter, text: Val, spec: Spec, default: str) -> Val:
     return _call(e, prelude.padded, text, spec.amount(e, spec.width, 0), e.static(fill), e.static(align))
 
 
-def _text(e: Emitter, val: Val) -> Val:
-    return Dynamic(e.call("aten::str", [val]))
+def text_of(e: Emitter, val: Val) -> Val:
+    """`str(val)`."""
+    val = shown(e, val)
+    return val if isinstance(type_of(val), T.StringType) else Dynamic(e.call("aten::str", [val]))
+
+
+def shown(e: Emitter, val: Val) -> Val:
+    """What `str`, `print` and formats show for a value: with round brackets where a list stands for a tuple."""
+    type = type_of(val)
+    if not isinstance(val, Dynamic | Sequence) or type is None or not type.contained:
+        return val
+    if isinstance(type, T.SetType):
+        return _call(e, prelude.shown_as_set, Dynamic(e.call("aten::keys", [val])))
+    for inner in settled(type).walk():
+        if isinstance(inner, T.SetType | default_dicts.DefaultDictType):
+            kind = "set" if isinstance(inner, T.SetType) else "defaultdict" if inner.factory else "Counter"
+            advice = "Show the sets one by one." if kind == "set" else "Show dict(…) of it."
+            raise e.unsupported(f"The text of what holds a {kind} cannot be compiled.", None, advice)
+    parts = val.items if isinstance(val, Sequence) else [val]
+    types = [returned.type_of_result(e, p.value) for p in parts if isinstance(p, Dynamic)]
+    if isinstance(val, Dynamic) and isinstance(types[0], T.RunTimeTupleType):
+        if not holds_sets(types[0].element):
+            return _call(e, prelude.shown_as_tuple, Dynamic(e.call("aten::list", [val])))
+    if any(isinstance(t, T.RunTimeTupleType) for own in types for t in own.walk()):
+        raise e.unsupported(
+            "The text of a container that holds tuples of unknown length cannot be compiled.", None,
+            "Show them one by one, or leave out tuple().",
+        )  # fmt: skip
+    return val
 
 
 def _call(e: Emitter, function: object, *arguments: Val) -> Val:
@@ -252,6 +281,7 @@ def percent(e: Emitter, template: Val, right: Val) -> Val:
     known = known_of(template)
     fields = list(_PERCENT.finditer(known.object)) if known is not None else []
     if all(f["kind"] in "sd%" and not f["flags"] and not f["width"] and not f["precision"] for f in fields):
+        arguments = [shown(e, a) for a in arguments]
         return Dynamic(e.call("aten::percentFormat", [template, *arguments]))
     text: str = e.depend(template)
     pieces, values, end, index = "", [], 0, 0
@@ -275,7 +305,7 @@ def _percent_field(e: Emitter, field: re.Match[str], val: Val) -> Val:
     kind, flags = field["kind"], field["flags"]
     if kind in ("s", "r"):
         val = format_value(e, val, Spec(), "r") if kind == "r" else val
-        val = val if isinstance(type_of(val), T.StringType) else _text(e, val)
+        val = val if isinstance(type_of(val), T.StringType) else text_of(e, val)
         kind = ""
     elif kind in ("d", "i", "u"):
         val = val if isinstance(type_of(val), T.IntType) else Dynamic(e.call("aten::Int", [val]))

@@ -163,7 +163,7 @@ def _must_inline(
             continue
         if isinstance(val, Closure | Method | Partial | Special | Iterable | Mapping):
             return True
-        if isinstance(val, Sequence) and type_of(val) is None:
+        if isinstance(val, Sequence) and (type_of(val) is None or (val.is_mixed and name not in declared)):
             return True
         if isinstance(val, Module) and val.value is None and val.parent is None:
             return True
@@ -219,6 +219,8 @@ def _modes(
             ):
                 annotated = settled(type)
             modes[name] = ("typed", annotated)
+        elif returned.stands_for_tuple(e, val):
+            modes[name] = ("typed", T.RunTimeTupleType(settled(type).contained[0]))
         else:
             modes[name] = ("typed", settled(type))
     return modes
@@ -242,7 +244,8 @@ def _variant(
                 arguments.append(e.module_value(val))  # type: ignore[arg-type]
         elif mode[0] == "typed":
             val = _broadcast(e, source, name, val, mode[1])
-            arguments.append(e.coerce(val, mode[1], None, f"the argument '{name}' of '{display}'"))
+            plain = T.ListType(mode[1].element) if isinstance(mode[1], T.RunTimeTupleType) else mode[1]
+            arguments.append(e.coerce(val, plain, None, f"the argument '{name}' of '{display}'"))
         elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
             e.depend(val)
     key = (function, owner.spec if owner is not None else None, tuple(modes.items()))

@@ -268,6 +268,12 @@ def _merge(
             )
         _fail(e, what, where, f"is {describe(bad)}, but {describe(common)} is asked for")
     assert ca is not None and cb is not None
+    if isinstance(common, T.ListType):
+        from . import returned
+
+        for given, made, other in ((left, ca, right), (right, cb, left)):  # (1, 2) here, tuple(xs) there
+            if isinstance(given.type, T.TupleType) and returned.stands_for_tuple(e, Dynamic(other)):
+                returned.run_time_tuple(e, Dynamic(made))
     return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
 
 

@@ -14,7 +14,7 @@ from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
-from . import arrays, calls, default_dicts, formatting, function_calls, outer, sets
+from . import arrays, calls, default_dicts, formatting, function_calls, mappings, outer, sets
 from .builtins import containers, registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
@@ -74,7 +74,7 @@ def call_builtin_method(
     if folded is not None:
         return folded
     if isinstance(owner, Mapping):
-        return _mapping_method(e, owner, name, positional)
+        return mappings.method(e, owner, name, positional, named)
     if isinstance(type, T.OptionalType):
         raise e.error(
             f"'.{name}' cannot be called on a value that may be None ({type.annotation()}).",
@@ -210,20 +210,6 @@ def _fold_method(
     if isinstance(result, list) and (not is_container or name == "copy"):
         return None  # the program may change it
     return e.static(result, known.dependencies)
-
-
-def _mapping_method(e: Emitter, owner: Mapping, name: str, positional: list[Val]) -> Val:
-    if name == "items":
-        return Sequence([Sequence([e.static(k), v]) for k, v in owner.items.items()], is_list=True)
-    if name == "keys":
-        return Sequence([e.static(k) for k in owner.items], is_list=True)
-    if name == "values":
-        return Sequence(list(owner.items.values()), is_list=True)
-    if name in ("get", "pop") and positional:
-        key = e.depend(positional[0])
-        default = positional[1] if len(positional) > 1 else e.none()
-        return owner.items.pop(key, default) if name == "pop" else owner.items.get(key, default)
-    raise e.error(f"'{name}' of a dict whose values are not data cannot be compiled.")
 
 
 def _tensor_call(e: Emitter, owner: Val, name: str, positional: list[Val], named: dict[str, Val]) -> Val:

@@ -150,6 +150,17 @@ def _itemsize(dtype: torch.dtype) -> int:
 
 DTYPE_ATTRIBUTES = {"is_floating_point": _is_floating_point, "is_complex": _is_complex, "itemsize": _itemsize}
 
+# -- tensors --------------------------------------------------------------------------------------------------
+
+
+def tensor_of(values: Any) -> torch.Tensor:
+    """`torch.tensor(values)` of tensors with one element each."""
+    for value in values:
+        if value.numel() != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+    return torch.stack([value.detach().reshape([]) for value in values])
+
+
 # -- sets: dicts whose keys are the elements ------------------------------------------------------------------
 
 
@@ -225,6 +236,13 @@ def drop_all(a: Any, dropped: Any) -> None:
     for item in dropped:
         if item in a:
             del a[item]
+
+
+def keep_either(a: Any, b: Any) -> None:
+    kept = symmetric_difference(a, b)
+    a.clear()
+    for item in kept:
+        a.add(item)
 
 
 # -- text of numbers ------------------------------------------------------------------------------------------
@@ -303,6 +321,18 @@ def quoted(text: str) -> str:
     if "'" in text and '"' not in text:
         return '"' + escaped + '"'
     return "'" + escaped.replace("'", "\\'") + "'"
+
+
+def shown_as_tuple(items: Any) -> str:
+    """`str(tuple(items))`."""
+    inner = str(items)
+    return "(" + inner[1 : len(inner) - 1] + (",)" if len(items) == 1 else ")")
+
+
+def shown_as_set(items: Any) -> str:
+    """`str(set(items))`, in the order in which they came."""
+    inner = str(items)
+    return "{" + inner[1 : len(inner) - 1] + "}" if len(items) > 0 else "set()"
 
 
 # -- dicts ----------------------------------------------------------------------------------------------------

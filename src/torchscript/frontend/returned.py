@@ -1,7 +1,8 @@
-"""Tuples whose length only a run tells, as results: `return tuple(xs)`.
+"""Tuples whose length only a run tells: `tuple(xs)`, and the columns that `zip(*rows)` gives.
 
-The IR has no such type: `tuple(xs)` is a list of its own there, and in archives. What a function returns is noted in its
-schema (`T.RunTimeTupleType`), so that Python gets the tuple that it gets in eager mode (`set_values.py`).
+The IR has no such type: `tuple(xs)` is a list of its own there, and in archives. What a function takes and returns is
+noted in its schema (`T.RunTimeTupleType`), so that Python gets the tuple that it gets in eager mode (`set_values.py`).
+Where a program sees the difference (`str(t)`, `isinstance(t, tuple)`, `t == [1]`), `is_tuple` tells it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from ..ir.graph import Node, Value
 from ..set_values import holds_sets
 from .emitter import Emitter
 from .pending import settled
-from .values import Dynamic, Val
+from .values import Dynamic, Sequence, Val
 
 
 def run_time_tuple(e: Emitter, val: Val) -> Val:
@@ -27,8 +28,29 @@ def as_list(e: Emitter, part: Value) -> Value:
 
 
 def is_tuple(e: Emitter, value: Value) -> bool:
-    """Whether a list stands for a tuple."""
+    """Whether a list stands for a tuple; an error where it does so on one path only."""
     return isinstance(value.type, T.ListType) and isinstance(type_of_result(e, value), T.RunTimeTupleType)
+
+
+def stands_for_tuple(e: Emitter, val: Val) -> bool:
+    """`is_tuple` of any value."""
+    return isinstance(val, Dynamic) and is_tuple(e, val.value)
+
+
+def is_size(val: Val) -> bool:
+    """Whether this is `x.shape`, which is a tuple in Python and a list in the IR."""
+    node = val.value.node if isinstance(val, Dynamic) else None
+    return node is not None and node.kind == "aten::size"
+
+
+def is_surely_list(val: Val) -> bool:
+    """Whether what is compared with a tuple is certainly none itself."""
+    if isinstance(val, Sequence):
+        return val.is_list
+    value = val.value if isinstance(val, Dynamic) else None
+    if value is None or value.node is None:
+        return value is not None and value.block is not None and value.block.owner is None  # a parameter
+    return value.node.kind in ("prim::ListConstruct", "aten::sorted", "aten::tolist")
 
 
 def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> T.Type:
@@ -45,8 +67,13 @@ def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> 
         assert isinstance(type, T.ListType)
         return T.RunTimeTupleType(_common(e, within, type.element))
     node = value.node
-    if node is None or not _may_hold_a_tuple(own):
+    if not may_hold_a_tuple(own):
         return own
+    if node is None:  # a loop's variable is first what it was before
+        owner = value.block.owner if value.block is not None else None
+        if owner is None or owner.kind != "prim::Loop" or value.offset == 0:
+            return own
+        return type_of_result(e, owner.inputs[value.offset + 1], within)
     if node.kind == "prim::TupleConstruct" and isinstance(own, T.TupleType):
         if not isinstance(own, T.NamedTupleType):
             return T.TupleType(tuple(type_of_result(e, v, within) for v in node.inputs))
@@ -56,6 +83,10 @@ def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> 
         return T.RunTimeTupleType(own.element)
     if node.kind == "prim::If":
         return _of_sides(e, node, value, within)
+    if node.kind == "prim::Loop":
+        body = node.blocks[0]
+        before, after = node.inputs[value.offset + 2], body.outputs[value.offset + 1]
+        return _of_paths(e, value, [type_of_result(e, v, within) for v in (before, after)])
     whole = settled(own)
     if node.kind in _OF_PARTS and isinstance(whole, T.ListType):
         sides = [type_of_result(e, v, within) for v in node.inputs if isinstance(v.type, T.ListType)]
@@ -83,8 +114,8 @@ _TUPLES_OF_TENSORS = frozenset(
 _OF_PARTS = ("aten::slice", "aten::add", "aten::mul")  # of lists
 
 
-def _may_hold_a_tuple(type: T.Type) -> bool:
-    return any(isinstance(t, T.ListType) for t in settled(type).walk())
+def may_hold_a_tuple(type: T.Type | None) -> bool:
+    return type is not None and any(isinstance(t, T.ListType) for t in settled(type).walk())
 
 
 def _held(value: Value) -> list[Value]:
@@ -125,7 +156,10 @@ def _is_item_of(value: Value, containers: tuple[Value, ...]) -> bool:
 
 def _of_sides(e: Emitter, node: Node, value: Value, within: tuple[Value, ...]) -> T.Type:
     index = next(i for i, v in enumerate(node.outputs) if v is value)
-    sides = [type_of_result(e, block.outputs[index], within) for block in node.blocks]
+    return _of_paths(e, value, [type_of_result(e, block.outputs[index], within) for block in node.blocks])
+
+
+def _of_paths(e: Emitter, value: Value, sides: list[T.Type]) -> T.Type:
     tuples = [isinstance(side, T.RunTimeTupleType) for side in sides]
     if all(tuples):
         return sides[0]
@@ -134,7 +168,7 @@ def _of_sides(e: Emitter, node: Node, value: Value, within: tuple[Value, ...]) -
         return T.optional(some[0]) if len(some) == 1 and any(tuples) else value.type
     if any(tuples):
         raise e.unsupported(
-            "What is returned is a tuple of unknown length on one path and a list on the other.", None,
-            "Return a list on both: leave out tuple().",
+            "This is a tuple of unknown length on one path and a list on the other.", None,
+            "Make it a list on both: leave out tuple().",
         )  # fmt: skip
     return value.type

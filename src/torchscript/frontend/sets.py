@@ -135,6 +135,7 @@ METHODS: dict[str, Callable[[Emitter, list[Val]], Val]] = {
     "isdisjoint": _prelude(prelude.is_disjoint),
     "intersection_update": _prelude(prelude.keep_only),
     "difference_update": _prelude(prelude.drop_all),
+    "symmetric_difference_update": _prelude(prelude.keep_either),
 }
 
 OPERATORS: dict[type[ast.AST], Callable[[Emitter, list[Val]], Val]] = {

@@ -18,7 +18,9 @@ from . import (
     conditions,
     declarations,
     expressions,
+    formatting,
     loops,
+    mappings,
     outer,
     returned,
     subscripts,
@@ -403,7 +405,7 @@ def _assert(e: Emitter, node: ast.Assert) -> Outcome:
 
 
 def _as_text(e: Emitter, value: Val) -> Val:
-    return Dynamic(e.call("aten::str", [value])) if type_of(value) is not None else e.static(str(value))
+    return formatting.text_of(e, value) if type_of(value) is not None else e.static(str(value))
 
 
 def raise_error(e: Emitter, cls: type, message: Val) -> Outcome:
@@ -450,11 +452,13 @@ def _raise(e: Emitter, node: ast.Raise) -> Outcome:
         message = e.static("")
     else:
         parts = [expressions.emit(e, a) for a in arguments if not isinstance(a, ast.Starred)]
-        parts = [p if isinstance(type_of(p), T.StringType) else _exception_text(e, p) for p in parts]
-        message = parts[0]
-        for part in parts[1:]:
-            joined = e.call("aten::add", [message, e.static(", ")])
-            message = Dynamic(e.call("aten::add", [Dynamic(joined), part]))
+        if len(parts) == 1:
+            message = (
+                parts[0] if isinstance(type_of(parts[0]), T.StringType) else _exception_text(e, parts[0])
+            )
+        else:  # the text of an exception with several arguments is that of a tuple
+            data = [p if type_of(p) is not None else _exception_text(e, p) for p in parts]
+            message = formatting.text_of(e, Sequence(data))
     return raise_or_leave(e, cls, message)
 
 
@@ -462,7 +466,7 @@ def _exception_text(e: Emitter, part: Val) -> Val:
     if type_of(part) is None:
         known = known_of(part)
         return e.static(str(known.object) if known is not None else part.describe())
-    return Dynamic(e.call("aten::str", [part]))
+    return formatting.text_of(e, part)
 
 
 @statement(ast.Delete)
@@ -479,6 +483,9 @@ def _delete(e: Emitter, node: ast.Delete) -> Outcome:
                 continue
             outer.refuse_change(e, owner, "__setitem__", target)
             index = expressions.emit(e, target.slice)
+            if isinstance(owner, Mapping) and known_of(index) is not None:
+                mappings.delete(e, owner, index, node)
+                continue
             e.call_operator("aten::Delete", [owner, index], {}, "del")
         else:
             raise e.unsupported("Only variables and elements of lists and dicts can be deleted.", node)

@@ -8,7 +8,19 @@ from typing import Any
 import torch
 
 from .. import types as T
-from . import arithmetic, arrays, attributes, chosen, default_dicts, methods, outer, presence, tensor_indexing
+from . import (
+    arithmetic,
+    arrays,
+    attributes,
+    chosen,
+    default_dicts,
+    mappings,
+    methods,
+    outer,
+    presence,
+    returned,
+    tensor_indexing,
+)
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -76,14 +88,7 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
             raise e.needs_unrolling(
                 "The key must be known while compiling, since the values are not data.", node
             )
-        try:
-            return owner.items[e.depend(key)]
-        except KeyError:
-            raise e.certain(
-                KeyError,
-                f"There is no key {known.object!r}; there are {', '.join(map(repr, owner.items))}.",
-                node,
-            ) from None
+        return mappings.item(e, owner, key, node)
     if isinstance(owner, Module):
         return _module_item(e, owner, key, node)
     items = owner.items if isinstance(owner, Sequence) else None
@@ -266,10 +271,10 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
     if isinstance(type, T.ClassType):
         methods.call_class_method(e, owner, "__setitem__", [key, value], {})
         return
-    if isinstance(owner, Sequence) or isinstance(type, T.TupleType):
+    if isinstance(owner, Sequence) or isinstance(type, T.TupleType) or returned.stands_for_tuple(e, owner):
         raise e.error("A tuple cannot be changed.", target, "Use a list.")
-    if isinstance(owner, Mapping):
-        owner.items[e.depend(key)] = value
+    if isinstance(owner, Mapping) and known_of(key) is not None:
+        mappings.changeable(e, owner, target)[e.depend(key)] = value
         return
     outer.refuse_change(e, owner, "__setitem__", target)
     loops.set_item(e, e.materialize(owner), key, value)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .. import types as T
-from ..ir.graph import Value
+from ..ir.graph import Block, Value
 from ..schema.reasons import describe, name_of
 from ..source import SourceRange
 
@@ -147,6 +147,14 @@ class Sequence(Val):
         self.node: ast.AST | None = None  # the literal, for errors
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether it is a list of ints and floats, or holds one."""
+        kinds = {type_of(item) for item in self.items} if self.is_list else ()
+        return (T.INT in kinds and T.FLOAT in kinds) or any(
+            isinstance(item, Sequence) and item.is_mixed for item in self.items
+        )
+
+    @property
     def type(self) -> T.Type | None:
         elements = [type_of(item) for item in self.items]
         known = tuple(e for e in elements if e is not None)
@@ -156,6 +164,8 @@ class Sequence(Val):
             common: T.Type | None = known[0] if known else T.TENSOR
             for element in known[1:]:
                 common = T.unify(common, element) if common is not None else None
+            if common is None and set(known) == {T.INT, T.FLOAT}:
+                common = T.FLOAT  # for an operator that takes floats; as any other value it has no type
             return T.ListType(common) if common is not None else None
         return self.named if self.named is not None else T.TupleType(known)
 
@@ -171,12 +181,16 @@ class ModuleChain(Sequence):
 
 
 class Mapping(Val):
-    """A dict with known string keys and values that are not first-class (`**kwargs`, a ModuleDict's items)."""
+    """A dict with known string keys and values that are not first-class (`**kwargs`, a ModuleDict's items).
 
-    __slots__ = ("items",)
+    What the program does to it is done while compiling: only in `block`, where it was made, does that run exactly once.
+    """
 
-    def __init__(self, items: dict[Any, Val]) -> None:
+    __slots__ = ("block", "items")
+
+    def __init__(self, items: dict[Any, Val], block: Block | None = None) -> None:
         self.items = items
+        self.block = block
 
     def describe(self) -> str:
         return f"a dict with the keys {', '.join(map(repr, self.items))}"

@@ -315,6 +315,9 @@ class Expressions:
             return self.call(self.function(method, at, f"{short}_{name}"), arguments, at)
         is_module = isinstance(owner, T.ClassType) or (isinstance(owner, T.InterfaceType) and owner.is_module)
         attribute = f"_ts_{name}" if is_module else name
+        if node.attributes.get("bare"):  # the class has the code without what was hooked to the instance
+            cls = self.call(self.name("type", type, at), arguments[:1], at)
+            return self.call(self.attribute(cls, attribute, at), arguments, at)
         return self.call(self.attribute(arguments[0], attribute, at), arguments[1:], at)
 
     def _python_call(self, node: Node, at: Location, reading: Reading) -> ast.expr:

@@ -146,7 +146,7 @@ def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
         if any(type_of(v) is None for v in named.values()) or (
             hint is None and do_not_unify(list(named.values()))
         ):
-            return Mapping(dict(named))
+            return Mapping(dict(named), e.block)
         return Dynamic(e.build_dict([p for k, v in named.items() for p in (e.static(k), v)]))
     if not positional:
         if isinstance(hint, T.DictType):
@@ -157,7 +157,7 @@ def _dict(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 
     items = loops.static_items(e, val) if not isinstance(val, Mapping) else None
     if isinstance(val, Mapping):
-        return Mapping(dict(val.items))
+        return Mapping(dict(val.items), e.block)
     if items is not None:
         pairs = [loops.static_items(e, p) for p in items]
         return Dynamic(e.build_dict([v for pair in pairs if pair is not None for v in pair]))

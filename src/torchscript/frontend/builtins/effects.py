@@ -8,9 +8,9 @@ import warnings
 import torch
 
 from ... import types as T
-from .. import attributes, autocasting, contexts
+from .. import attributes, autocasting, contexts, formatting
 from ..emitter import Emitter
-from ..values import Dynamic, RaisedException, Val, known_of, type_of
+from ..values import RaisedException, Val, known_of, type_of
 from .registry import Handler, handles
 
 
@@ -27,7 +27,10 @@ def _setattr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.T
 def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     positional = [v.message if isinstance(v, RaisedException) else v for v in positional]
     values = [
-        e.materialize(v) if type_of(v) is not None else e.constant(v.describe(), T.STRING) for v in positional
+        e.materialize(formatting.shown(e, v))
+        if type_of(v) is not None
+        else e.constant(v.describe(), T.STRING)
+        for v in positional
     ]
     keywords = {k: e.depend(v) for k, v in named.items() if k in ("sep", "end") and known_of(v) is not None}
     e.emit("prim::Print", values, [], keywords or None)
@@ -38,11 +41,7 @@ def _print(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
 def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     message = positional[0]
     if not isinstance(type_of(message), T.StringType):
-        message = (
-            e.static(message.describe())
-            if type_of(message) is None
-            else Dynamic(e.call("aten::str", [message]))
-        )
+        message = e.static(message.describe()) if type_of(message) is None else formatting.text_of(e, message)
     stacklevel = named.get("stacklevel", e.static(2))
     e.call_operator("aten::warn", [message], {"stacklevel": stacklevel}, "warn")
     return e.none()

@@ -13,7 +13,7 @@ import torch
 
 from ... import types as T
 from ...ir.graph import Value
-from .. import attributes, conditions, declarations
+from .. import attributes, conditions, declarations, returned
 from ..emitter import Emitter
 from ..values import Closure, Dynamic, Mapping, Module, Partial, Sequence, Static, Val, known_of, type_of
 from .registry import Handler, handles, marked, marked_syntax, syntax
@@ -162,6 +162,10 @@ def isinstance_test(
     wanted_types: list[T.Type] = []
     for obj in objects:
         if not isinstance(obj, ast.expr) and _is_container(obj):
+            if obj in _ONE_OF_TWO and isinstance(type, T.ListType) and isinstance(val, Dynamic):
+                is_tuple = returned.is_size(val) or returned.stands_for_tuple(e, val)
+                wanted_types.extend([type] if is_tuple is _ONE_OF_TWO[obj] else [])
+                continue
             wanted_types.extend(_containers(type, obj))
             continue
         try:
@@ -213,6 +217,12 @@ _CONTAINERS: dict[Any, tuple[type[T.Type], ...]] = {
         for n, c in (("List", T.ListType), ("Tuple", T.TupleType), ("Dict", T.DictType))
     },
 }
+
+
+_ONE_OF_TWO: dict[Any, bool] = {
+    list: False, typing.List: False, tuple: True, typing.Tuple: True,  # noqa: UP006
+}  # fmt: skip
+"""The classes of which one is meant where the IR has a list; whether it is the tuple."""
 
 
 def _containers(type: T.Type, obj: Any) -> list[T.Type]:

@@ -7,7 +7,7 @@ import operator
 from typing import Any
 
 from ... import types as T
-from .. import arithmetic, conditions, function_calls, methods, prelude, prelude_decimals
+from .. import arithmetic, conditions, formatting, function_calls, methods, prelude, prelude_decimals
 from ..emitter import Emitter
 from ..values import Dynamic, RaisedException, Val, is_scalar_constant, known_of, type_of
 from .registry import METHOD_HANDLERS, Handler, handles
@@ -41,6 +41,8 @@ def _caster(python: Any, name: str) -> Handler:
             return val
         if isinstance(type, T.ClassType):
             return methods.call_class_method(e, val, f"__{python.__name__}__", [], {})
+        if python is str:
+            return formatting.text_of(e, val)
         result_val = e.call_operator(name, positional, named, python.__name__)
         if known is not None and isinstance(result_val, Dynamic):
             from ..arithmetic import fold
@@ -68,7 +70,7 @@ def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
         return e.static(repr(e.depend(positional[0])))
     if isinstance(type_of(positional[0]), T.StringType):
         return function_calls.call_function(e, prelude.quoted, positional, {})
-    return e.call_operator("aten::str", positional, {}, "repr")
+    return formatting.text_of(e, positional[0])
 
 
 @handles(abs)

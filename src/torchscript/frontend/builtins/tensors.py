@@ -9,7 +9,7 @@ import torch
 
 from ... import types as T
 from ...operators.resolve import operator_name_of
-from .. import arrays, presence
+from .. import arrays, function_calls, prelude, presence
 from ..emitter import Emitter
 from ..values import Dynamic, Iterable, Sequence, Val, known_of, type_of
 from .registry import Handler, handles
@@ -97,9 +97,35 @@ def torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Va
             keep = {k: v for k, v in named.items() if k in ("dtype", "device")}
             return e.call_operator("aten::to", [copied], keep, "tensor")
         return copied
+    joined = _of_tensors(e, data)
+    if joined is not None:
+        keep = {k: v for k, v in named.items() if k in ("dtype", "device")}
+        return e.call_operator("aten::to", [joined], keep, "tensor") if keep else joined
     if isinstance(data, Sequence):
         return e.call_operator("aten::tensor", [as_list(e, data), *positional[1:]], named, "tensor")
     return None
+
+
+def _of_tensors(e: Emitter, data: Val) -> Val | None:
+    """`torch.tensor` of a list in which there are tensors, such as `[x.sum(), 1]`: their dtypes decide the result's."""
+    own = type_of(data)
+    if not isinstance(data, Sequence):
+        is_list = own == T.ListType(T.TENSOR)
+        return function_calls.call_function(e, prelude.tensor_of, [data], {}) if is_list else None
+    if not _holds_tensor(data):
+        return None
+    parts = [
+        p if type_of(p) == T.TENSOR else torch_tensor(e, [p], {}) or e.call_operator("aten::tensor", [p], {})
+        for p in data.items
+    ]
+    listed = Dynamic(e.build_list(parts))
+    if any(isinstance(p, Sequence) for p in data.items):
+        return e.call_operator("aten::stack", [listed], {}, "tensor")
+    return function_calls.call_function(e, prelude.tensor_of, [listed], {})
+
+
+def _holds_tensor(val: Val) -> bool:
+    return any(map(_holds_tensor, val.items)) if isinstance(val, Sequence) else type_of(val) == T.TENSOR
 
 
 def _is_range(val: Val) -> TypeGuard[Iterable]:
@@ -107,10 +133,28 @@ def _is_range(val: Val) -> TypeGuard[Iterable]:
 
 
 def as_list(e: Emitter, val: Val) -> Val:
-    """A tuple or list with known parts as a list; parts that are 0-dimensional tensors as numbers."""
+    """A tuple or list with known parts as a list of numbers; parts that are 0-dimensional tensors as numbers."""
+    kinds = _numbers_in(val)
+    return _as_list(e, val, T.FLOAT if len(kinds) > 1 and T.FLOAT in kinds else None)
+
+
+def _numbers_in(val: Val) -> set[T.Type]:
+    """The types of the numbers that a nested list holds."""
+    if isinstance(val, Sequence):
+        return {kind for item in val.items for kind in _numbers_in(item)}
+    type = type_of(val)
+    while isinstance(type, T.ListType):
+        type = type.element
+    return {T.FLOAT if isinstance(type, T.TensorType) else type} if type is not None else set()
+
+
+def _as_list(e: Emitter, val: Val, number: T.Type | None) -> Val:
     if not isinstance(val, Sequence):
-        return val
-    items = [as_list(e, i) for i in val.items]
+        if number is None or isinstance(type_of(val), T.BoolType):
+            return val
+        made = e.try_coerce(val, number) or e.try_coerce(val, T.ListType(number))
+        return Dynamic(made) if made is not None else val
+    items = [_as_list(e, i, number) for i in val.items]
     if any(isinstance(type_of(i), T.TensorType) for i in items):
         items = [
             Dynamic(e.call("aten::FloatImplicit", [i])) if isinstance(type_of(i), T.TensorType) else i
@@ -145,8 +189,8 @@ def _varargs_tensors(name: str) -> Callable[[Emitter, list[Val], dict[str, Val]]
 TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | None]] = {
     "aten::tensor": torch_tensor,
     "aten::as_tensor": lambda e, p, n: (
-        e.call_operator("aten::as_tensor", [as_list(e, p[0]), *p[1:]], n, "as_tensor")
-        if p and isinstance(p[0], Sequence)
+        torch_tensor(e, p, n)
+        if len(p) == 1 and (isinstance(p[0], Sequence) or type_of(p[0]) == T.ListType(T.TENSOR))
         else None
     ),
     "aten::einsum": _stack_einsum,
@@ -186,6 +230,9 @@ for _legacy_name in (
                 and is_size(positional[0])
             ):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
+            made = torch_tensor(e, positional[:1], {"dtype": e.static(dtype)})
+            if made is not None:
+                return made
             return e.call_operator(
                 "aten::tensor", [as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor"
             )

@@ -1,0 +1,295 @@
+"""What a compiled program could do otherwise than Python without saying so: it does the same, or is refused."""
+
+from typing import Dict, List
+
+import pytest
+import torch
+from torch import nn
+
+import torchscript as jit
+
+# -- tuples whose length only a run tells ----------------------------------------------------------------------
+
+
+def tuple_as_text(xs: List[int]):
+    t = tuple(xs)
+    return str(t), repr(t), f"{t}", "{}".format(t), "%s" % (t,), str(xs)
+
+
+def shown(values):
+    return f"<{values}>"
+
+
+def tuple_in_a_helper(xs: List[int]):
+    return shown(tuple(xs)), shown(xs)
+
+
+def grown_in_a_loop(xs: List[int]):
+    t = tuple(xs)
+    for i in range(3):
+        t = t + (i,)
+    return str(t)
+
+
+def tuple_is_not_changed(xs: List[int]):
+    t = tuple(xs)
+    u = t
+    t += (9,)
+    return len(t), len(u)
+
+
+def is_a_tuple(xs: List[int]):
+    t = tuple(xs)
+    return isinstance(t, tuple), isinstance(t, list), isinstance(xs, list), isinstance(xs, tuple)
+
+
+def equals_no_list(xs: List[int]):
+    t = tuple(xs)
+    return t == [1, 2], t == (1, 2), t != [1, 2], [1, 2] == t, t == tuple(xs)
+
+
+def shape_is_a_tuple(x: torch.Tensor):
+    return isinstance(x.shape, tuple), isinstance(x.shape, list), x.shape == [2, 3], x.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("program", "given"),
+    [
+        (tuple_as_text, [1, 2]),
+        (tuple_as_text, [1]),
+        (tuple_as_text, []),
+        (tuple_in_a_helper, [1]),
+        (grown_in_a_loop, [5]),
+        (tuple_is_not_changed, [5]),
+        (is_a_tuple, [5]),
+        (equals_no_list, [1, 2]),
+        (shape_is_a_tuple, torch.ones(2, 3)),
+    ],
+)
+def test_tuples_of_unknown_length(assert_everywhere, program, given):
+    assert_everywhere(program, given)
+
+
+def test_a_literal_on_the_other_path(assert_agrees):
+    def either(xs: List[int], c: bool):
+        t = (1, 2)
+        if c:
+            t = tuple(xs)
+        return t, str(t), tuple(xs) if c else (3, 4)
+
+    scripted = assert_agrees(either, [7], True)
+    assert scripted([7], False) == either([7], False)
+
+
+def test_a_tuple_is_not_assigned_to(assert_refused):
+    def changed(xs: List[int]):
+        t = tuple(xs)
+        t[0] = 5
+        return t
+
+    assert "A tuple cannot be changed" in assert_refused(changed, "t[0] = 5")
+
+
+def test_text_of_tuples_in_a_list(assert_refused):
+    def nested(xs: List[int]):
+        return str([tuple(xs)])
+
+    assert "Show them one by one" in assert_refused(nested, "return str([tuple(xs)])")
+
+
+# -- lists of ints and floats ----------------------------------------------------------------------------------
+
+
+def parts_keep_their_type(n: int):
+    xs = [n, 2.5]
+    return xs[0], str(xs[0]), sum([1, 2.5, n]), n in [1, 2.0], [str(x) for x in [1, 2.0]]
+
+
+def loop_over_both(n: int):
+    texts: List[str] = []
+    for x in [0.5, n, 2]:
+        texts.append(str(x * 2))
+    return texts
+
+
+def as_tensors(n: int, x: float):
+    return torch.tensor([n, x, 3]), torch.tensor([[n, 2.0], [3, x]]), torch.as_tensor([1, x])
+
+
+def of_tensors(x: torch.Tensor):
+    return torch.tensor([x.sum(), 1]), torch.tensor([x[0], x[1]]), torch.tensor([[x.sum(), 1], [2, 3]])
+
+
+@pytest.mark.parametrize("program", [parts_keep_their_type, loop_over_both])
+def test_ints_among_floats(assert_agrees, program):
+    assert_agrees(program, 1)
+
+
+def test_ints_among_floats_as_tensors(assert_everywhere):
+    assert_everywhere(as_tensors, 1, 2.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.int32])
+def test_tensors_of_tensors_have_their_dtype(assert_everywhere, dtype):
+    assert_everywhere(of_tensors, torch.ones(3, dtype=dtype))
+
+
+def test_a_list_of_both_is_no_value(assert_refused):
+    def both(n: int):
+        return [n, 2.0]
+
+    assert "Write the ints as floats" in assert_refused(both, "return [n, 2.0]")
+
+
+# -- dicts whose values have different types -------------------------------------------------------------------
+
+
+def changed_once(n: int):
+    options = {"mode": "nearest", "size": 2}
+    options["size"] = n
+    options["size"] += 1
+    options.update({"scale": 1.5})
+    del options["mode"]
+    return options["size"], options["scale"], len(options), options.pop("size"), "size" in options
+
+
+def test_a_mixed_dict_is_changed(assert_agrees):
+    assert_agrees(changed_once, 3)
+
+
+def test_a_mixed_dict_is_not_changed_where_a_run_decides(assert_refused):
+    def under_condition(c: bool):
+        options = {"mode": "nearest", "size": 2}
+        if c:
+            options["size"] = 3
+        return options["size"]
+
+    def in_loop(n: int):
+        options = {"mode": "nearest", "size": 2}
+        for i in range(n):
+            options["size"] = i
+        return options["size"]
+
+    advice = "Change it outside the condition or loop"
+    assert advice in assert_refused(under_condition, 'options["size"] = 3')
+    assert advice in assert_refused(in_loop, 'options["size"] = i')
+
+
+# -- sets, exceptions, formats ---------------------------------------------------------------------------------
+
+
+def text_of_sets(xs: List[int]):
+    s = set(xs)
+    return str(s), f"{s}", str({1, 2}), str(s - s)
+
+
+def symmetric(xs: List[int]):
+    s = set(xs)
+    same = s
+    s ^= {2, 5}
+    return sorted(same)
+
+
+def text_of_an_exception(n: int):
+    try:
+        raise ValueError("the size is", n)
+    except ValueError as error:
+        return str(error)
+
+
+def nested_specification(x: float):
+    width = 9
+    return f"{x:{width:+d}.{2}f}", f"{x:{8}.3f}"
+
+
+@pytest.mark.parametrize(
+    ("program", "given"),
+    [(text_of_sets, [1, 2]), (symmetric, [1, 2]), (text_of_an_exception, 3), (nested_specification, 1.25)],
+)
+def test_texts(assert_agrees, program, given):
+    assert_agrees(program, given)
+
+
+def test_text_of_a_counter(assert_refused):
+    from collections import defaultdict
+
+    def counted(xs: List[int]):
+        counts: Dict[int, int] = defaultdict(int)
+        counts[xs[0]] += 1
+        return str(counts)
+
+    assert "Show dict(…) of it" in assert_refused(counted, "return str(counts)")
+
+
+def test_specification_inside_a_specification(assert_refused):
+    def padded(x: float, n: int):
+        return f"{x:{n:+d}}"
+
+    assert "make the text in two steps" in assert_refused(padded, 'f"{x:{n:+d}}"')
+
+
+# -- what raises though nobody uses its result -----------------------------------------------------------------
+
+
+def truth_of_many(x: torch.Tensor):
+    if x:
+        pass
+    return 1
+
+
+def number_of_many(x: torch.Tensor):
+    int(x)
+    return 1
+
+
+@pytest.mark.parametrize("program", [truth_of_many, number_of_many])
+def test_a_tensor_with_several_elements_is_no_condition(program):
+    scripted = jit.script(program)
+    assert scripted(torch.ones(1)) == 1
+    with pytest.raises((RuntimeError, ValueError)):
+        program(torch.ones(2))
+    with pytest.raises((RuntimeError, ValueError)):
+        scripted(torch.ones(2))
+
+
+# -- hooks -----------------------------------------------------------------------------------------------------
+
+
+@jit.interface
+class OneToOne(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pass
+
+
+class AddsOne(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+
+class CallsBoth(nn.Module):
+    inner: OneToOne
+
+    def __init__(self):
+        super().__init__()
+        self.inner = AddsOne()
+        self.other = AddsOne()
+
+    def forward(self, x: torch.Tensor):
+        return self.inner(x), self.inner.forward(x), self.other(x), self.other.forward(x)
+
+
+def hook(module: nn.Module):
+    for inner in (module.inner, module.other):
+        inner.register_forward_hook(lambda module, given, output: output * 10)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_forward_itself_runs_no_hooks(assert_same, when):
+    module = CallsBoth()
+    if when == "before":
+        hook(module)
+    scripted = jit.script(module)
+    if when == "after":
+        hook(scripted)
+        hook(module)
+    assert_same(scripted(torch.ones(2)), module(torch.ones(2)))
