@@ -3,7 +3,7 @@ everyone reads."""
 
 import copy
 import io
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import pytest
 import torch
@@ -461,3 +461,58 @@ def test_a_residual_that_is_needed_later_is_not_written():
     with torch.no_grad():
         for one, other in zip(made(x), module(x), strict=True):
             torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def double_input(module, input: Tuple[torch.Tensor]):
+    return (input[0] * 2,)
+
+
+def add_scale(module, input: Tuple[torch.Tensor], output: torch.Tensor):
+    return output + input[0].sum() * module.scale
+
+
+def same_output(module, input: Tuple[torch.Tensor], output: torch.Tensor):
+    assert output.dim() == 2
+
+
+class Hooked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+        self.scale = 3
+
+    def forward(self, x):
+        return self.linear(x).relu()
+
+
+@pytest.mark.parametrize("loaded", [False, True], ids=["scripted", "loaded"])
+def test_hooks_of_the_top_module_become_part_of_forward(loaded):
+    module = nn.Sequential(Hooked())[0].eval()
+    module.register_forward_pre_hook(double_input)
+    module.register_forward_hook(add_scale)
+    module.register_forward_hook(same_output)
+    module.linear.register_forward_pre_hook(double_input)
+    x = torch.rand(1, 2)
+    expected = module(x)
+    compiled = ts.script(module)
+    if loaded:
+        compiled = ts.load(compiled.save_to_buffer())
+    frozen = ts.freeze(compiled)
+    assert attributes(frozen) == [] and not frozen._forward_hooks
+    for made in (frozen, ts.optimize_for_inference(compiled)):
+        torch.testing.assert_close(made(x), expected)
+        for load in (ts.load, torch.jit.load):
+            torch.testing.assert_close(load(io.BytesIO(made.save_to_buffer()))(x), expected)
+    torch.testing.assert_close(compiled(x), expected)  # whose class is as it was
+
+
+def test_a_hook_that_does_not_compile_is_named():
+    seen = []
+
+    def collect(module, input, output):
+        seen.append(output)
+
+    module = Hooked().eval()
+    module.register_forward_hook(collect)
+    with pytest.raises(ts.Error, match=r"hooks that do not compile: '.*collect' of the top module\. Remove"):
+        ts.freeze(ts.script(module))

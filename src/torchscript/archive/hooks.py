@@ -27,7 +27,8 @@ from ..errors import Error
 from ..frontend.entry import compile_entry
 from ..frontend.program import Program
 from ..frontend.values import Module
-from ..ir.graph import Function
+from ..ir.graph import Function, Graph, Value
+from ..schema import Argument, Schema
 
 _lock = threading.RLock()  # classes are shared: one at a time has the hooks of a module that is being saved
 
@@ -70,6 +71,58 @@ def classes_with_hooks(
                 stacklevel=7,
             )
         yield
+
+
+def forward_with_hooks(module: torch.nn.Module, cls: T.ClassType) -> Function | None:
+    """`forward` as it runs when the module is called, its hooks before and behind it; None for a module without any.
+
+    Raises Error for a hook that does not compile.
+    """
+    if _hooks_of(module) == ((), ()):
+        return None
+    with _lock, contextlib.ExitStack() as undo:
+        undo.callback(_restore, cls, dict(cls.methods), cls.forward_pre_hooks, cls.forward_hooks)
+        made = _compile(module, cls, lambda function: None)
+        if made is None:
+            hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+            raise Error(
+                f"'{cls.qualified_name.rpartition('.')[2]}' has forward hooks that do not compile: "
+                f"{', '.join(_described(hook, '') for hook in hooks)}. Remove them first."
+            )
+        return _around(cls.methods["forward"], *made)
+
+
+def _around(forward: Function, pre_hooks: list[Function], hooks: list[Function]) -> Function:
+    """A function that calls the hooks and `forward`, as `nn.Module.__call__` does."""
+    graph = Graph("forward")
+    block = graph.block
+    me, *arguments = [block.add_parameter(a.type, a.name) for a in forward.schema.arguments]
+    types = T.TupleType(tuple(value.type for value in arguments))
+
+    def call(function: Function, inputs: list[Value]) -> Value:
+        attributes = {"name": function.name, "function": function}
+        callee = block.add("prim::Constant", (), (T.FUNCTION,), attributes).output
+        result = function.schema.return_type
+        return block.add(
+            "prim::CallFunction", [callee, me, *inputs], (result,), {"function": function}
+        ).output
+
+    for hook in pre_hooks:
+        changed = call(hook, [block.add("prim::TupleConstruct", arguments, (types,)).output])
+        if isinstance(changed.type, T.TupleType):
+            arguments = block.add("prim::TupleUnpack", (changed,), changed.type.elements).outputs
+        elif not isinstance(changed.type, T.NoneType):
+            arguments = [changed]
+    output = call(forward, arguments)
+    for hook in hooks:
+        changed = call(hook, [block.add("prim::TupleConstruct", arguments, (types,)).output, output])
+        output = output if isinstance(changed.type, T.NoneType) else changed
+    block.add_output(output)
+    schema = forward.schema
+    schema = Schema(schema.name, schema.overload, schema.arguments, (Argument("", output.type),))
+    return Function(
+        forward.qualified_name, graph, schema, python_function=forward.python_function, source=forward.source
+    )
 
 
 def _restore(

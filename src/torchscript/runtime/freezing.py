@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..archive.hooks import forward_with_hooks
 from ..errors import Error
 from ..ir.graph import Function, Graph, Node, Value
 from ..passes import eliminate_dead_code, inline_calls, pool_constants, propagate_constants, use_onednn
@@ -33,7 +34,8 @@ def freeze(
 
     `forward` stays, and what `preserved_attrs` names: attributes (`"version"`, `"layer.version"`) and methods.
     Attributes that these methods change stay attributes. With `optimize_numerics`, convolutions and linears take
-    in the batch norms behind them, which rounds differently. The module has to be in eval mode. Gradients of what
+    in the batch norms behind them, which rounds differently. Forward hooks of the module become part of `forward`
+    (torch.jit.freeze drops those of the top module). The module has to be in eval mode. Gradients of what
     was a parameter are not computed.
 
     >>> import torch, torchscript as jit
@@ -60,8 +62,14 @@ def freeze(
 
 
 def frozen_method(mod: ScriptModule, name: str) -> Function:
-    """A method with what it reads of the module as constants; it uses `self` only where it changes something."""
-    return _method(_Freezer(mod, [name]).freeze(), name)
+    """A method with what it reads of the module as constants; it uses `self` only where it changes something.
+
+    Hooks are the caller's; Error for a module that has compiled ones.
+    """
+    cls = _class_of(mod)
+    if cls.forward_hooks or cls.forward_pre_hooks:
+        raise Error(f"'{mod.original_name}' has compiled hooks.")
+    return _method(_Freezer(mod, [name], hooks=False).freeze(), name)
 
 
 def run_frozen_optimizations(
@@ -161,13 +169,10 @@ _Place = tuple[int, str]
 
 
 class _Freezer:
-    def __init__(self, root: ScriptModule, preserved: Sequence[str]) -> None:
+    def __init__(self, root: ScriptModule, preserved: Sequence[str], *, hooks: bool = True) -> None:
         self.root = root
         self.cls = _class_of(root)
-        if self.cls.forward_hooks or self.cls.forward_pre_hooks:
-            raise Error(
-                f"'{root.original_name}' has compiled hooks, and modules with hooks cannot be frozen yet."
-            )
+        self.forward = forward_with_hooks(root, self.cls) if hooks else None
         self.methods = ["forward"] if self.cls.method("forward") is not None else []
         self.kept: set[_Place] = set()
         self.whole: set[int] = set()  # modules that stay as they are, with all that is in them
@@ -189,19 +194,23 @@ class _Freezer:
         assert isinstance(made, ScriptModule)
         for name, frozen in zip(self.methods, graphs, strict=True):
             frozen.retype(self.made)
-            function = self.cls.method(name)
-            assert function is not None
-            cls.methods[name] = _with_graph(function, frozen.graph, cls)
+            cls.methods[name] = _with_graph(self._function(name), frozen.graph, cls)
         cls.runtime_class = None
         root = make_module(cls, _attributes(made, cls))
         root.training = False
         root.__dict__[_FROZEN] = True
         return root
 
-    def _graph(self, name: str) -> Graph:
+    def _function(self, name: str) -> Function:
+        """A method, and `forward` with the hooks that a call of the module runs, since the frozen one has none."""
+        if name == "forward" and self.forward is not None:
+            return self.forward
         function = self.cls.method(name)
         assert function is not None
-        return function.graph.copy()
+        return function
+
+    def _graph(self, name: str) -> Graph:
+        return self._function(name).graph.copy()
 
     def _preserve(self, name: str) -> None:
         if self.cls.method(name) is not None:
