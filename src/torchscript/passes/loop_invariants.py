@@ -13,8 +13,9 @@
                                                       -> (%x)
 
 What may raise is computed only if the loop runs at all, and not over anything before it in the body that is
-seen outside. What cannot raise (attributes, arithmetic of numbers) needs no condition. Nothing leaves a loop
-that writes the memory it reads, or that it makes.
+seen outside. What cannot raise (attributes, arithmetic of numbers) needs no condition, unless it reads what the condition
+of the loop says to be no None (`while node is not None: total += node.value`). Nothing leaves a loop that writes the
+memory it reads, or that it makes.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class _Loop:
             if not self._is_invariant(node, varying):
                 varying.update(node.outputs)
                 seen = seen or any(has_side_effects(n) for n in node.all_nodes())
-            elif _never_raises(node) and needs_guard.isdisjoint(node.inputs):
+            elif _never_raises(node) and not _narrows(node) and needs_guard.isdisjoint(node.inputs):
                 safe.append(node)
             elif not seen:
                 risky.append(node)
@@ -139,6 +140,8 @@ class _Loop:
 
 def _is_new(node: Node, index: int) -> bool:
     """Whether an output is an object of its own each time, rather than one that was there, or a view of one."""
+    if node.kind == "prim::unchecked_cast":
+        return False
     if node.schema is None or index >= len(node.schema.returns):
         return node.kind in ("prim::ListConstruct", "prim::DictConstruct", "prim::FusionGroup")
     return node.schema.returns[index].alias is None and not may_return_argument(node.schema)
@@ -152,7 +155,12 @@ def _never_raises(node: Node) -> bool:
 
 def _is_work(node: Node) -> bool:
     """Whether the node is worth a condition before the loop: it computes a tensor."""
-    return any(isinstance(v.type, T.TensorType) for v in node.outputs)
+    return node.kind != "prim::unchecked_cast" and any(isinstance(v.type, T.TensorType) for v in node.outputs)
+
+
+def _narrows(node: Node) -> bool:
+    """Whether the node says of its input what only holds where control has come to it."""
+    return node.kind == "prim::unchecked_cast" and not node.inputs[0].type.is_subtype_of(node.output.type)
 
 
 def _guarded(loop: Node, risky: list[Node], block: Block) -> list[Node]:
