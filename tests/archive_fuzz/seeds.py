@@ -188,6 +188,7 @@ SEEDS: dict[str, Callable[[], bytes]] = {
             "1.4.0/classes.pt",
             "1.4.0/quantised_lstm.pt",
             "1.5.1/early_returns.pt",
+            "1.12.1/for_mobile.pt",
         )
     },
 }

@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ UNTOLD = {
 }
 SAVED_AGAIN = {
     "script_net", "script_lstm", "meanings_of_operators", "quantised_script", "quantised_lstm", "named_tuples",
-    "div_of_ints", "attributes", "hooked", "mobile",
+    "div_of_ints", "attributes", "hooked", "mobile", "for_mobile",
 }  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -152,3 +153,15 @@ def test_the_producer_is_told(archives: dict[str, dict[str, bytes]], release: st
         "1.5.1": "PyTorch 1.5",
     }.get(release, "PyTorch 1.6 or later")
     assert read_archive(archives[release]["script_net.pt"]).producer.startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["for_mobile.ptl", "mobile.ptl"])
+def test_byte_code_of_a_release(archives: dict[str, dict[str, bytes]], name: str) -> None:
+    """Without the source, as PyTorch's builds for phones need it."""
+    files = archives["1.12.1"]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(files[name])) as old, zipfile.ZipFile(buffer, "w") as new:
+        for record in old.namelist():
+            if "/code/" not in record:
+                new.writestr(record, old.read(record))
+    assert assert_calls(jit.load(buffer.getvalue()), json.loads(files[f"{name}.json"]), set()) == 1

@@ -2,7 +2,7 @@
 
     python write_archives.py OUT
 
-makes OUT/<case>.pt (or .ptl) and OUT/<case>.json: the calls made after saving, each with inputs and outputs.
+makes OUT/<case>.pt (or .ptl, .ff) and OUT/<case>.json: the calls made after saving, each with inputs and outputs.
 """
 
 import enum
@@ -924,8 +924,56 @@ class Mobile(nn.Module):
 @case(since=(1, 6), name="mobile_ptl")
 def mobile():
     m = scripted(Mobile().eval())
-    m._lite = True
+    m._ending = ".ptl"
     return m, [("forward", (torch.rand(2, 3, 5, 5),))]
+
+
+class ForMobile(nn.Module):
+    def __init__(self):
+        super(ForMobile, self).__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.up = nn.ConvTranspose2d(4, 4, 3, stride=2)
+        self.grouped = nn.Conv2d(4, 4, 1, groups=2, bias=False)
+        self.fc = nn.Linear(4, 5)
+        self.out = nn.Linear(5, 2)
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.conv(x)))
+        x = F.hardtanh(self.up(x), -1.0, 0.5)
+        x = F.adaptive_avg_pool2d(self.grouped(x), (1, 1)).flatten(1)
+        return self.out(F.relu6(self.fc(x)))
+
+
+def optimised_for_mobile(ending):
+    from torch.utils.mobile_optimizer import optimize_for_mobile
+
+    m = optimize_for_mobile(scripted(ForMobile().eval()))
+    m._ending = ending
+    return m, [("forward", (torch.rand(2, 3, 5, 5),))]
+
+
+# Later releases for servers are without XNNPACK, which this needs.
+@case(since=(1, 6), until=(1, 13))
+def for_mobile():
+    return optimised_for_mobile(".pt")
+
+
+@case(since=(1, 6), until=(1, 13), name="for_mobile_ptl")
+def for_mobile_lite():
+    return optimised_for_mobile(".ptl")
+
+
+@case(since=(1, 12), until=(1, 13), name="for_mobile_ff")
+def for_mobile_flatbuffer():
+    return optimised_for_mobile(".ff")
+
+
+@case(since=(1, 12), name="mobile_ff")
+def mobile_flatbuffer():
+    m, calls = mobile()
+    m._ending = ".ff"
+    return m, calls
 
 
 def encode(v):
@@ -954,13 +1002,16 @@ def main(out):
         torch.manual_seed(len(name))
         try:
             module, calls = make()
-            lite = getattr(module, "_lite", False) if name.endswith("ptl") else False
-            path = os.path.join(out, name.replace("_ptl", "") + (".ptl" if lite else ".pt"))
-            if lite:
+            ending = getattr(module, "_ending", ".pt")
+            path = os.path.join(out, name.replace("_ptl", "").replace("_ff", "") + ending)
+            if ending == ".ptl":
                 module._save_for_lite_interpreter(path)
+            elif ending == ".ff":
+                torch.jit.save_jit_module_to_flatbuffer(module, path)
             else:
                 torch.jit.save(module, path)
-            module = torch.jit.load(path)
+            if ending != ".ff":
+                module = torch.jit.load(path)
             state = {k: list(v.shape) for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
             modes = {k: bool(v.training) for k, v in module.named_modules() if hasattr(v, "training")}
             results = []
@@ -982,7 +1033,7 @@ def main(out):
                 results.append({"method": method, "inputs": before, "output": encode(result)})
         except Exception as error:
             print("SKIP", name, type(error).__name__, str(error).strip().replace("\n", " | ")[:200])
-            for ending in (".pt", ".ptl"):
+            for ending in (".pt", ".ptl", ".ff"):
                 if os.path.exists(os.path.join(out, name + ending)):
                     os.remove(os.path.join(out, name + ending))
             continue

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ..errors import ArchiveError
+from .prepacked import STATES
 from .tensors import TENSOR_NAMES, TensorReader
 
 MAX_DEPTH = 2000
@@ -382,6 +383,9 @@ def _build(reader: Unpickler) -> None:
         raise reader.error("gives attributes to something that is no object of the archive")
     if target.class_name in _LEGACY_CLASSES:
         reader.stack[-1] = reader.tensors.from_table(state) if target.class_name == "TensorID" else state
+        return
+    if target.class_name in STATES:
+        reader.stack[-1] = state
         return
     target.state = state
 

@@ -6,7 +6,8 @@ a call of it becomes a call of a function that does what it did then:
     torch.div(x, y)   in version 3   →   __torch__.torchscript_upgrades.div_Tensor_3(x, y)
 
 The functions are written below in the language of archives, and read by the same importer. `until` is the
-last version in which the operator was as its schema here says. The list is that of PyTorch's own upgraders, and
+last version in which the operator was as its schema here says (those of `prepacked` are no operators here in any
+version). The list is that of PyTorch's own upgraders, and
 before it what `early_operators` tells of PyTorch 1.0 to 1.5, for which PyTorch has none.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..ir.graph import Function
 from ..schema import Schema, parse_schema
+from . import prepacked
 from .early_operators import HELPERS, early_changes
 
 if TYPE_CHECKING:
@@ -181,7 +183,8 @@ def _upgrades() -> dict[str, list[Upgrade]]:
     """The upgrades of every operator, those of the oldest versions first."""
     by_name: dict[str, list[Upgrade]] = {}
     early = [(until, text, function) for until, text, function, _ in early_changes(_MODULE)]
-    for until, text, function in sorted([*early, *_CHANGES]):
+    always = [(CURRENT_VERSION, text, function) for text, function in prepacked.OPERATORS]
+    for until, text, function in sorted([*early, *_CHANGES, *always]):
         schema = parse_schema(text)
         by_name.setdefault(schema.name, []).append(Upgrade(until, schema, f"{_MODULE}.{function}"))
     return by_name
@@ -189,7 +192,7 @@ def _upgrades() -> dict[str, list[Upgrade]]:
 
 def upgrades_for(name: str, version: int) -> tuple[Upgrade, ...]:
     """The upgrades that calls of an operator need in code of a version; mostly none."""
-    if version >= CURRENT_VERSION:
+    if version >= CURRENT_VERSION and not name.startswith("prepacked::"):
         return ()
     found: dict[str, Upgrade] = {}
     for upgrade in _upgrades().get(name, ()):
@@ -202,7 +205,9 @@ def upgrades_for(name: str, version: int) -> tuple[Upgrade, ...]:
 def _importer() -> Importer:
     from .importer.importer import upgrade_importer
 
-    code = "".join((_CODE, HELPERS.lstrip(), *(code for *_, code in early_changes(_MODULE))))
+    code = "".join(
+        (_CODE, prepacked.CODE.lstrip(), HELPERS.lstrip(), *(code for *_, code in early_changes(_MODULE)))
+    )
     return upgrade_importer(f"code/{_MODULE.replace('.', '/')}.py", code)
 
 

@@ -17,6 +17,7 @@ from ...errors import ArchiveError, CompileError
 from ...ir.graph import Function
 from ...schema import Schema
 from ...types.of_values import type_of_plain
+from ..prepacked import STATES
 from .annotations import dotted_name, parse_annotation
 from .classes import check_method_name, define_class, define_enum, define_interface, define_named_tuple
 from .code import CodeFile, Definition, Records, Texts
@@ -77,7 +78,7 @@ class Importer:
         if found is not None:
             return found
         if name.startswith(CUSTOM_CLASSES):
-            found = self.types[name] = T.CustomClassType(name)
+            found = self.types[name] = STATES.get(name) or T.CustomClassType(name)
             return found
         definition = self.find(name)
         if definition is None or not definition.is_class:

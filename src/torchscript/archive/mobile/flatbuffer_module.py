@@ -27,6 +27,7 @@ from ...codes import dtype_of
 from ...errors import ArchiveError, CompileError
 from ..container import Container, Record, check_record_name
 from ..importer.limits import check_constant
+from ..prepacked import STATES
 from ..tensors import MapLocation, TensorReader
 from ..unpickler import EnumMember, ScriptObject, dict_key
 from .bytecode import MAX_INSTRUCTIONS, Instruction, Method, Parameter
@@ -214,11 +215,12 @@ class _Reader:
         made = {dict_key(self._that(key)): self._that(item) for key, item in zip(keys, values)}
         return self._annotated(made, content.text(2))
 
-    def _object(self, value: Table) -> ScriptObject:
+    def _object(self, value: Table) -> Any:
         content = self._content(value)
         name, kind, attributes = self.classes[content.number(0, _U32)]
         if kind != _ClassKind.WITH_ATTRIBUTES:
-            return ScriptObject(name, self._that(content.number(1, _U32)))
+            state = self._that(content.number(1, _U32))
+            return state if name in STATES else ScriptObject(name, state)
         values = self._those(content.numbers(2, "I"))
         if len(values) != len(attributes):
             raise ValueError(f"an object of '{name}' has {len(values)} of {len(attributes)} attributes")

@@ -30,6 +30,7 @@ from ...errors import CompileError
 from ...operators.dispatcher import schemas_of
 from ...schema import Schema
 from ..unpickler import EnumMember
+from ..upgraders import CURRENT_VERSION, upgrades_for
 from .bytecode import Instruction, Method
 
 _MAX_TEXT = 1 << 20
@@ -355,7 +356,8 @@ class Lifter:
                 return self._assign(
                     f"torch.{name.partition('::')[2]}({', '.join(e.text for e in self._pop(count or 0))})"
                 )
-        schema = next((s for s in schemas_of(name) if s.overload == overload), None)
+        schemas = schemas_of(name) or tuple(u.schema for u in upgrades_for(name, CURRENT_VERSION))
+        schema = next((s for s in schemas if s.overload == overload), None)
         if schema is None:
             shown = f"{name}.{overload}" if overload else name
             raise self.error(f"calls '{shown}', which this PyTorch does not have")
