@@ -1,5 +1,6 @@
 """Tensors that traced code makes: new ones in every call, of the sizes of that call."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,25 @@ def grows(x):
     return total
 
 
+def writes_to_what_numpy_made(x):
+    total = torch.from_numpy(np.zeros(3, dtype=np.float32))
+    total[0] = x.sum()
+    return total
+
+
+def derives(make):
+    def function(x):
+        weight = make()
+        (gradient,) = torch.autograd.grad((x * weight**2).sum(), weight)
+        return gradient
+
+    return function
+
+
 FUNCTIONS = {
+    "a tensor that requires gradients": derives(lambda: torch.tensor([0.5], requires_grad=True)),
+    "ones that require gradients": derives(lambda: torch.ones(1, requires_grad=True)),
+    "from NumPy": writes_to_what_numpy_made,
     "of a shape": lambda x: torch.FloatTensor(x.shape).zero_() + x,
     "of a size": lambda x: torch.Tensor(x.size()).fill_(1) + x,
     "of sizes": lambda x: torch.Tensor(x.size(0), x.size(1)).fill_(1) + x,
@@ -40,8 +59,10 @@ def test_functions(name, assert_same_run):
 
     traced = jit.trace(function, torch.rand(4, 3))
 
+    first = traced(torch.zeros(2, 5))
     for _ in range(2):
         assert_same_run(traced, function, torch.rand(2, 5))
+    assert torch.equal(first, function(torch.zeros(2, 5)))  # no later call writes to it
 
 
 ALIASES = {

@@ -85,10 +85,10 @@ def test_outputs_like_those_of_model_libraries(assert_same):
         logits: object
         states: object = None
 
-    traced = jit.trace(lambda x: Output(x.sum(), x * 2), torch.rand(2), strict=False)
-
     x = torch.rand(3)
-    assert_same(traced(x), {"loss": x.sum(), "logits": x * 2})
+    for strict in (True, False):  # its fields are fixed
+        traced = jit.trace(lambda x: Output(x.sum(), x * 2), torch.rand(2), strict=strict)
+        assert_same(traced(x), {"loss": x.sum(), "logits": x * 2})
 
 
 def test_outputs_whose_parts_have_different_types(assert_same):
@@ -133,6 +133,10 @@ def test_other_inputs_are_constants_of_the_trace(assert_same):
     with pytest.warns(jit.TracerWarning, match="The input 'mode'"):
         traced = jit.trace(f, (x, True, "double"))
     assert_same(traced(x, True, "double"), x * 2)
+    with pytest.warns(jit.TracerWarning, match="The input 'scale' is a complex"):
+        assert_same(jit.trace(lambda x, scale: x * scale, (x, 2j))(x, 2j), x * 2j)
+    with pytest.warns(jit.TracerWarning, match="The input 'options' holds a bool"):
+        jit.trace(lambda x, options: x * options[1] if options[0] else x, (x, (True, 2)))
 
 
 def test_what_cannot_be_an_input_or_output():

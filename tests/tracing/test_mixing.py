@@ -161,24 +161,39 @@ def test_functions_that_are_compiled_when_traced(assert_same_run):
         assert power in [cell.cell_contents for cell in marked.__closure__]  # the mark is as it was
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda x: torch.vmap(lambda row: row.sum() * 2 + row)(x),
-        lambda x: torch.utils.checkpoint.checkpoint(lambda y: y * 2 + 1, x, use_reentrant=False),
-        lambda x: torch.ops.aten.add(x, 1) + torch.ops.aten.mul.Tensor(x, x),
-        lambda x: copy.deepcopy(x).add_(1) + x,
-        lambda x: torch.view_as_real(torch.complex(x, x) * 1j).sum(-1),
-        lambda x: torch.sparse.mm(x.to_sparse(), x.T),
-        lambda x: torch.autocast("cpu", dtype=torch.bfloat16)(lambda y: y @ y.T)(x),
-        lambda x: torch.fft.irfft(torch.fft.rfft(x)),
-        lambda x: torch.stft(x.flatten(), 8, window=torch.hann_window(8), return_complex=True).abs(),
-        lambda x: torch.linalg.norm(x) + torch.linalg.svdvals(x).sum(),
-        lambda x: torch.func.grad(lambda y: (y**2).sum())(x),
-    ],
-    ids="vmap checkpoint ops deepcopy complex sparse autocast fft stft linalg grad".split(),
-)
-def test_machinery(function, assert_same_run):
+MACHINERY = {
+    "vmap": lambda x: torch.vmap(lambda row: row.sum() * 2 + row)(x),
+    "checkpoint": lambda x: torch.utils.checkpoint.checkpoint(lambda y: y * 2 + 1, x, use_reentrant=False),
+    "operators by name": lambda x: torch.ops.aten.add(x, 1) + torch.ops.aten.mul.Tensor(x, x),
+    "deepcopy": lambda x: copy.deepcopy(x).add_(1) + x,
+    "complex": lambda x: torch.view_as_real(torch.complex(x, x) * 1j).sum(-1),
+    "sparse": lambda x: torch.sparse.mm(x.to_sparse(), x.T),
+    "autocast": lambda x: torch.autocast("cpu", dtype=torch.bfloat16)(lambda y: y @ y.T)(x),
+    "autocast inside of an operator": lambda x: torch.autocast("cpu", dtype=torch.bfloat16)(
+        lambda y: torch.nn.functional.affine_grid(y[:, :3].reshape(1, 2, -1)[:, :, :3], (1, 1, len(y), 2))
+    )(x),
+    "numbers before tensors": lambda x: (
+        torch.add(x, 2, x) + torch.sub(x, 3, x) - x.add_(2, x) + torch.addmm(2, x, 3, x @ x.T, x)
+    ),
+    "numbers between tensors": lambda x: (
+        torch.addcmul(x, 2, x, x) + x.addmm(2, 3, x @ x.T, x) + torch.addmm(2, x, x @ x.T, x)
+    ),
+    "jvp and vjp": lambda x: (
+        torch.func.jvp(torch.sin, (x,), (x * 2,))[1] + torch.func.vjp(torch.exp, x)[1](x)[0]
+    ),
+    "jacobian": lambda x: torch.func.jacrev(lambda y: (y**2).sin())(x[:2]).sum((0, 1)),
+    "fft": lambda x: torch.fft.irfft(torch.fft.rfft(x)),
+    "stft": lambda x: torch.stft(x.flatten(), 8, window=torch.hann_window(8), return_complex=True).abs(),
+    "linalg": lambda x: torch.linalg.norm(x) + torch.linalg.svdvals(x).sum(),
+    "grad": lambda x: torch.func.grad(lambda y: (y**2).sum())(x),
+    "copy": lambda x: copy.copy(x * 2) + copy.copy(x),
+    "set_": lambda x: torch.empty(0).set_(x * 2) + 1,
+}
+
+
+@pytest.mark.parametrize("name", MACHINERY)
+def test_machinery(name, assert_same_run):
+    function = MACHINERY[name]
     traced = jit.trace(function, torch.rand(4, 4))
 
     assert_same_run(traced, function, torch.rand(4, 4))

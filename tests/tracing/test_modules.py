@@ -317,6 +317,12 @@ def test_several_methods(assert_same):
 
     only = jit.trace(module.encode, x)
     assert_same(only.encode(x), module.encode(x))
+    assert_same(only(x), module.encode(x))
+    decoder = jit.trace(module.decode, x, check_inputs=[torch.rand(1, 3)])
+    for loaded in (jit.load, torch.jit.load):
+        again = loaded(io.BytesIO(decoder.save_to_buffer()))
+        assert_same(again(x), module.decode(x))
+        assert_same(again.decode(x), module.decode(x))
 
 
 @pytest.mark.filterwarnings("ignore::torchscript.TracerWarning")

@@ -97,6 +97,10 @@ FUNCTIONS = {
     "slices": lambda x: x[: int(x.size(0) * 0.5), int(math.sqrt(x.size(1))) :],
     "numpy": lambda x: x.new_zeros(int(np.prod(x.shape))) / np.sqrt(x.size(1)) + np.log(x.size(0)),
     "rounded by numpy": lambda x: x.new_zeros(int(np.ceil(x.size(0) / 3)), int(np.floor(x.size(1) / 3))),
+    "numbers of NumPy": lambda x: (
+        x.new_zeros(np.ceil(np.log(x.size(0))).astype("int").item(), int(np.rint(np.log2(x.size(1)))))
+        + np.power(x.size(0), 2) + np.round(x.size(1) / 4)
+    ),
     "a number of tensors": lambda x: x.new_zeros(int(torch.tensor(x.size(0)).sqrt().item())),
     "tensors of numbers": lambda x: torch.tensor([float(x.size(0)), 0.5 * x.size(1)]) + torch.full((2,), x.size(0)),
     "symbolic": lambda x: x.new_zeros(torch.sym_max(x.size(0), 3)) + torch.sym_float(x.size(0)),

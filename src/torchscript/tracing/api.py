@@ -59,9 +59,10 @@ def trace(
 ) -> Any:
     """Record a function or module as it runs on example inputs.
 
-    Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one. With
-    `check_trace`, the recording is repeated on the example inputs, or on every entry of `check_inputs`, and
-    compared. To be recorded counts as one call for a module's buffers; checks leave them alone.
+    Returns a ScriptFunction for a function, and a ScriptModule for a module or a method of one, which is also what
+    calling the ScriptModule calls. With `check_trace`, the recording is repeated on the example inputs, or on
+    every entry of `check_inputs`, and compared. To be recorded counts as one call for a module's buffers;
+    checks leave them alone.
 
     A trace holds one path through the program. `branches` says what is done where a tensor or its size decides the path
     (a condition, the length of a loop): "warn", "error", or "script", which compiles the function that
@@ -106,6 +107,7 @@ def trace(
             strict,
             _force_outplace,
             Branches(branches),
+            entry=method,
         )
     checked = None
     if check_trace:
@@ -209,13 +211,16 @@ def _trace_methods(
     strict: bool,
     force_outplace: bool,
     branches: Branches,
+    entry: str | None = None,
 ) -> Any:
     if _has_backward_hooks(module):
         raise TracingError(
             "Modules that have backward hooks assigned can't be traced: a trace would lose the hooks. "
             "Remove them, trace, and register them on the traced module."
         )
-    options: dict[str, Any] = {"strict": strict, "force_outplace": force_outplace, "branches": branches}
+    options: dict[str, Any] = {
+        "strict": strict, "force_outplace": force_outplace, "branches": branches, "entry": entry,
+    }  # fmt: skip
 
     def run() -> Any:
         if type(module) in branches.decisions and list(inputs) != ["forward"]:

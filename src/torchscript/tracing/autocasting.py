@@ -43,6 +43,19 @@ _INDIFFERENT = frozenset(
 """Operators that consist of others, none of which autocast knows."""
 
 
+def _affine_grid(theta: torch.Tensor, size: Sequence[int], align_corners: bool) -> torch.Tensor:
+    dims = len(size) - 2
+    same = torch.eye(dims, dims + 1, dtype=theta.dtype, device=theta.device).expand(size[0], dims, dims + 1)
+    with torch.autocast(theta.device.type, enabled=False):
+        places = torch.affine_grid_generator(same, size, align_corners)
+    places = torch.cat([places, torch.ones_like(places[..., :1])], -1)
+    grid = places.flatten(1, dims).bmm(theta.transpose(1, 2))
+    return grid.view(*places.shape[:-1], dims)
+
+
+PARTS: dict[str, Callable[..., Any]] = {"aten::affine_grid_generator": _affine_grid}
+"""Operators with a kernel of their own that calls matrix products, which autocast sees: what they do."""
+
 _PROMOTES = frozenset({"aten::cat", "aten::stack", "aten::index_copy"})
 """Operators that take the widest dtype of their inputs, which is nothing where they have one."""
 
@@ -53,6 +66,7 @@ class Effect(Enum):
     NONE = auto()
     LOWERS = auto()
     RAISES = auto()
+    PARTS = auto()
     OTHER = auto()
 
 
@@ -78,6 +92,8 @@ def _effect_on(name: str, overloads: tuple[str, ...]) -> Effect:
         if name in _PROMOTES:
             return Effect.OTHER
         return Effect.LOWERS if name in _LOWERED else Effect.RAISES
+    if name in PARTS:
+        return Effect.PARTS
     if name in _INDIFFERENT or not has("CompositeImplicitAutograd"):
         return Effect.NONE
     return Effect.OTHER

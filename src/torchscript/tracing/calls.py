@@ -249,6 +249,28 @@ def _prepare(
     return args, kwargs, schemas
 
 
+_OLD_ORDERS: dict[str, tuple[str, ...]] = {
+    "add": ("alpha",),
+    "sub": ("alpha",),
+    "addcmul": ("value",),
+    "addcdiv": ("value",),
+    **dict.fromkeys(("addmm", "addmv", "addr", "addbmm", "baddbmm"), ("beta", "alpha")),
+}
+"""Functions that still take their numbers before their last tensor, as `torch.add(x, 2, y)`; what these numbers are."""
+
+
+def _in_order(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    """`torch.add(x, 2, y)` → `torch.add(x, y, alpha=2)`"""
+    numbers = _OLD_ORDERS.get(name.removeprefix("aten::").removesuffix("_"))
+    if numbers is None or len(args) < 3 or not isinstance(args[-1], torch.Tensor):
+        return args, kwargs
+    given = [argument for argument in args if not isinstance(argument, torch.Tensor)]
+    tensors = [argument for argument in args if isinstance(argument, torch.Tensor)]
+    if not given or len(tensors) < 2:
+        return args, kwargs
+    return tensors, {**kwargs, **dict(zip(numbers, given, strict=False))}
+
+
 def record_call(
     recorder: Recorder,
     name: str,
@@ -258,6 +280,7 @@ def record_call(
     run: Callable[[], Any],
 ) -> Any:
     """Run a call (`run`) and write its node. Raises NoOperator, before running, where no overload fits."""
+    args, kwargs = _in_order(name, args, kwargs)
     given, named, schemas = _prepare(args, kwargs, schemas)
     plan = plan_call(name, given, named, schemas)
     recorder.locate()
@@ -269,7 +292,11 @@ def record_call(
             for value, source, argument in zip(inputs, plan.sources, plan.schema.arguments, strict=True)
         ]
     result = run()
-    return write_call(recorder, plan.schema, inputs, [*given, *named.values()], result)
+    result = write_call(recorder, plan.schema, inputs, [*given, *named.values()], result)
+    if kwargs.get("requires_grad") and isinstance(result, torch.Tensor) and "requires_grad" not in named:
+        value = recorder.value_of(result)  # no operator is told of it
+        recorder.bind(result, recorder.call_operator("aten::requires_grad_", [value, True])[0])
+    return result
 
 
 def _source(source: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

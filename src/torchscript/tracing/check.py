@@ -44,6 +44,7 @@ def check_trace(
     branches: Branches | None = None,
     method: str = "forward",
     examples: Mapping[str, Inputs] | None = None,
+    entry: str | None = None,
 ) -> None:
     """Record `func` once more on each of the inputs, and run `traced` and `func` side by side.
 
@@ -64,7 +65,7 @@ def check_trace(
         def record_again(args: Any = args, kwargs: Any = kwargs) -> Recording:
             if isinstance(func, nn.Module):
                 inputs = {**(examples or {}), method: (args, kwargs)}
-                return record_methods(func, clone(inputs), **options)
+                return record_methods(func, clone(inputs), **options, entry=entry)
             return record(func, clone(args), clone(kwargs), **options)
 
         _check_once(run, traced, recording, record_again, args, kwargs, tolerance, diagnostics)

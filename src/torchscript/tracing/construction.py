@@ -51,13 +51,26 @@ def tensor_from(name: str) -> Callable[..., Any]:
                 return result
         if structures.tensors_in(data):
             recorder.diagnostics.tensor_from_values(name)
-        if not result.requires_grad:
-            # Each call makes a new tensor, which code may change in place: not the constant itself.
-            constant = recorder.constant(recorder.copy_of(result), info_type(result))
-            recorder.bind(result, recorder.call_operator("aten::clone", [constant], [info_type(result)])[0])
+        _copy_of_constant(recorder, result)
         return result
 
     return handle
+
+
+def _copy_of_constant(recorder: Recorder, tensor: torch.Tensor) -> None:
+    """Each call makes a new tensor, which code may change in place: not the constant itself."""
+    constant = recorder.constant(recorder.copy_of(tensor), info_type(tensor))
+    value = recorder.call_operator("aten::clone", [constant], [info_type(tensor)])[0]
+    if tensor.requires_grad:
+        value = recorder.call_operator("aten::requires_grad_", [value, True], [info_type(tensor)])[0]
+    recorder.bind(tensor, value)
+
+
+def new_constant(recorder: Recorder, tensor: torch.Tensor) -> None:
+    """Record a tensor that was made of what nobody follows; it may share the memory of a tensor that is known."""
+    recorder.locate()
+    if recorder.alias_of(tensor) is None:
+        _copy_of_constant(recorder, tensor)
 
 
 def _tensor_from_tensor(recorder: Recorder, data: torch.Tensor, result: torch.Tensor, copy: bool) -> Any:

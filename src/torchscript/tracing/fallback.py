@@ -41,8 +41,11 @@ class _Dispatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
-    """Run a call, and record it operator by operator. Its results stand for what the last of them made."""
+def record_below(recorder: Recorder, run: Callable[[], Any], kept: list[torch.Tensor] | None = None) -> Any:
+    """Run a call, and record it operator by operator. Its results stand for what the last of them made.
+
+    What any of them made is added to `kept`: as long as Python holds it, the recording knows it.
+    """
     mode = _Dispatch(recorder)
     recorder.below += 1
     try:
@@ -50,6 +53,8 @@ def record_below(recorder: Recorder, run: Callable[[], Any]) -> Any:
             result = run()
     finally:
         recorder.below -= 1
+        if kept is not None:
+            kept += mode.made
     for tensor in structures.tensors_in(result):
         if recorder.known(tensor) is None and not recorder.is_attribute(tensor):
             # Autograd returns views under another identity than the dispatcher has seen.

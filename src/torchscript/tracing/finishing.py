@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -68,6 +69,19 @@ def finish(recorder: Recorder) -> dict[str, Function]:
     recorder.tree.finish_classes()
     share_classes(recorder.tree, roots.values())
     return roots
+
+
+def add_forward(cls: T.ClassType, method: Function) -> None:
+    """Let an object of a class be called for a method of another name: a forward that calls it."""
+    graph = Graph("forward")
+    parameters = [
+        graph.block.add_parameter(argument.type, argument.name) for argument in method.schema.arguments
+    ]
+    returned = method.schema.returns[0].type
+    call = graph.block.add("prim::CallMethod", parameters, (returned,), {"name": method.graph.name})
+    graph.block.add_output(call.output)
+    name = f"{cls.qualified_name}.forward"
+    cls.methods["forward"] = Function(name, graph, replace(method.schema, name=name))
 
 
 class _Methods:

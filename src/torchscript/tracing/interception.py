@@ -159,6 +159,9 @@ class RecordingMode(TorchFunctionMode):
                     return self._record_cast(autocasting.lower_dtype(), func, args, kwargs)
                 case autocasting.Effect.RAISES:
                     return self._record_cast(torch.float32, func, args, kwargs)
+                case autocasting.Effect.PARTS:
+                    with self:
+                        return autocasting.PARTS[name](*args, **kwargs)
                 case autocasting.Effect.OTHER:
                     return self._record_as_it_casts(func, schemas, args, kwargs)
         plain_args = [without_history(a) for a in args]

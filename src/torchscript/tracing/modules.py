@@ -169,6 +169,11 @@ class ModuleTree:
                 if name not in attributes and (id(module), name) in self.used_plain:
                     attributes[name] = ClassAttribute(T.TENSOR)
             for name, child in module._modules.items():
+                if child is not None and id(child) not in self.classes:
+                    raise TracingError(
+                        f"The module '{name}' was added to {type(module).__name__} while the traced code ran. A trace "
+                        "holds the modules that there are before: call the module once, and trace it then."
+                    )
                 if child is not None:
                     attributes[name] = ClassAttribute(self.classes[id(child)], AttributeKind.MODULE)
 

@@ -223,6 +223,23 @@ _OF_NUMPY = {
 }  # fmt: skip
 
 
+def _as_float(number: Any) -> Any:
+    return _STAND_INS[id(float)](number)
+
+
+_BY_PYTHON: dict[str, Callable[..., Any]] = {
+    "ceil": lambda n: _as_float(math.ceil(n)),
+    "floor": lambda n: _as_float(math.floor(n)),
+    "rint": lambda n: _as_float(round(n)),
+    "round": lambda n: _as_float(round(n)),
+    "around": lambda n: _as_float(round(n)),
+    "power": operator.pow,
+    "absolute": operator.abs,
+    **{name: lambda *args, same=same: _STAND_INS[id(same)](*args) for name, same in _OF_NUMPY.items()},
+}
+"""Functions of NumPy, for one number or two, by what traced numbers themselves can do."""
+
+
 def stand_in_for(function: Any) -> StandIn | None:
     """What user code calls in the stead of a function, or None."""
     known = _STAND_INS.get(id(function))
@@ -254,8 +271,8 @@ def _of_numpy(function: Any) -> StandIn:
 def _ufunc(name: str, function: Any) -> StandIn:
     """A function of NumPy that `math` has too is that of `math` for a traced number."""
     other = _from_numpy(function)
-    same = _OF_NUMPY.get(name)
-    if same is None and name not in ("ceil", "floor"):
+    same = _BY_PYTHON.get(name)
+    if same is None:
         return other
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -263,8 +280,8 @@ def _ufunc(name: str, function: Any) -> StandIn:
         numbers = not kwargs and all(isinstance(a, int | float) for a in args)
         if recorder is None or recorder.below or not numbers or not _any_traced(recorder, args):
             return other(*args, **kwargs)
-        if same is None:
-            return _STAND_INS[id(float)](getattr(math, name)(*args))
-        return _STAND_INS[id(same)](*args)
+        if name in ("round", "around") and len(args) > 1:
+            return other(*args, **kwargs)
+        return same(*args)
 
     return call

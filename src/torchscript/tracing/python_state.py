@@ -22,6 +22,7 @@ from torch import nn
 
 from .diagnostics import Diagnostics
 from .locations import is_library
+from .sizes import plain
 
 _MANY = 10_000  # elements beyond which a container is known by its length only
 _PLAIN = (bool, int, float, complex, str, bytes)
@@ -124,6 +125,7 @@ def _copy(value: Any) -> Any:
 def _same(one: Any, other: Any) -> bool:
     """Whether two shallow copies hold the same: numbers by value, all else by identity."""
     if isinstance(one, _PLAIN) or isinstance(other, _PLAIN):
+        one, other = plain(one), plain(other)
         return type(one) is type(other) and (one == other or one != one)
     if type(one) is not type(other) or len(one) != len(other):
         return False
@@ -135,7 +137,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _same_item(one: Any, other: Any) -> bool:
-    return one is other or (isinstance(one, _PLAIN) and type(one) is type(other) and one == other)
+    if not isinstance(one, _PLAIN):
+        return one is other
+    one, other = plain(one), plain(other)
+    return type(one) is type(other) and one == other
 
 
 # --- The line -------------------------------------------------------------------------------------------

@@ -209,10 +209,10 @@ class Recorder:
             found = self._attribute(places)
             if found is not None:
                 return found
-        alias = self._alias_of(tensor) if id(tensor) not in self._outside else None
+        alias = self.alias_of(tensor) if id(tensor) not in self._outside else None
         return alias if alias is not None else self._outside_tensor(tensor)
 
-    def _alias_of(self, tensor: torch.Tensor) -> Value | None:
+    def alias_of(self, tensor: torch.Tensor) -> Value | None:
         """What stands for a tensor that was made of one that is known, unseen: by `Variable(x)`, `copy.copy(x)`, …"""
         with state.paused():
             same = self._aliases.of(tensor)

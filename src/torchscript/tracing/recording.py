@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MethodType
@@ -16,7 +17,7 @@ from ..ir import Function
 from ..types import ClassType
 from . import state, structures
 from .branches import Branches
-from .finishing import finish
+from .finishing import add_forward, finish
 from .interception import RecordingMode
 from .modules import qualified_name
 from .observing import call_original, observing
@@ -102,8 +103,9 @@ def record_methods(
     silent: bool = False,
     force_outplace: bool = False,
     branches: Branches | None = None,
+    entry: str | None = None,
 ) -> Recording:
-    """Run methods of a module, one after the other, and record each."""
+    """Run methods of a module, one after the other, and record each. To call the module is to call `entry`."""
     recorder = Recorder(module, silent=silent, force_outplace=force_outplace, branches=branches)
     outputs = {}
     for name, (args, kwargs) in inputs.items():
@@ -115,6 +117,8 @@ def record_methods(
         outputs[name] = _run(recorder, name, run, signature, args, kwargs, strict)
     methods = finish(recorder)
     cls = recorder.tree.class_at(())
+    if entry is not None and "forward" not in cls.methods:
+        add_forward(cls, methods[entry])
     plain: dict[tuple[str, ...], tuple[str, ...]] = {}
     for path, each in recorder.tree.modules.items():
         used = [n for n in each.__dict__ if (id(each), n) in recorder.tree.used_plain]
@@ -191,14 +195,25 @@ def _input(recorder: Recorder, name: str, obj: Any, seen: set[int]) -> Any:
     value = recorder.scopes.current.block.add_parameter(type, name)
     if isinstance(obj, torch.Tensor):
         value.type = info_type(obj)
-    elif isinstance(obj, bool | str | torch.device | torch.dtype):
+    for kept in _kept_as_they_are(obj):
+        what = f"The input '{name}' is" if kept is obj else f"The input '{name}' holds"
         recorder.diagnostics.warn(
             f"input {name}",
-            f"The input '{name}' is no tensor and no number: the trace keeps the value of this run "
-            f"({obj!r}), and "
-            "ignores what it is called with.",
+            f"{what} a {kept.__class__.__name__} ({kept!r}), and only tensors, ints and floats are inputs of a trace: it "
+            "keeps this value, whatever it is called with. Make a trace for each value, or compile with `script`.",
         )
     return structures.follow(recorder, obj, value)
+
+
+def _kept_as_they_are(obj: Any) -> list[Any]:
+    """The parts of an input that are constants of the trace."""
+    if isinstance(obj, bool | str | complex | torch.device | torch.dtype):
+        return [obj]
+    if isinstance(obj, tuple | list):
+        return [kept for part in obj for kept in _kept_as_they_are(part)]
+    return (
+        [kept for part in obj.values() for kept in _kept_as_they_are(part)] if isinstance(obj, dict) else []
+    )
 
 
 def _distinct(obj: Any, seen: set[int]) -> Any:
@@ -250,7 +265,7 @@ def _containers(recorder: Recorder, obj: Any, strict: bool) -> Any:
     """Warn of lists and refuse dicts where `strict` says so."""
     fields = structures.from_fields(obj)
     if isinstance(fields, dict):
-        if strict:
+        if strict and not dataclasses.is_dataclass(obj):
             raise TracingError(_CONTAINERS.format("dict"))
         fields = {k: _containers(recorder, v, strict) for k, v in fields.items()}
         return fields if type(obj) is dict else structures.as_record(fields, type(obj).__name__)

@@ -35,6 +35,17 @@ class TracedNumber:
     _ts_recorder: Recorder
     _ts_quiet: bool
 
+    def astype(self, dtype: Any) -> Any:
+        """As of a number of NumPy, whose functions return traced numbers for traced ones: `np.ceil(n).astype(int)`."""
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+        if name.startswith(("int", "uint", "long")):
+            return math.trunc(self)  # type: ignore[arg-type]
+        return self * 1.0 if isinstance(self, int) else self
+
+    def item(self) -> Any:
+        """As of a number of NumPy."""
+        return self
+
     def __copy__(self) -> Any:
         return self
 

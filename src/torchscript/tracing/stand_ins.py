@@ -2,7 +2,7 @@
 
 Each asks `state` whether the thread that calls it records, and is the original to all others.
 
-torch.vmap, torch.func.grad            recorded as what the dispatcher sees of them
+torch.vmap, torch.func.grad, jvp, vjp  recorded as what the dispatcher sees of them
 torch.jit.is_tracing()                 true for the program and its libraries; torch's own code, which would
                                        take sizes for tensors then, is told no
 a function of script_if_tracing        compiled by us
@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_map
 
 from . import fallback, state, structures
 from .aliases import is_same
-from .construction import constructed, is_followed
+from .construction import constructed, is_followed, new_constant
 from .locations import is_library
 from .outside import stands_in_for_calls, stands_in_for_stance
 from .sizes import without_history
@@ -51,6 +51,31 @@ def _transform(original: Callable[..., Any]) -> Callable[..., Any]:
         return fallback.record_below(recorder, lambda: original(*args, **kwargs))
 
     return transform
+
+
+def _vjp(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.func.vjp`, and `jacrev`, which calls it: the backward that it returns uses what the forward made."""
+
+    @functools.wraps(original)
+    def vjp(*args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is None or recorder.below:
+            return original(*args, **kwargs)
+        recorder.locate()
+        recorder.diagnostics.transformed()
+        with state.paused():
+            args, kwargs = tree_map(without_history, (args, kwargs))
+        made: list[torch.Tensor] = []
+        outputs, backward, *rest = fallback.record_below(recorder, lambda: original(*args, **kwargs), made)
+
+        def recorded(*cotangents: Any, **options: Any) -> Any:
+            if state.current() is not recorder or recorder.below:
+                return backward(*cotangents, **options)
+            return fallback.record_below(recorder, lambda: backward(*cotangents, **options), made)
+
+        return outputs, recorded, *rest
+
+    return vjp
 
 
 # --- Questions that libraries ask -----------------------------------------------------------------------
@@ -200,6 +225,28 @@ def _alias(original: Any) -> Any:
     return staticmethod(new)
 
 
+def _set_(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`x.set_(y)`, which no function mode is told of; with a storage, as `copy.copy` calls it, `x` becomes another."""
+
+    @functools.wraps(original)
+    def set_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        recorder = state.current()
+        if recorder is None or recorder.below:
+            return original(self, *args, **kwargs)
+        recorder.locate()
+        source = args[0] if args else kwargs.get("source")
+        if isinstance(source, torch.Tensor) and len(args) + len(kwargs) == 1:
+            given = [recorder.value_of(self), recorder.value_of(source)]
+            recorder.call_operator("aten::set_.source_Tensor", given)
+            return original(self, source)
+        with state.paused():
+            result = original(self, *args, **kwargs)
+        recorder.forget(self)
+        return result
+
+    return set_
+
+
 class _TensorType(type):
     """`torch.FloatTensor` and its like, which no function mode is told of."""
 
@@ -227,6 +274,20 @@ def original_type(obj: Any) -> Any:
     return obj.original if type(obj) is _TensorType else obj
 
 
+def _from_elsewhere(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.from_numpy(…)`: a constant, and a new tensor in every call, which the code may write to."""
+
+    @functools.wraps(original)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        recorder = state.current()
+        if recorder is not None and not recorder.below:
+            new_constant(recorder, result)
+        return result
+
+    return make
+
+
 _TENSOR_TYPES = (
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
     "IntTensor", "LongTensor", "ShortTensor",
@@ -239,12 +300,15 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...], Make], ...] = (
     ("torch._functorch.vmap", "", ("vmap_impl",), _transform),
     ("torch._functorch.apis", "", ("vmap_impl",), _transform),
     ("torch._functorch.eager_transforms", "", ("grad_impl", "grad_and_value_impl"), _transform),
+    ("torch._functorch.eager_transforms", "", ("_jvp_with_argnums",), _transform),
+    ("torch._functorch.eager_transforms", "", ("_vjp_with_argnums",), _vjp),
     ("torch._C", "", ("_is_tracing",), _is_tracing),
     ("torch._C", "", ("_get_tracing_state",), _tracing_state),
     ("torch._C", "ScriptFunction", ("__call__",), stands_in_for_calls),
     ("torch._dynamo.eval_frame", "", ("_callback_from_stance",), stands_in_for_stance),
     ("torch.autograd.function", "Function", ("apply",), _apply),
     ("torch", "", _TENSOR_TYPES, _tensor_type),
+    ("torch", "", ("from_numpy", "frombuffer", "from_dlpack"), _from_elsewhere),
     ("torch.nn.parameter", "Parameter", ("__new__",), _alias),
     ("random", "", _RANDOM, _draws("random")),
     ("numpy.random", "", _NUMPY_RANDOM, _draws("numpy.random")),
@@ -267,6 +331,7 @@ def install() -> None:
                 setattr(owner, name, make(original))
     # Inherited, so that they are no entries of the table.
     torch.Tensor.__new__ = _new(torch.Tensor.__new__)  # type: ignore[method-assign]
+    torch.Tensor.set_ = _set_(torch.Tensor.set_)  # type: ignore[method-assign]
     torch.autograd.Variable.__new__ = _alias(torch.autograd.Variable.__new__)  # type: ignore[method-assign]
 
 
@@ -277,3 +342,5 @@ def remove() -> None:
     for cls in (torch.Tensor, torch.autograd.Variable):
         if "__new__" in vars(cls):
             del cls.__new__
+    if "set_" in vars(torch.Tensor):
+        del torch.Tensor.set_
