@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, default_dicts, mappings, methods, outer, returned, sets, tensor_indexing
+from . import arithmetic, default_dicts, deques, mappings, methods, outer, returned, sets, tensor_indexing
 from .emitter import Emitter
 from .values import Attribute, Dynamic, Mapping, Sequence, Static, Val, known_of, type_of
 
@@ -60,6 +60,9 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
             return e.call_operator(in_place_name, [current, value], {}, f"{symbol}=")
     if returned.stands_for_tuple(e, current):
         return arithmetic.binary(e, op, current, value)
+    if deques.is_deque(current) and op is ast.Add:
+        methods.call_builtin_method(e, current, "extend", [value], {})
+        return current
     if isinstance(type, T.ListType) and op is ast.Add and not isinstance(current, Sequence):
         outer.refuse_change(e, current, "__iadd__")
         items = value

@@ -29,8 +29,9 @@ from . import (
     outer,
     transient,
 )
-from .builtins import containers, registry, tensors
+from .builtins import containers, iterators, registry, tensors
 from .builtins.arities import accepts
+from .control import discard
 from .emitter import Emitter
 from .values import (
     Attribute,
@@ -73,6 +74,10 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
             except (IndexError, KeyError, TypeError) as error:
                 positional, named = arguments_of(e, node, callee)
                 raise wrong_arguments(e, ast.unparse(node.func), positional, named) from error
+    if isinstance(callee, Static) and callee.object is zip:
+        columns = _columns(e, node)
+        if columns is not None:
+            return columns
     positional, named = arguments_of(e, node, callee)
     e.node = node
     if isinstance(callee, BuiltinMethod) and callee.name == "tolist" and not positional:
@@ -81,6 +86,21 @@ def emit_call(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
 
             return conversions.tensor_to_list(e, callee.owner, hint)
     return call(e, callee, positional, named, hint)
+
+
+def _columns(e: Emitter, node: ast.Call) -> Val | None:
+    """`zip(*rows)` of a run-time list."""
+    from . import expressions
+
+    if len(node.args) != 1 or not isinstance(node.args[0], ast.Starred):
+        return None
+    mark = len(e.block.nodes)
+    rows = expressions.emit(e, node.args[0].value)
+    e.node = node
+    found = iterators.columns(e, rows)
+    if found is None:
+        discard(e.block, mark)
+    return found
 
 
 def takes_star_of_list(callee: Val | None) -> bool:

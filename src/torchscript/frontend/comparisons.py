@@ -8,6 +8,8 @@ from .. import types as T
 from . import (
     arithmetic,
     conditions,
+    default_dicts,
+    deques,
     expressions,
     function_calls,
     methods,
@@ -188,6 +190,8 @@ def _equality(
     ):
         return _size_equality(e, left, right, negative)
     if isinstance(lt, T.ListType) and isinstance(rt, T.ListType):
+        if deques.is_deque(left) != deques.is_deque(right):
+            return e.static(negative)
         for one, other in ((left, right), (right, left)):
             if returned.is_surely_list(one) and (
                 returned.is_size(other) or returned.stands_for_tuple(e, other)
@@ -266,6 +270,8 @@ def _contains(e: Emitter, item: Val, container: Val, negative: bool) -> Val:
         place = Dynamic(e.call("aten::find", [container, item]))
         return Dynamic(e.call("aten::lt" if negative else "aten::ge", [place, e.static(0)]))
     else:
+        if isinstance(type, T.DictType):
+            default_dicts.key_of(e, type, item)
         result = e.call_operator("aten::__contains__", [container, item], {}, "in")
     return Dynamic(e.call("aten::__not__", [result])) if negative else result
 

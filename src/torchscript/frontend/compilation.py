@@ -12,7 +12,7 @@ from ..ir.graph import Function, Graph, Value
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
 from ..set_values import holds_sets
-from . import binding, declarations, marks
+from . import binding, declarations, deques, marks
 from .annotations import qualified_name
 from .emitter import Emitter
 from .pending import settled
@@ -110,6 +110,7 @@ def compile_function(
     with at_the_users_line(e):
         result = run_body(e, tree)
         output = emit_result(e, result, declared)
+        deques.refuse(e, output.type, "returned")
     contexts.leave(e, entered)
     graph.block.add_output(output)
     returned = settled(type_of_result(e, output))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import types as T
+from ..schema.reasons import describe
 from . import function_calls, prelude
 from .control import discard, emit_if
 from .emitter import Emitter
@@ -84,13 +85,26 @@ def _default(e: Emitter, factory: Val, wanted: T.Type | None) -> Val:
     return Dynamic(e.coerce(val, wanted, None, "the default of the dict"))
 
 
+def key_of(e: Emitter, type: T.DictType, key: Val) -> None:
+    """Settle what the keys of a dict are by one of them; an error where that cannot be a key."""
+    own = type_of(key)
+    if own is None:
+        return
+    if isinstance(own, T.ListType | T.TupleType | T.DictType | T.ClassType | T.NoneType | T.FunctionType):
+        raise e.error(
+            f"{describe(own)[:1].upper()}{describe(own)[1:]} cannot be a key of a dict here.",
+            None,
+            "Keys are int, float, bool, str, complex or Tensor.",
+        )
+    if isinstance(type.key, T.PendingType) and type.key.resolved is None:
+        resolve_pending(type.key, own)
+
+
 def item(e: Emitter, owner: Val, key: Val) -> Val:
     """`owner[key]`, which puts the default there if the key is missing."""
     type = type_of(owner)
     assert isinstance(type, DefaultDictType)
-    own = type_of(key)
-    if isinstance(type.key, T.PendingType) and type.key.resolved is None and own is not None:
-        resolve_pending(type.key, own)
+    key_of(e, type, key)
     if type.factory is None:
         return e.call_operator("aten::get", [owner, key, e.static(0)], {}, "[]")
     factory = type.factory

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import types as T
 from ..set_values import holds_sets
-from . import default_dicts, function_calls, prelude, prelude_decimals, returned
+from . import default_dicts, deques, function_calls, prelude, prelude_decimals, returned
 from .emitter import Emitter
 from .pending import settled
 from .values import Dynamic, RaisedException, Sequence, Val, is_scalar_constant, known_of, type_of
@@ -253,6 +253,7 @@ def shown(e: Emitter, val: Val) -> Val:
         return val
     if isinstance(type, T.SetType):
         return _call(e, prelude.shown_as_set, Dynamic(e.call("aten::keys", [val])))
+    deques.refuse(e, type, "shown")
     for inner in settled(type).walk():
         if isinstance(inner, T.SetType | default_dicts.DefaultDictType):
             kind = "set" if isinstance(inner, T.SetType) else "defaultdict" if inner.factory else "Counter"

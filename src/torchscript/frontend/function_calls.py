@@ -11,14 +11,25 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Function, Value
-from . import binding, compilation, declarations, generators, marks, presence, python_calls, returned
+from . import (
+    binding,
+    compilation,
+    declarations,
+    deques,
+    generators,
+    marks,
+    presence,
+    python_calls,
+    returned,
+)
 from .annotations import broadcast_size
 from .emitter import Emitter
-from .pending import settled
+from .pending import is_open, settled
 from .problems import OutsideLanguageError
 from .sources import FunctionSource, NoSourceError, function_source
 from .values import (
     Attribute,
+    BuiltinMethod,
     Closure,
     Dynamic,
     Iterable,
@@ -161,12 +172,17 @@ def _must_inline(
             if not is_default:
                 return True
             continue
-        if isinstance(val, Closure | Method | Partial | Special | Iterable | Mapping):
+        if isinstance(val, Closure | Method | BuiltinMethod | Partial | Special | Iterable | Mapping):
             return True
+        if isinstance(type_of(val), deques.DequeType):
+            return True  # it knows its length by a value of the caller
         if isinstance(val, Sequence) and (type_of(val) is None or (val.is_mixed and name not in declared)):
             return True
         if isinstance(val, Module) and val.value is None and val.parent is None:
             return True
+        untyped = isinstance(declared.get(name, T.ANY), T.AnyType)
+        if isinstance(val, Dynamic) and untyped and is_open(val.value.type):
+            return True  # what the function does with it says what it holds
         if isinstance(val, Static | Attribute) and val.type is None and not isinstance(val, Static):
             return True
     return False

@@ -143,6 +143,10 @@ def _test(e: Emitter, node: ast.expr) -> ast.stmt | None:
                 else "could not convert string to float: '"
             )
             return _raising(f"not {checker}({argument})", f'ValueError({problem!r} + {argument} + "\'")')
+    if isinstance(node.func, ast.Name) and isinstance(_type(e, node.args[0]), T.TensorType):
+        callee = _value(e, node.func)
+        if isinstance(callee, Static) and callee.object in _OF_ONE_ELEMENT:
+            return _raising(f"{argument}.numel() != 1", _OF_ONE_ELEMENT[callee.object])
     if isinstance(node.func, ast.Attribute) and _is_simple(node.func.value):
         owner, kind = _text(node.func.value), _type(e, node.func.value)
         if isinstance(kind, T.ListType) and node.func.attr in ("index", "remove"):
@@ -150,6 +154,13 @@ def _test(e: Emitter, node: ast.expr) -> ast.stmt | None:
         if isinstance(kind, T.DictType) and node.func.attr == "pop":
             return _raising(f"{argument} not in {owner}", f"KeyError({argument})")
     return None
+
+
+_OF_ONE_ELEMENT = {
+    int: "ValueError('only one element tensors can be converted to Python scalars')",
+    float: "ValueError('only one element tensors can be converted to Python scalars')",
+    bool: "RuntimeError('Boolean value of Tensor with more than one value is ambiguous')",
+}
 
 
 def _test_lookup(e: Emitter, owner: ast.expr, key: ast.expr) -> ast.stmt | None:

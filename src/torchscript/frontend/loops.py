@@ -558,10 +558,11 @@ def set_item(e: Emitter, container: Value, key: Val, value: Val) -> None:
     """`container[key] = value` for lists and dicts; an empty dict literal learns its types here."""
     type = container.type
     if isinstance(type, T.DictType):
+        from . import default_dicts
         from .pending import resolve_pending
 
-        for declared, given in ((type.key, key), (type.value, value)):
-            own = type_of(given)
-            if isinstance(declared, T.PendingType) and declared.resolved is None and own is not None:
-                resolve_pending(declared, own)
+        default_dicts.key_of(e, type, key)
+        own = type_of(value)
+        if isinstance(type.value, T.PendingType) and type.value.resolved is None and own is not None:
+            resolve_pending(type.value, own)
     e.call_operator("aten::_set_item", [Dynamic(container), key, value], {}, "[]=")

@@ -241,6 +241,12 @@ def _merge(
         common = annotated(e, name, left.type, right.type)
     if common is None:
         common = _fits_literal(left, right) or _fits_literal(right, left)
+    if common is None and what == "returned" and where is None:
+        raise e.error(
+            f"This is {describe(left.type)} or {describe(right.type)}, as a run decides; a value has one type.",
+            None,
+            "Make both sides of one type, such as 'xs[0] if xs else 0' or 'float(n)'.",
+        )
     if common is None and what == "returned":
         raise e.error(
             f"Type mismatch: {describe(left.type)} is returned on one path, and {describe(right.type)} on another; "

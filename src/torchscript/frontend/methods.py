@@ -14,7 +14,7 @@ from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
-from . import arrays, calls, default_dicts, formatting, function_calls, mappings, outer, sets
+from . import arrays, calls, default_dicts, deques, formatting, function_calls, mappings, outer, sets
 from .builtins import containers, registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
@@ -121,6 +121,11 @@ def call_builtin_method(
         and isinstance(positional[0], Iterable)
     ):
         positional = [containers.as_run_time_list(e, positional[0])]
+    if isinstance(type, T.DictType) and name in ("get", "pop", "setdefault") and positional:
+        default_dicts.key_of(e, type, positional[0])
+    queued = deques.method(e, owner, name, positional)
+    if queued is not None:
+        return queued
     counted = default_dicts.method(e, owner, name, positional)
     if counted is not None:
         return counted
@@ -138,8 +143,19 @@ def call_builtin_method(
     if python is not None and not hasattr(python, name):
         known = (k for k in dir(python) if not k.startswith("_"))
         raise e.error(f"A {python.__name__} has no method '{name}'.", None, *suggestion(name, known))
+    if name in _ADVICE and isinstance(type, T.StringType):
+        raise e.unsupported(f"'str.{name}' cannot be compiled.", None, _ADVICE[name])
     result = e.call_operator(f"aten::{name}", [owner, *positional], named, name)
     return e.none() if name == "append" and isinstance(type, T.ListType) else result
+
+
+_ADVICE = {
+    "casefold": "Use lower().",
+    "encode": "Keep the text a str: ord(c) is the number of a character.",
+    "translate": "Use replace() for each character.",
+    "maketrans": "Use replace() for each character.",
+    "format_map": "Use an f-string.",
+}
 
 
 def _named_tuple_method(

@@ -7,6 +7,7 @@ Other values are read at run time, so that a hundred convolutions of different s
 
 from __future__ import annotations
 
+import ast
 import dis
 import inspect
 import sys
@@ -19,6 +20,7 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from .annotations import NotATypeError, is_final, is_named_tuple, names_in_scope, qualified_name
+from .sources import function_source
 from .taken_over import taken_over
 from .typing_of import plain
 from .values import Dependency, Known, Module, same
@@ -211,6 +213,8 @@ class SpecTable:
     ) -> T.ClassAttribute | None:
         final = declared.is_final(name)
         type_ = declared.get(name)
+        if type_ is None and (value is None or (isinstance(value, list | dict) and not value)):
+            type_ = declared.in_init(name)  # the value alone does not say it
         if is_named_tuple(type(value)) and not getattr(type(value), "__annotations__", None):
             for field, held in zip(value._fields, value, strict=True):
                 if not isinstance(held, torch.Tensor):
@@ -268,6 +272,7 @@ class _ClassAnnotations:
 
     def __init__(self, program: Program, cls: type) -> None:
         self.program = program
+        self._cls = cls
         self._found: dict[str, tuple[Any, type]] = {}
         for base in reversed(cls.__mro__):
             if base in (torch.nn.Module, object):
@@ -290,6 +295,21 @@ class _ClassAnnotations:
         except NotATypeError:
             return None
 
+    def in_init(self, name: str) -> T.Type | None:
+        """What `self.name: T = …` in an `__init__` says."""
+        for base in self._cls.__mro__:
+            function = base.__dict__.get("__init__")
+            if not isinstance(function, types.FunctionType) or base is torch.nn.Module:
+                continue
+            found = _annotations_in(function).get(name)
+            if found is not None:
+                try:
+                    names = names_in_scope(vars(sys.modules.get(base.__module__, torch)), {})
+                    return self.program.resolver.evaluate(found, names, None)[0]
+                except NotATypeError:
+                    return None
+        return None
+
     def interface(self, name: str) -> T.InterfaceType | None:
         """The interface of modules that an annotation names."""
         from . import interfaces
@@ -309,6 +329,28 @@ class _ClassAnnotations:
     def is_final(self, name: str) -> bool:
         entry = self._found.get(name)
         return name in self._constants or (entry is not None and is_final(entry[0]))
+
+
+_IN_INIT: weakref.WeakKeyDictionary[types.FunctionType, dict[str, str]] = weakref.WeakKeyDictionary()
+
+
+def _annotations_in(function: types.FunctionType) -> dict[str, str]:
+    """The annotations of `self.name` in a function, by name."""
+    found = _IN_INIT.get(function)
+    if found is None:
+        try:
+            tree: ast.AST = function_source(function).tree
+        except CompileError:
+            tree = ast.Pass()
+        found = _IN_INIT[function] = {
+            node.target.attr: ast.unparse(node.annotation)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Attribute)
+            and isinstance(node.target.value, ast.Name)
+            and node.target.value.id == "self"
+        }
+    return found
 
 
 _STORE_ATTR = dis.opmap["STORE_ATTR"]

@@ -21,9 +21,14 @@ def resolve_pending(own: T.Type, goal: T.Type) -> bool:
     return False
 
 
+def is_open(type: T.Type) -> bool:
+    """Whether a type has an element type that nothing has settled yet."""
+    return any(isinstance(t, T.PendingType) and t.resolved is None for t in type.walk())
+
+
 def settle(value: Value) -> None:
     """Replace the open element types of a value's type that are settled by now."""
-    if not any(isinstance(t, T.PendingType) and t.resolved is None for t in value.type.walk()):
+    if not is_open(value.type):
         value.type = settled(value.type)
 
 

@@ -360,6 +360,12 @@ def merged_dicts(a: Any, b: Any) -> Any:
     return result
 
 
+def hypotenuse(a: float, b: float) -> float:
+    """`math.hypot(a, b)`."""
+    first = torch.full([], a, dtype=torch.float64)
+    return float(torch.hypot(first, torch.full([], b, dtype=torch.float64)).item())
+
+
 def is_whole(value: float) -> bool:
     return math.isfinite(value) and math.fmod(value, 1.0) == 0.0
 
@@ -386,6 +392,49 @@ def pop_first(items: Any) -> Any:
         del items[key]
         return key, value
     raise KeyError("dictionary is empty")
+
+
+# -- deques: lists ---------------------------------------------------------------------------------------------
+
+
+def append_all(queue: Any, items: Any) -> None:
+    for item in items:
+        queue.append(item)
+
+
+def append_all_left(queue: Any, items: Any) -> None:
+    for item in items:
+        queue.appendleft(item)
+
+
+def drop_first(queue: Any, limit: int) -> None:
+    while len(queue) > limit:
+        queue.popleft()
+
+
+def drop_last(queue: Any, limit: int) -> None:
+    while len(queue) > limit:
+        queue.pop()
+
+
+def rotate(queue: Any, steps: int) -> None:
+    if len(queue) > 0:
+        for _ in range(steps % len(queue)):
+            queue.insert(0, queue.pop())
+
+
+# -- rows and columns ------------------------------------------------------------------------------------------
+
+
+def need_rows(rows: Any, count: int) -> None:
+    if len(rows) == 0:
+        raise ValueError("not enough values to unpack (expected " + str(count) + ", got 0)")
+
+
+def columns_of(rows: Any) -> Any:
+    """`list(zip(*rows))`."""
+    count = min([len(row) for row in rows]) if len(rows) > 0 else 0
+    return [tuple([row[i] for row in rows]) for i in range(count)]
 
 
 # -- Counter --------------------------------------------------------------------------------------------------

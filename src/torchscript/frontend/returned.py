@@ -91,7 +91,7 @@ def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> 
     if node.kind in _OF_PARTS and isinstance(whole, T.ListType):
         sides = [type_of_result(e, v, within) for v in node.inputs if isinstance(v.type, T.ListType)]
         return next((side for side in sides if isinstance(side, T.RunTimeTupleType)), own)
-    if node.kind == "aten::__getitem__":
+    if node.kind in ("aten::__getitem__", "prim::ListUnpack"):
         container = type_of_result(e, node.inputs[0], within)
         if isinstance(container, T.ListType | T.DictType):
             return container.contained[-1]

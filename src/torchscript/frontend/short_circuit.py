@@ -49,6 +49,9 @@ def _bool_op(e: Emitter, node: ast.BoolOp, hint: T.Type | None) -> Val:
 
     def rest(index: int) -> Val:
         operand = node.values[index]
+        if not is_and and isinstance(operand, ast.BoolOp) and isinstance(operand.op, ast.And):
+            if index < len(node.values) - 1:  # `a and b or c` is `b or c` where a is true, and c elsewhere
+                return expressions.emit(e, _as_choice(operand, node.values[index + 1 :]))
         if index == len(node.values) - 1:
             return expressions.emit(e, operand)
         condition = conditions.emit(e, operand)
@@ -100,6 +103,16 @@ def _bool_op(e: Emitter, node: ast.BoolOp, hint: T.Type | None) -> Val:
     return rest(0)
 
 
+def _as_choice(both: ast.BoolOp, others: list[ast.expr]) -> ast.expr:
+    first, *second = both.values
+    inner = second[0] if len(second) == 1 else ast.BoolOp(ast.And(), second)
+    rest = others[0] if len(others) == 1 else ast.BoolOp(ast.Or(), others)
+    chosen = ast.IfExp(first, ast.BoolOp(ast.Or(), [inner, *others]), rest)
+    for made in (inner, rest, chosen.body, chosen):
+        ast.copy_location(made, both)
+    return chosen
+
+
 def _sides(e: Emitter, condition: Value) -> tuple[Branch, Branch]:
     node = e.emit("prim::If", [condition])
     return Branch(node.add_block(), Scope(e.scope)), Branch(node.add_block(), Scope(e.scope))
@@ -112,6 +125,11 @@ def again(e: Emitter, operand: ast.expr) -> Val | None:
     if isinstance(operand, ast.NamedExpr):
         return expressions.emit(e, operand.target)
     return None
+
+
+def choice(e: Emitter, condition: Value, first: Val, second: Val) -> Val:
+    """`first if condition else second`, of values that are there already."""
+    return only_if(e, condition, True, lambda: first, second)
 
 
 @expression(ast.IfExp)

@@ -14,6 +14,7 @@ from . import (
     attributes,
     chosen,
     default_dicts,
+    deques,
     mappings,
     methods,
     outer,
@@ -235,6 +236,8 @@ def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
 
 
 def _slice_list(e: Emitter, owner: Val, bounds: list[Val]) -> Val:
+    if deques.is_deque(owner):
+        raise e.certain(TypeError, "A deque cannot be sliced.", None, "Make a list of it: list(q)[a:b].")
     step = bounds[2]
     if isinstance(step, Static) and step.object is None:
         step = e.static(1)

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from ... import types as T
-from .. import conditions, default_dicts, function_calls, methods, prelude, returned, sets
+from .. import conditions, default_dicts, deques, function_calls, methods, prelude, returned, sets
 from ..emitter import Emitter
 from ..pending import settle
 from ..values import (
     Attribute,
+    BuiltinMethod,
     Dynamic,
     Iterable,
     Mapping,
@@ -190,6 +191,11 @@ def _counter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.T
     return default_dicts.counter(e, positional[:1])
 
 
+@handles(collections.deque)
+def _deque(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    return deques.made(e, positional, named, hint)
+
+
 @class_method(dict, "fromkeys")
 @class_method(collections.OrderedDict, "fromkeys")
 def _from_keys(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
@@ -264,6 +270,8 @@ def _needs_order(e: Emitter, val: Val) -> None:
 def sort_key(named: dict[str, Val]) -> Val | None:
     """The `key` of a call, taken out; None where there is none."""
     key = named.pop("key", None)
+    if isinstance(key, BuiltinMethod) and key.name == "get" and isinstance(type_of(key.owner), T.DictType):
+        return BuiltinMethod(key.owner, "__getitem__")  # what is missing is None, which Python cannot order
     return None if isinstance(key, Static) and key.object is None else key
 
 

@@ -373,6 +373,13 @@ def unwrap_optional(e: Emitter, val: Val) -> Val:
     return Dynamic(e.emit("prim::unchecked_cast", [value], [type.element]).output)
 
 
+_CLASSES: tuple[tuple[type[T.Type], type], ...] = (
+    (T.TensorType, torch.Tensor), (T.BoolType, bool), (T.IntType, int), (T.FloatType, float), (T.StringType, str),
+    (T.ComplexType, complex), (T.SetType, set),
+)  # fmt: skip
+"""Types that say the class of a value; a list may stand for a torch.Size, and a dict for one of its subclasses."""
+
+
 @handles(type)
 def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if len(positional) == 1 and isinstance(positional[0], Module):
@@ -380,8 +387,14 @@ def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     known = known_of(positional[0]) if len(positional) == 1 else None
     if known is not None:
         return Static(type(e.depend(positional[0])), None)
-    if isinstance(type_of(positional[0]), T.TensorType):
-        return Static(torch.Tensor, None)
+    own = type_of(positional[0]) if len(positional) == 1 else None
+    if returned.stands_for_tuple(e, positional[0]):
+        return Static(tuple, None)
+    for kind, cls in _CLASSES:
+        if isinstance(own, kind):
+            return Static(cls, None)
+    if isinstance(own, T.ClassType | T.NamedTupleType) and own.python_class is not None:
+        return Static(own.python_class, None)
     raise e.unsupported("'type(…)' cannot be compiled here.", None, "Use isinstance.")
 
 

@@ -10,9 +10,10 @@ import operator
 from typing import Any
 
 from ... import types as T
-from .. import arithmetic, function_calls, prelude
+from .. import arithmetic, function_calls, generated, prelude
 from ..emitter import Emitter
-from ..values import Dynamic, Sequence, Val, known_of, type_of
+from ..pending import settled
+from ..values import Dynamic, Iterable, Sequence, Val, known_of, type_of
 from . import containers
 from .registry import Handler, class_method, handles
 
@@ -72,6 +73,19 @@ def _product_of(e: Emitter, positional: list[Val], named: dict[str, Val], hint: 
     for item in items:
         result = arithmetic.binary(e, ast.Mult, result, item)
     return result
+
+
+@handles(math.hypot)
+def _hypotenuse(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    known = [known_of(p) for p in positional]
+    if all(k is not None and not k.dependencies for k in known):
+        return e.static(math.hypot(*(e.depend(p) for p in positional)))
+    if len(positional) != 2:
+        raise e.unsupported(
+            "math.hypot of other than two numbers cannot be compiled.", None, "Use math.sqrt."
+        )
+    sides: list[Val] = [Dynamic(e.coerce(p, T.FLOAT, None, "the side")) for p in positional]
+    return function_calls.call_function(e, prelude.hypotenuse, sides, {})
 
 
 @handles(itertools.chain)
@@ -177,3 +191,26 @@ def _product(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.T
         )
     lists = [containers.as_run_time_list(e, v) for v in values]
     return function_calls.call_function(e, functions[len(values)], lists, {})
+
+
+def columns(e: Emitter, rows: Val) -> Val | None:
+    """`zip(*rows)` of a run-time list: a tuple for each place in the rows; None for what is no such list."""
+    from .. import loops, returned
+
+    if isinstance(rows, Iterable) and loops.static_items(e, rows, known_lists=True) is None:
+        rows = containers.as_run_time_list(e, rows)
+    type = type_of(rows)
+    element = settled(type).contained[0] if isinstance(type, T.ListType) else None
+    if element is None or loops.static_items(e, rows, known_lists=True) is not None:
+        return None
+    if isinstance(element, T.ListType):
+        return function_calls.call_function(e, prelude.columns_of, [rows], {})
+    if not isinstance(element, T.TupleType):
+        return None
+    count = e.static(len(element.elements))
+    function_calls.call_function(e, prelude.need_rows, [rows, count], {})
+    made: list[Val] = []
+    for i in range(len(element.elements)):
+        column = generated.in_place(e, f"def column(rows): return [row[{i}] for row in rows]", {"rows": rows})
+        made.append(returned.run_time_tuple(e, column))
+    return Sequence(made, is_list=True)

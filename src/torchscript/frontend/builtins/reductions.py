@@ -215,6 +215,14 @@ def _best(e: Emitter, name: str, positional: list[Val], key: Val | None, default
     return function_calls.call_function(e, without, [listed, key], {})
 
 
+def _better(e: Emitter, name: str, best: Val, other: Val) -> Val:
+    """`max` of two objects of a script class, by its `__gt__` (or `__lt__`, the other way round)."""
+    from .. import comparisons, short_circuit
+
+    is_better = comparisons.compare(e, ast.Gt() if name == "max" else ast.Lt(), other, best)
+    return short_circuit.choice(e, conditions.truth_of(e, e.materialize(is_better)), other, best)
+
+
 def _min_max(name: str, function: Any) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
         from .. import loops
@@ -246,6 +254,9 @@ def _min_max(name: str, function: Any) -> Handler:
             number = next(
                 (v for v in (result, item) if isinstance(type_of(v), T.IntType | T.FloatType)), None
             )
+            if isinstance(type_of(result), T.ClassType):
+                result = _better(e, name, result, item)
+                continue
             if tensors and number is not None:  # `max(x, 0)`
                 tensor = item if number is result else result
                 bound = "aten::clamp_min" if name == "max" else "aten::clamp_max"
