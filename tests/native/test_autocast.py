@@ -193,3 +193,15 @@ def test_onednn_outside_of_a_region():
     with torch.no_grad():
         x = torch.randn(2, 3, 8, 8)
         torch.testing.assert_close(torchscript.compile(optimized)(x), module(x))
+
+
+def test_a_tuned_module_gives_the_dtype_of_eager_mode():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
+    native = torchscript.compile(torchscript.optimize_for_inference(torchscript.script(module)))
+    x = torch.randn(2, 3, 6, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(native(x), module(x), rtol=1e-4, atol=1e-5)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(native(x), module(x))
+            assert native(x).dtype == torch.bfloat16

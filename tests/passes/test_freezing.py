@@ -516,3 +516,46 @@ def test_a_hook_that_does_not_compile_is_named():
     module.register_forward_hook(collect)
     with pytest.raises(ts.Error, match=r"hooks that do not compile: '.*collect' of the top module\. Remove"):
         ts.freeze(ts.script(module))
+
+
+class Wrapper(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) * 2
+
+
+def test_under_autocast_what_is_tuned_gives_the_dtype_of_eager_mode():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
+    tuned = ts.optimize_for_inference(ts.script(module))
+    assert "mkldnn::" in str(tuned.graph)
+    x = torch.randn(2, 3, 6, 6)
+    expected = module(x)
+    for made, eager in ((tuned, module), (ts.script(Wrapper(tuned)), Wrapper(module))):
+        torch.testing.assert_close(made(x), eager(x), rtol=1e-4, atol=1e-5)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            ours, wanted = made(x), eager(x)
+        assert ours.dtype == wanted.dtype == torch.bfloat16
+        assert torch.equal(ours, wanted)
+    torch.testing.assert_close(tuned(x), expected, rtol=1e-4, atol=1e-5)  # off again
+
+
+def test_where_the_tuning_does_not_hold_the_frozen_module_runs():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
+    tuned = ts.optimize_for_inference(ts.script(module))
+    x = torch.randn(2, 3, 6, 6)
+    for dtype in (torch.float64, torch.bfloat16):
+        with pytest.raises(RuntimeError, match="should be the same"):
+            module(x.to(dtype))
+        with pytest.raises(RuntimeError, match="should be the same"):
+            tuned(x.to(dtype))
+    one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
+    module(one).sum().backward()
+    tuned(other).sum().backward()
+    torch.testing.assert_close(other.grad, one.grad, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(tuned(other), module(one), rtol=1e-4, atol=1e-5)

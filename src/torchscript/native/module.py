@@ -15,6 +15,7 @@ from ..codegen.cpp.program import border_type
 from ..errors import ArgumentError
 from ..runtime.function import ScriptFunction
 from ..runtime.module import Entry, Replacements, ScriptModule
+from ..runtime.tuned import calls_tuned, is_out_of_tune
 from ..tracing import state
 from .border import Conversion, decoder, encoder
 from .library import Library, translated
@@ -206,6 +207,7 @@ class NativeEntry(Entry):
     def __init__(self, entry: Entry, call: NativeCall) -> None:
         super().__init__(entry.function, entry.guessed)
         self._native = call
+        self._is_tuned = calls_tuned(entry.function)
 
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if state.current() is not None or torch.compiler.is_compiling():
@@ -216,6 +218,8 @@ class NativeEntry(Entry):
             if self.guessed:
                 return super().call(owner, args, kwargs)  # other types than those that were guessed
             raise
+        if self._is_tuned and is_out_of_tune(values):
+            return super().call(owner, args, kwargs)
         instance: NativeInstance = owner._ts_native
         if not instance.is_current():  # a submodule was replaced; what replaced it has no native code
             return super().call(owner, args, kwargs)

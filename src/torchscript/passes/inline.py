@@ -32,7 +32,7 @@ class _Inliner:
         changed = False
         nodes: list[Node] = []
         for node in block.nodes:
-            function = _callee(node)
+            function = callee_of(node)
             body = self.body(function, node) if function is not None else None
             if body is None:
                 nodes.append(node)
@@ -93,7 +93,8 @@ def _is_unused_function(node: Node) -> bool:
     return isinstance(node.output.type, T.FunctionType)
 
 
-def _callee(node: Node) -> Function | None:
+def callee_of(node: Node) -> Function | None:
+    """The function that a call runs; None where that is known only when it runs, and for other nodes."""
     if node.kind == "prim::CallFunction":
         function = node.attributes.get("function")
         if function is None and node.inputs[0].node is not None:

@@ -23,6 +23,7 @@ from ..passes.aliasing import AliasSets
 from ..passes.frozen import optimize_frozen
 from ..schema import Argument, Schema
 from .module import ARCHIVE_CLASS, ScriptModule, make_module, replace_method
+from .tuned import TunedFunction
 
 _FROZEN = "_ts_frozen"
 
@@ -92,7 +93,8 @@ def optimize_for_inference(mod: ScriptModule, other_methods: list[str] | None = 
     """A module that computes the same faster on this machine, without gradients; frozen first if it is not.
 
     Convolutions of images run in oneDNN with packed weights, with the activation and the residual that follow in
-    the same kernel. Saving it writes the frozen module, which knows no machine.
+    the same kernel. Saving it writes the frozen module, which knows no machine. Under autocast, for other
+    dtypes than float32 and where gradients are recorded, the frozen module runs.
     """
     if not isinstance(mod, ScriptModule) or not isinstance(
         getattr(type(mod), "_ts_class", None), T.ClassType
@@ -116,6 +118,10 @@ def optimize_for_inference(mod: ScriptModule, other_methods: list[str] | None = 
             eliminate_dead_code(graph)
         graph.inputs[0].type = tuned
         tuned.methods[name] = _with_graph(function, graph, tuned)
+        if any(node.kind.startswith("mkldnn::") for node in graph.all_nodes()):
+            plain = function.graph.copy()
+            plain.inputs[0].type = tuned
+            tuned.methods[name] = TunedFunction(tuned.methods[name], _with_graph(function, plain, tuned))
     made = make_module(tuned, _attributes(mod, cls))
     made.training = False
     made.__dict__[_FROZEN] = True

@@ -25,6 +25,7 @@ from .arguments import Signature
 from .first_call import retype
 from .function import Compiled
 from .linking import LINKER
+from .tuned import guarded
 
 ARCHIVE_CLASS = "_ts_archive_class"
 """In the `__dict__` of a module that was made for one machine: the class that it is saved as."""
@@ -128,7 +129,7 @@ class _Raw:
         self.function = function
 
     def __get__(self, owner: Any, cls: type) -> Any:
-        code = LINKER.function(self.function)
+        code = guarded(self.function, LINKER.function(self.function))
         name = f"_ts_{self.function.name}"
         for base in cls.__mro__:
             if base.__dict__.get(name) is self:

@@ -6,6 +6,7 @@ when it enters a module, everything that can be reached from there is made ready
 
 from __future__ import annotations
 
+import inspect
 from types import FunctionType
 
 from .. import types as T
@@ -30,7 +31,7 @@ def make_ready(made: type) -> None:
                 if cls.is_module and entry is not None and hasattr(entry, "signature"):
                     entry.signature  # noqa: B018
                 if isinstance(code, FunctionType):
-                    resolve_stubs(code)
+                    resolve_stubs(inspect.unwrap(code))
             pending += (attribute.type for attribute in cls.attributes.values())
         else:
             pending += cls.contained
