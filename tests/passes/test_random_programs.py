@@ -59,6 +59,11 @@ STATEMENTS = st.one_of(
     st.builds("{} = {}".format, TENSORS, TENSORS),
     st.builds("{} = {}.view(2, 3)".format, TENSORS, TENSORS),
     st.builds("{} = {}[:]".format, TENSORS, TENSORS),
+    st.builds("{} = F.dropout({}, 0.5, n > 8)".format, TENSORS, TENSORS),
+    st.builds("{0} = torch.einsum('ij->ij', {1})".format, TENSORS, TENSORS),
+    st.builds("{0} = torch.broadcast_tensors({1}, {2})[0]".format, TENSORS, TENSORS, TENSORS),
+    st.builds("{0} = F.batch_norm({1}.float(), mean, var, training=n != 1)".format, TENSORS, TENSORS),
+    st.builds("{0} = {1} + mean".format, TENSORS, TENSORS),
     st.builds("{}[{}] = {}".format, TENSORS, st.sampled_from("01"), NUMBERS),
     st.builds("{}.{}({})".format, st.sampled_from(["xs", "ys"]), st.just("append"), TENSORS),
     st.builds("{} = {}[{}]".format, TENSORS, st.sampled_from(["xs", "ys"]), st.sampled_from(["0", "-1"])),
@@ -88,10 +93,11 @@ BODIES = st.lists(
 )
 HEAD = """\
 import torch
+import torch.nn.functional as F
 from typing import List
 from torch import Tensor
 
-def main(a: Tensor, b: Tensor, n: int, s: float, ys: List[Tensor]):
+def main(a: Tensor, b: Tensor, n: int, s: float, ys: List[Tensor], mean: Tensor, var: Tensor):
     c = a + 1
     d = b.tanh()
     xs = [c, d]
@@ -121,7 +127,7 @@ def outcome(function, inputs):
 def inputs():
     torch.manual_seed(3)
     return [
-        (torch.randn(2, 3), torch.randn(2, 3), n, 0.25, [torch.randn(2, 3), torch.ones(2, 3)])
+        (*torch.randn(2, 2, 3), n, 0.25, [torch.randn(2, 3), torch.ones(2, 3)], torch.zeros(3), torch.ones(3))
         for n in (0, 1, 3)
     ]
 
