@@ -298,7 +298,7 @@ def _make_group(block: Block, nodes: list[Node]) -> list[Node]:
             users = [(user, index) for user, index in value.users if user not in inside]
             if users and node in inside:
                 inner.yield_(value, users)
-    return [group, *staying]
+    return [group, *(node for node in nodes if node in staying)]
 
 
 def _sharing_nodes(nodes: list[Node], meanings: dict[Node, Meaning]) -> dict[Node, None]:
