@@ -215,9 +215,9 @@ class _Writer:
                     step.append(f"{item.name}.store(buffer + pad * {self.buffers[item]} + i);")
         for item in reductions:
             lines.append(f"ts::kernel::{_REDUCERS[item.function]} r{item.name};")
-            step.append(f"r{item.name}.add({item.arguments[0].name}, count);")
+            step.append(f"r{item.name}.add(part, {item.arguments[0].name}, count);")
         step += [f"o{i}.store(i, {item.name}, count);" for i, item in stored]
-        lines += ["{", *_indented(_loop(step, "0", "plan.length")), "}"]
+        lines += ["{", *_indented(_loop(step, "0", "plan.length", _ways(step) if reductions else 1)), "}"]
         for item in reductions:
             over = " / T(plan.length)" if item.function == "mean" else ""
             lines.append(
@@ -305,14 +305,17 @@ def _loop_of(item: Item) -> int:
     return item.level - 1 if item.function in _REDUCERS and item.is_reduced else item.level
 
 
-def _loop(step: list[str], first: str, last: str) -> list[str]:
+def _ways(step: Sequence[str]) -> int:
+    """How many vectors a loop with reductions takes at once: more where it does little else but wait for its sums."""
+    return 4 if len(step) <= 6 else 2
+
+
+def _loop(step: list[str], first: str, last: str, ways: int = 1) -> list[str]:
     return [
-        "auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {",
+        "auto step = [&]([[maybe_unused]] auto part, int64_t i, int64_t count) __attribute__((always_inline)) {",
         *_indented(step),
         "};",
-        f"int64_t i = {first};",
-        f"for (; i + V::size() <= {last}; i += V::size()) step(i, V::size());",
-        f"if (i < {last}) step(i, {last} - i);",
+        f"ts::kernel::each_vector<T, {ways}>({first}, {last}, step);",
     ]
 
 

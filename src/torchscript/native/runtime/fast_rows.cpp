@@ -155,6 +155,14 @@ std::tuple<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool la
   return {std::move(values), std::move(places)};
 }
 
+// f(part, i, vector, count) over the vectors of a row.
+template <class F>
+static void each_vector(const float* row, int64_t n, const F& f) {
+  kernel::each_vector<float, kernel::PARTS>(0, n, [&](auto part, int64_t i, int64_t count) {
+    f(part, i, count == V::size() ? V::loadu(row + i) : V::loadu(row + i, count), count);
+  });
+}
+
 Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   if (!dim || !is_rows(x, *dim, FEW_ELEMENTS)) return at::_ops::argmax::call(x, dim, keepdim);
   const int64_t n = x.size(-1), rows = x.numel() / n;
@@ -164,10 +172,7 @@ Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   const float* row = x.const_data_ptr<float>();
   for (int64_t r = 0; r < rows; ++r, row += n) {
     kernel::Extremum<float, true> extremum;
-    for (int64_t i = 0; i < n; i += V::size()) {
-      const int64_t count = std::min<int64_t>(V::size(), n - i);
-      extremum.add(V::loadu(row + i, count), count);
-    }
+    each_vector(row, n, [&](auto part, int64_t, const V& v, int64_t count) { extremum.add(part, v, count); });
     const float best = extremum.result();
     int64_t at = 0;  // the first of those that are equal, or that are no numbers
     while (at < n - 1 && !(row[at] == best || (row[at] != row[at] && best != best))) ++at;
@@ -184,19 +189,17 @@ Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<at::ScalarType> d
   const float* row = x.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
   for (int64_t r = 0; r < rows; ++r, row += n, to += n) {
-    const auto each = [&](const auto& f) {
-      for (int64_t i = 0; i < n; i += V::size()) {
-        const int64_t count = std::min<int64_t>(V::size(), n - i);
-        f(i, V::loadu(row + i, count), count);
-      }
-    };
     kernel::Extremum<float, true> extremum;
-    each([&](int64_t, const V& v, int64_t count) { extremum.add(v, count); });
+    each_vector(row, n, [&](auto part, int64_t, const V& v, int64_t count) { extremum.add(part, v, count); });
     const V largest(extremum.result());
     kernel::Sum<float> sum;
-    each([&](int64_t, const V& v, int64_t count) { sum.add(kernel::exp(v - largest), count); });
+    each_vector(row, n, [&](auto part, int64_t, const V& v, int64_t count) {
+      sum.add(part, kernel::exp(v - largest), count);
+    });
     const V log(std::log(sum.result()));
-    each([&](int64_t i, const V& v, int64_t count) { (v - largest - log).store(to + i, static_cast<int>(count)); });
+    each_vector(row, n, [&](auto, int64_t i, const V& v, int64_t count) {
+      (v - largest - log).store(to + i, static_cast<int>(count));
+    });
   }
   return out;
 }
