@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import torchscript
+from torchscript.native.api import native_program
 
 
 def products(x: Tensor, weight: Tensor, bias: Tensor, start: Tensor, square: Tensor) -> List[Tensor]:
@@ -36,7 +37,33 @@ def cells(
     bare, _ = torch.lstm_cell(x, [h, c], w_ih, w_hh)
     n = 3 * h.size(1)
     gru = torch.gru_cell(x, h, w_ih[:n], w_hh[:n], b_ih[:n], b_hh[:n])
-    return [hidden, cell, bare, gru]
+    out = [hidden, cell, bare, gru]
+    for _ in range(4):  # prepared from the third on
+        hidden, cell = torch.lstm_cell(x, [hidden, cell], w_ih, w_hh, b_ih, b_hh)
+        gru = torch.gru_cell(x, gru, w_ih[:n], w_hh[:n])
+        out.append(hidden)
+        out.append(gru)
+    w, v, a, b = w_ih[:n], w_hh[:n], b_ih[:n], b_hh[:n]
+    for _ in range(4):
+        gru = torch.gru_cell(x, gru, w, v, a, b)
+        out.append(gru)
+    return out
+
+
+def written_weights(x: Tensor, weight: Tensor, steps: int) -> Tensor:
+    row = weight[0]
+    for _ in range(steps):
+        x = F.linear(x, weight)
+        row.mul_(0.5)
+    return x
+
+
+def written_results(x: Tensor, weight: Tensor, steps: int) -> Tensor:
+    for i in range(steps):
+        marks = torch.zeros(20)
+        marks[i] = 1.0
+        x = F.linear(x, weight) + marks
+    return x
 
 
 def convolutions(x: Tensor, weight: Tensor, bias: Tensor) -> List[Tensor]:
@@ -85,7 +112,7 @@ def pointwise(x: Tensor) -> Tensor:
 def native():
     return {
         f: torchscript.compile(torchscript.script(f))
-        for f in (products, cells, convolutions, rows, pointwise)
+        for f in (products, cells, convolutions, rows, pointwise, written_weights, written_results)
     }
 
 
@@ -172,6 +199,17 @@ def test_cells(native, rows, features, hidden, dtype):
     check(native, cells, *inputs)
     inputs[2] = inputs[2].clone().fill_(float("inf"))
     check(native, cells, *inputs)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 6])
+def test_layers_in_loops_that_write(native, rows):
+    x, weight = torch.randn(rows, 20), torch.randn(20, 20)
+    for function in (written_weights, written_results):
+        torch.testing.assert_close(
+            native[function](x, weight.clone(), 5), function(x, weight.clone(), 5), rtol=1e-4, atol=1e-4
+        )
+    texts = [native_program(torchscript.script(f))[0].text for f in (written_weights, written_results)]
+    assert ["ts::fast::Layer" in t for t in texts] == [False, True]
 
 
 @pytest.mark.parametrize("batch, channels, length", [(1, 1, 9), (1, 6, 7), (2, 3, 12), (1, 4, 100)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from ... import types as T
 from ...ir.graph import Block, Function, Node, Value
 from ...passes.aliasing import AliasSets
@@ -11,7 +13,7 @@ from .names import Names, quoted
 from .nodes import NodeWriter, find_aliases
 from .problems import Problem
 from .recording import group_parameters, record_function
-from .steps import find_layers, find_steps
+from .steps import WEIGHTS_FROM, find_layers, find_steps
 from .types import declaration, is_heavy
 from .unit import Unit
 
@@ -41,7 +43,6 @@ class FunctionPrinter:
         self.nodes = NodeWriter(self)
         self.position: dict[Block, int] = {}
         self._place: int | None = None
-        self._aliases: AliasSets | None = None
         self._places: dict[tuple[str, int, str, int], int] = {}  # file, line, function, place of the caller
 
     def signature(self) -> str:
@@ -78,6 +79,10 @@ class FunctionPrinter:
             f"{INDENT}}} {self._handler()}",
             "}",
         ])  # fmt: skip
+
+    @functools.cached_property
+    def _aliases(self) -> AliasSets:
+        return AliasSets(self.graph)
 
     # -- lines -----------------------------------------------------------------------------------------------
 
@@ -221,16 +226,17 @@ class FunctionPrinter:
         self._place = None
 
     def _steps(self, node: Node) -> None:
-        for linear, sequence in find_steps(node).items():
+        for linear, sequence in find_steps(node, self._aliases).items():
             name = self.names.unique("_steps")
             read = [self.nodes.value(v) for v in (sequence, *linear.inputs[1:])]
             self.line(f"ts::fast::Steps {name}({', '.join(read)});")
             self.nodes.steps[linear] = name
-        for linear in find_layers(node):
-            if linear not in self.nodes.steps and linear not in self.nodes.layers:
-                name = self.nodes.layers[linear] = self.names.unique("_layer")
-                read = [self.nodes.value(v) for v in linear.inputs[1:]]
-                self.line(f"ts::fast::Layer {name}({', '.join(read)});")
+        for layer in find_layers(node, self._aliases):
+            if layer not in self.nodes.steps and layer not in self.nodes.layers:
+                kind, name = ("Layer", "_layer") if layer.kind == "aten::linear" else ("Cell", "_cell")
+                name = self.nodes.layers[layer] = self.names.unique(name)
+                read = [self.nodes.value(v) for v in layer.inputs[WEIGHTS_FROM[layer.kind] :]]
+                self.line(f"ts::fast::{kind} {name}({', '.join(read)});")
 
     def _carry(self, block: Block, node: Node, inner: list[Value], again: str) -> None:
         """The assignments at the end of an iteration, all at once as far as the program can tell."""
@@ -296,8 +302,6 @@ class FunctionPrinter:
 
     def _may_record(self, node: Node) -> bool:
         """Whether gradients may be computed from the group's inputs later: nobody in this function writes them."""
-        if self._aliases is None:
-            self._aliases = AliasSets(self.graph)
         return not any(map(self._aliases.is_written, node.inputs))
 
     def _operators(self, node: Node, inputs: list[str], names: list[str]) -> None:

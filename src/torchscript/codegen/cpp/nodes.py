@@ -61,7 +61,7 @@ class NodeWriter:
         self.types = printer.unit.types
         self.contexts = Contexts(printer)
         self.steps: dict[Node, str] = {}  # linear layers that a loop takes several steps of at a time
-        self.layers: dict[Node, str] = {}  # linear layers that were prepared before a loop
+        self.layers: dict[Node, str] = {}  # layers and cells that were prepared before a loop
         self.added: set[Node] = set()  # sums that were written with the linear layer that they add to
         self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
@@ -201,6 +201,10 @@ class NodeWriter:
         ):
             return
         if node in self.added or (schema.key == "aten::linear" and self._linear(node)):
+            return
+        if node in self.layers and node.kind != "aten::linear":
+            x, state = map(self.value, node.inputs[:2])
+            self.finish(node, f"{self.layers[node]}.at({x}, {state})")
             return
         arguments = [self._argument(v) for v in node.inputs]
         fast = FAST.get(schema.key)

@@ -4,8 +4,9 @@
         x = linear(sequence[i], weight, bias)    →     for (int64_t i = 0; …; ++i) {
         …                                                Tensor x = steps.at(i);
 
-That holds where nothing in the loop writes a tensor or calls other code: then what step i reads is there before the loop.
-All others are prepared before the loop (`ts::fast::Layer`). And a sum takes the product's place where it can:
+That holds where nothing in the loop writes one of these tensors, itself or by other code: then what step i reads is there
+before the loop. All others are prepared before the loop (`ts::fast::Layer`, or `Cell` for those of recurrent networks).
+And a sum takes the product's place where it can:
 
     y = linear(x, weight, bias)                        Tensor z = layer.at(x, start);
     z = start + y                                →
@@ -13,18 +14,14 @@ All others are prepared before the loop (`ts::fast::Layer`). And a sum takes the
 
 from __future__ import annotations
 
-from ... import types as T
 from ...ir.graph import Node, Value
+from ...passes.aliasing import AliasSets
 from ...passes.fusible import known
 from .operators import schema_of
 from .problems import Problem
 
-_OPAQUE = frozenset(
-    {"prim::CallFunction", "prim::CallMethod", "prim::SetAttr", "prim::PythonCall", "prim::fork"}
-)
 
-
-def find_steps(loop: Node) -> dict[Node, Value]:
+def find_steps(loop: Node, aliases: AliasSets) -> dict[Node, Value]:
     """The linear layers of a loop's body that can be taken together → the sequence whose steps they read."""
     (body,) = loop.blocks
     index = body.parameters[0]
@@ -39,20 +36,34 @@ def find_steps(loop: Node) -> dict[Node, Value]:
             outside = all(v.defining_block is not body for v in user.inputs[1:])
             if user.kind == "aten::linear" and place == 0 and user.block is body and outside:
                 found[user] = sequence
-    return found if found and not _writes_tensors(loop) else {}
+    read = {v for user, sequence in found.items() for v in (sequence, *user.inputs[1:])}
+    written = _written(read, loop, aliases) if read else read
+    return {
+        user: sequence
+        for user, sequence in found.items()
+        if sequence not in written and written.isdisjoint(user.inputs[1:])
+    }
 
 
-def find_layers(loop: Node) -> list[Node]:
-    """The linear layers in a loop, at any depth, whose weights are there before it."""
+WEIGHTS_FROM = {"aten::linear": 1, "aten::gru_cell": 2, "aten::lstm_cell": 2}
+"""Layers that are prepared before a loop → the first of their inputs that has to be there."""
+
+
+def find_layers(loop: Node, aliases: AliasSets) -> list[Node]:
+    """The linear layers and recurrent cells in a loop, at any depth, whose weights are there before it."""
     (body,) = loop.blocks
     inside = {body}
     found = []
     for node in loop.all_nodes():
         inside.update(node.blocks)
-        if node.kind == "aten::linear":
+        if node.kind in WEIGHTS_FROM:
             found.append(node)
-    found = [n for n in found if all(v.defining_block not in inside for v in n.inputs[1:])]
-    return found if found and not _writes_tensors(loop) else []
+    found = [
+        n for n in found if all(v.defining_block not in inside for v in n.inputs[WEIGHTS_FROM[n.kind] :])
+    ]
+    read = {v for n in found for v in n.inputs[WEIGHTS_FROM[n.kind] :]}
+    written = _written(read, loop, aliases) if read else read
+    return [n for n in found if written.isdisjoint(n.inputs[WEIGHTS_FROM[n.kind] :])]
 
 
 def find_sum(node: Node) -> tuple[Node, Value] | None:
@@ -96,17 +107,9 @@ def _selects(node: Node, index: Value) -> bool:
         return False
 
 
-def _writes_tensors(loop: Node) -> bool:
-    for node in loop.all_nodes():
-        if node.kind in _OPAQUE:
-            return True
-        if node.kind.startswith("prim::"):
-            continue
-        try:
-            schema = schema_of(node)
-        except Problem:
-            return True
-        for argument, value in zip(schema.arguments, node.inputs, strict=False):
-            if argument.is_write and not isinstance(value.type, T.ListType | T.DictType):
-                return True
-    return False
+def _written(values: set[Value], loop: Node, aliases: AliasSets) -> set[Value]:
+    """Those of the values whose memory something in the loop may write."""
+    inside = set(loop.all_nodes())
+    if any(n.schema is None and not n.kind.startswith("prim::") for n in inside):
+        return values  # an operator that is not known yet may write anything
+    return {v for v in values if not inside.isdisjoint(aliases.writers(v))}

@@ -15,7 +15,7 @@ namespace ts::fast {
 namespace {
 
 // As many rows as packing pays for, and weights that it takes a moment to pack.
-constexpr int64_t FEWEST_PACKED_ROWS = 5, MOST_PACKED_ROWS = 512, MOST_PACKED_WEIGHTS = 1 << 24;
+constexpr int64_t MOST_PACKED_ROWS = 512, MOST_PACKED_WEIGHTS = 1 << 24;
 
 }  // namespace
 
@@ -26,11 +26,11 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const std::optional<Ten
 }
 
 Tensor Layer::packed(const Tensor& x, const Tensor* start) {
-  if (!mkl::has_packing() || x.dim() != 2 || weight_.dim() != 2) return {};
+  if (x.dim() != 2 || weight_.dim() != 2) return {};
   const int64_t rows = x.size(0), k = x.size(1), n = weight_.size(0);
-  if (rows < FEWEST_PACKED_ROWS || rows > MOST_PACKED_ROWS || k == 0 || n == 0 || weight_.size(1) != k ||
-      n * k > MOST_PACKED_WEIGHTS)
-    return {};
+  if (rows == 0 || rows > MOST_PACKED_ROWS || k == 0 || n == 0 || weight_.size(1) != k) return {};
+  const bool is_small = rows <= MOST_ROWS;
+  if (is_small ? n * k > MOST_WEIGHTS : !mkl::has_packing() || n * k > MOST_PACKED_WEIGHTS) return {};
   if (rows != rows_) {  // a second product of as many rows follows, so a third may
     packed_.reset();
     rows_ = rows;
@@ -45,23 +45,40 @@ Tensor Layer::packed(const Tensor& x, const Tensor* start) {
   if (start != nullptr && (!is_plain_float(*start) || wants_gradients(*start) || start->dim() != 2 ||
                            start->size(0) != rows || start->size(1) != n || !start->is_contiguous()))
     return {};
+  const float *from = x.const_data_ptr<float>(), *w = weight_.const_data_ptr<float>();
+  const float* b = bias != nullptr ? bias->const_data_ptr<float>() : nullptr;
+  const float* s = start != nullptr ? start->const_data_ptr<float>() : nullptr;
+  if (is_small) {
+    if (!packed_.defined()) {
+      packed_ = Tensor(at::detail::empty_cpu({panels_size(n, k)}, at::kFloat));
+      make_panels({w, n, k, weight_.stride(0), false}, packed_.mutable_data_ptr<float>());
+    }
+    Tensor out = fresh({rows, n}, at::kFloat);
+    panel_product(from, rows, x.stride(0), packed_.const_data_ptr<float>(), n, k, b, s, n, out.mutable_data_ptr<float>(), n);
+    return out;
+  }
   at::internal::lazy_init_num_threads();
   const int n_ = static_cast<int>(n), k_ = static_cast<int>(k), rows_now = static_cast<int>(rows);
   if (!packed_.defined()) {
     const auto bytes = cblas_sgemm_pack_get_size(mkl::B_MATRIX, rows_now, n_, k_);
     if (bytes == 0) return {};
     packed_ = Tensor(at::detail::empty_cpu({static_cast<int64_t>(bytes)}, at::kByte));
-    cblas_sgemm_pack(mkl::ROW_MAJOR, mkl::B_MATRIX, mkl::TRANSPOSED, rows_now, n_, k_, 1.f, weight_.const_data_ptr<float>(),
+    cblas_sgemm_pack(mkl::ROW_MAJOR, mkl::B_MATRIX, mkl::TRANSPOSED, rows_now, n_, k_, 1.f, w,
                      static_cast<int>(weight_.stride(0)), reinterpret_cast<float*>(packed_.mutable_data_ptr<uint8_t>()));
   }
   Tensor out = fresh({rows, n}, at::kFloat);
   float* to = out.mutable_data_ptr<float>();
-  const bool has_start = fill_rows(to, rows, n, bias != nullptr ? bias->const_data_ptr<float>() : nullptr,
-                                   start != nullptr ? start->const_data_ptr<float>() : nullptr);
-  cblas_sgemm_compute(mkl::ROW_MAJOR, mkl::AS_IT_IS, mkl::PACKED, rows_now, n_, k_, x.const_data_ptr<float>(),
+  const bool has_start = fill_rows(to, rows, n, b, s);
+  cblas_sgemm_compute(mkl::ROW_MAJOR, mkl::AS_IT_IS, mkl::PACKED, rows_now, n_, k_, from,
                       static_cast<int>(x.stride(0)), reinterpret_cast<const float*>(packed_.const_data_ptr<uint8_t>()), n_,
                       has_start ? 1.f : 0.f, to, n_);
   return out;
+}
+
+Tensor Layer::product(const Tensor& x, const Tensor* start) {
+  Tensor out = packed(x, start);
+  if (out.defined()) return out;
+  return ts::fast::product(x, weight_, 0, bias_.has_value() && bias_->defined() ? &*bias_ : nullptr, start);
 }
 
 Tensor Layer::at(const Tensor& x) {

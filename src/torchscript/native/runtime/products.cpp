@@ -82,7 +82,82 @@ void by_columns(const float* x, const SmallMatrix& weight, const float* bias, co
   }
 }
 
+// C panels for each of R rows at a time: as many sums as the chain of additions of one is long.
+template <int R, int C>
+void panels_of(const float* x, int64_t x_step, const float* panels, int64_t k, int64_t count, const float* bias,
+               const float* start, int64_t start_step, float* out, int64_t out_step) {
+  constexpr int64_t W = V::size();
+  V sums[R][C];
+  for (int c = 0; c < C; ++c) {
+    const int64_t here = std::min(W, count - c * W);
+    const auto load = [&](const float* from) { return here == W ? V::loadu(from + c * W) : V::loadu(from + c * W, here); };
+    const V first = bias != nullptr ? load(bias) : V(0.f);
+    for (int r = 0; r < R; ++r) sums[r][c] = start != nullptr ? first + load(start + r * start_step) : first;
+  }
+  for (int64_t j = 0; j < k; ++j) {
+    V w[C];
+    for (int c = 0; c < C; ++c) w[c] = V::loadu(panels + (c * k + j) * W);
+    for (int r = 0; r < R; ++r) {
+      const V number(x[r * x_step + j]);
+      for (int c = 0; c < C; ++c) sums[r][c] = at::vec::fmadd(number, w[c], sums[r][c]);
+    }
+  }
+  for (int c = 0; c < C; ++c) {
+    const int64_t here = std::min(W, count - c * W);
+    for (int r = 0; r < R; ++r) {
+      float* to = out + r * out_step + c * W;
+      if (here == W)
+        sums[r][c].store(to);
+      else
+        sums[r][c].store(to, static_cast<int>(here));
+    }
+  }
+}
+
+template <int R, int C>
+void all_panels(const float* x, int64_t x_step, const float* panels, int64_t n, int64_t k, const float* bias,
+                const float* start, int64_t start_step, float* out, int64_t out_step) {
+  constexpr int64_t W = V::size();
+  const auto from = [](const float* p, int64_t i) { return p != nullptr ? p + i : nullptr; };
+  int64_t i = 0;
+  for (; i + (C - 1) * W < n; i += C * W)
+    panels_of<R, C>(x, x_step, panels + i * k, k, n - i, from(bias, i), from(start, i), start_step, out + i, out_step);
+  if constexpr (C > 1)
+    if (i < n)
+      all_panels<R, C / 2>(x, x_step, panels + i * k, n - i, k, from(bias, i), from(start, i), start_step, out + i, out_step);
+}
+
 }  // namespace
+
+int64_t panels_size(int64_t n, int64_t k) { return (n + V::size() - 1) / V::size() * V::size() * k; }
+
+void make_panels(const SmallMatrix& weight, float* panels) {
+  constexpr int64_t W = V::size();
+  for (int64_t i = 0; i < weight.n; i += W)
+    for (int64_t j = 0; j < weight.k; ++j)
+      for (int64_t c = 0; c < W; ++c)
+        *panels++ = i + c >= weight.n    ? 0.f
+                    : weight.by_columns ? weight.data[j * weight.step + i + c]
+                                        : weight.data[(i + c) * weight.step + j];
+}
+
+void panel_product(const float* x, int64_t rows, int64_t x_step, const float* panels, int64_t n, int64_t k,
+                   const float* bias, const float* start, int64_t start_step, float* out, int64_t out_step) {
+  const auto some = [&]<int R, int C>() {
+    all_panels<R, C>(x, x_step, panels, n, k, bias, start, start_step, out, out_step);
+    return R;
+  };
+  while (rows > 0) {
+    const int done = rows >= 4   ? some.template operator()<4, 4>()
+                     : rows == 3 ? some.template operator()<3, 4>()
+                     : rows == 2 ? some.template operator()<2, 4>()
+                                 : some.template operator()<1, 8>();
+    x += done * x_step;
+    out += done * out_step;
+    if (start != nullptr) start += done * start_step;
+    rows -= done;
+  }
+}
 
 void small_product(const float* x, int64_t rows, int64_t x_step, const SmallMatrix& weight, const float* bias,
                    const float* start, int64_t start_step, float* out, int64_t out_step) {

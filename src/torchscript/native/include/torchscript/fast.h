@@ -38,7 +38,8 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tens
 // start + linear(x, weight, bias), where `start` is no tensor that the sum has to be broadcast with, or is
 Tensor linear_add(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Tensor& start);
 
-// A linear layer whose weight does not change while a loop runs: packed for the matrix library when it has been used twice.
+// A linear layer whose weight does not change while a loop runs: arranged for the product when it has been used twice, in
+// panels for a few rows, as the matrix library wants it for more.
 class Layer {
  public:
   template <class B>
@@ -46,6 +47,8 @@ class Layer {
   Tensor at(const Tensor& x);
   // start + linear(x)
   Tensor at(const Tensor& x, const Tensor& start);
+  // (start +) linear(x) without the dispatcher; undefined where that cannot be. `start` may be null.
+  Tensor product(const Tensor& x, const Tensor* start);
   const Tensor& weight() const { return weight_; }
   const std::optional<Tensor>& bias() const { return bias_; }
 
@@ -55,6 +58,18 @@ class Layer {
   std::optional<Tensor> bias_;
   Tensor packed_;
   int64_t rows_ = 0;  // that `packed_` is for
+};
+
+// A cell of a recurrent network whose weights do not change while a loop runs.
+class Cell {
+ public:
+  template <class A, class B>
+  Cell(const Tensor& w_ih, const Tensor& w_hh, const A& b_ih, const B& b_hh) : x_(w_ih, b_ih), h_(w_hh, b_hh) {}
+  Tensor at(const Tensor& x, const Tensor& h);                                       // aten::gru_cell
+  std::tuple<Tensor, Tensor> at(const Tensor& x, const List<Tensor>& state);         // aten::lstm_cell
+
+ private:
+  Layer x_, h_;
 };
 
 // linear(sequence[i], weight, bias) for i = 0, 1, 2, …: several steps at once, which one product computes faster than many.

@@ -22,6 +22,13 @@ struct SmallMatrix {
 void small_product(const float* x, int64_t rows, int64_t x_step, const SmallMatrix& weight, const float* bias,
                    const float* start, int64_t start_step, float* out, int64_t out_step);
 
+// A matrix in panels: some results side by side for each of the numbers that they sum over, so that nothing is left to
+// total, and each weight is loaded once for all rows.
+int64_t panels_size(int64_t n, int64_t k);  // in floats
+void make_panels(const SmallMatrix& weight, float* panels);
+void panel_product(const float* x, int64_t rows, int64_t x_step, const float* panels, int64_t n, int64_t k,
+                   const float* bias, const float* start, int64_t start_step, float* out, int64_t out_step);
+
 namespace fast {
 
 // start + x · weight + bias, with `weight` as [n, k] by its strides, its dimension of n being `n_dim`: a small product in
