@@ -97,7 +97,7 @@ def _as_number(e: Emitter, value: Value, type: T.Type) -> Value | None:
     """A Tensor in a list of numbers: `F.pad(x, [left, right])`."""
     if not isinstance(value.type, T.TensorType) or not isinstance(type, T.IntType | T.FloatType):
         return None
-    name = "aten::IntImplicit" if isinstance(type, T.IntType) else "aten::FloatImplicit"
+    name = "aten::Int" if isinstance(type, T.IntType) else "aten::Float"
     return e.call(name, [Dynamic(value)])
 
 

@@ -170,6 +170,8 @@ def emit_result(e: Emitter, result: Val, declared: dict[str, T.Type]) -> Value:
         where = next((n for n in ast.walk(tree) if isinstance(n, ast.Return)), tree)
         if isinstance(result, Static) and result.object is None and not T.NONE.is_subtype_of(e.return_type):
             if not any(isinstance(n, ast.Return) for n in ast.walk(tree)):
+                if not any(isinstance(n, ast.Raise) for n in ast.walk(tree)):
+                    return e.materialize(result)  # `pass` in a base class, whatever is annotated
                 return e.emit("prim::Uninitialized", [], [e.return_type]).output  # it only raises
         return e.coerce(result, e.return_type, where, "the returned value")
     if isinstance(result, Sequence) and not result.is_list and result.named is None:

@@ -227,6 +227,9 @@ def _modes(
                     continue
                 except TypeError:
                     pass
+        if isinstance(type, T.NoneType) and annotated is not None and not T.NONE.is_subtype_of(annotated):
+            modes[name] = ("static", None, builtins.type(None))  # what needs it can only raise
+            continue
         if annotated is not None and not isinstance(annotated, T.AnyType):
             if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
                 annotated = T.optional(annotated)  # eager mode does not read annotations

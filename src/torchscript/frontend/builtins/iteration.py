@@ -32,6 +32,8 @@ def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
 
 @handles(filter)
 def _filter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if len(positional) != 2:
+        raise TypeError
     function, values = positional
     is_none = isinstance(function, Static) and function.object is None
     text = f"def kept(function, values): return [v for v in values if {'v' if is_none else 'function(v)'}]"

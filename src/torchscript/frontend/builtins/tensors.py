@@ -11,6 +11,7 @@ from ... import types as T
 from ...operators.resolve import operator_name_of
 from .. import arrays, function_calls, prelude, presence
 from ..emitter import Emitter
+from ..pending import is_open, resolve_pending, settle
 from ..values import Dynamic, Iterable, Sequence, Val, known_of, type_of
 from .registry import Handler, handles
 
@@ -97,6 +98,12 @@ def torch_tensor(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Va
             keep = {k: v for k, v in named.items() if k in ("dtype", "device")}
             return e.call_operator("aten::to", [copied], keep, "tensor")
         return copied
+    if isinstance(data, Dynamic) and isinstance(data.type, T.ListType) and is_open(data.type):
+        innermost: T.Type = data.type  # `torch.tensor([])` has PyTorch's default dtype
+        while isinstance(innermost, T.ListType):
+            innermost = innermost.element
+        resolve_pending(innermost, T.FLOAT)
+        settle(data.value)
     joined = _of_tensors(e, data)
     if joined is not None:
         keep = {k: v for k, v in named.items() if k in ("dtype", "device")}
