@@ -47,8 +47,8 @@ def test_records_are_stored_and_aligned():
 
 
 def test_the_same_module_gives_the_same_bytes(tmp_path):
-    save(module(), tmp_path / "archive.pt")
-    assert (tmp_path / "archive.pt").read_bytes() == save_to_buffer(module()) == save_to_buffer(module())
+    save(module(), tmp_path / "any name.pt")
+    assert (tmp_path / "any name.pt").read_bytes() == save_to_buffer(module()) == save_to_buffer(module())
 
 
 def test_the_same_bytes_in_another_process(run_program, tmp_path):
@@ -103,7 +103,7 @@ def test_paths(tmp_path, kind):
     path = tmp_path / "my model.v1.pt"
     save(module(), kind(path))
     with zipfile.ZipFile(path) as archive:
-        assert "my model.v1/data.pkl" in archive.namelist()
+        assert "archive/data.pkl" in archive.namelist()  # whatever the file is called
     assert torch.jit.load(str(path)).get_note() == "n"
 
 

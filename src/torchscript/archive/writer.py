@@ -28,6 +28,9 @@ _VERSIONS = {"div": 4, "div_": 4, "full": 5, "linspace": 8, "logspace": 9, "gelu
 
 _OLDEST_VERSION = 3
 
+_FOLDER = "archive"
+"""The top folder of every archive, whatever the file is called: the same module gives the same bytes."""
+
 
 def save(
     obj: Any,
@@ -99,7 +102,7 @@ class Records:
         tables = (("constants", self.constant_storages), ("data", self.storages))
         total = sum(storage.nbytes() for _, table in tables for storage in table.storages)
         with progress(f"saving {name}", total) as written:
-            self._write(ContainerWriter(file, name, written), tables)
+            self._write(ContainerWriter(file, _FOLDER, written), tables)
 
     def _write(self, container: ContainerWriter, tables: Sequence[tuple[str, StorageTable]]) -> None:
         container.add("data.pkl", self.data)
