@@ -136,3 +136,25 @@ def test_pdb_steps_through_the_archived_source(tmp_path: Path) -> None:
     assert "for i in range(times)" in done.stdout
     assert "(Pdb) 2\n" in done.stdout
     assert done.stdout.count("net.pt:code/__torch__") >= 3
+
+
+@pytest.mark.parametrize("where", ["net.pt", "<archive>"])
+def test_a_breakpoint_in_a_method(tmp_path: Path, where: str) -> None:
+    (tmp_path / "net.pt").write_bytes(archived("script"))
+    program = (
+        "import pdb, torch, torchscript as jit\n"
+        f"module = jit.load({where!r} if {where!r} == 'net.pt' else open('net.pt', 'rb').read())\n"
+        "x = torch.zeros(1, 3, 4, 4)\n"
+        "pdb.Pdb(nosigint=True).run('module(x)')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="break module.forward\ncontinue\np tuple(x.shape)\ncontinue\n",
+        text=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(jit.__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Breakpoint 1 at {tmp_path}/{where}:code/__torch__" in done.stdout
+    assert "(Pdb) (1, 3, 4, 4)\n" in done.stdout

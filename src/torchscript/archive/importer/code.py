@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -151,5 +152,7 @@ def source_name(records: Records, record: str, text: str) -> str:
     name = f"{records.name}:{record}"
     if name in linecache.cache and "".join(linecache.getlines(name)) != text:
         name = f"{name}#{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    # pdb looks for the line of a breakpoint under the absolute name
+    for known_as in (name, os.path.abspath(name)):
+        linecache.cache[known_as] = (len(text), None, text.splitlines(keepends=True), known_as)
     return name
