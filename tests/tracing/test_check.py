@@ -1,5 +1,6 @@
 """Automatic checking: the trace is repeated, and the graphs and results are compared."""
 
+import copy
 import itertools
 import re
 import warnings
@@ -107,3 +108,59 @@ def test_checking_leaves_the_random_state_alone():
         torch.manual_seed(3)
         jit.trace(lambda x: x + torch.rand(3), torch.rand(3), check_trace=False)
     assert torch.equal(torch.rand(1), after_checking)
+
+
+_masks = {}
+
+
+def mask_of(n):
+    if n not in _masks:
+        _masks[n] = torch.ones(n, n).tril()
+    return _masks[n]
+
+
+class Caches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scales = {}
+
+    def forward(self, x):
+        n = x.size(0)
+        if n not in self.scales:
+            self.scales[n] = torch.arange(n)
+        return x * mask_of(n) * self.scales[n]
+
+
+@pytest.mark.filterwarnings("error:Output nr")
+def test_what_a_trace_leaves_in_caches_is_not_another_path(assert_same_run):
+    _masks.clear()
+    module = Caches()
+    with pytest.warns(jit.TracerWarning, match="The global '_masks' was changed"):
+        traced = jit.trace(module, torch.rand(3, 3))
+
+    assert [*_masks, *module.scales] == [3, 3]  # as after any call
+    for size in (3, 5):
+        assert_same_run(traced, module, torch.rand(size, size))
+
+
+class Smooths(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(4, 4)
+        self.state = torch.zeros(2, 4)
+        self.sum = torch.zeros(4)
+
+    def forward(self, x):
+        self.state = self.cell(x, self.state).detach()
+        self.sum += x.sum(0).detach()
+        return self.state + self.sum
+
+
+@pytest.mark.filterwarnings("error::torchscript.TracerWarning")
+def test_tensors_in_plain_attributes_are_left_alone_by_checks(assert_same):
+    module = Smooths()
+    traced = jit.trace(module, torch.rand(2, 4), check_inputs=[torch.rand(2, 4)] * 2)
+    eager = copy.deepcopy(module)
+    for _ in range(2):
+        x = torch.rand(2, 4)
+        assert_same(traced(x), eager(x))

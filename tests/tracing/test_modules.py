@@ -352,3 +352,19 @@ def test_backward_hooks_are_refused():
     module.register_full_backward_hook(lambda *args: None)
     with pytest.raises(jit.TracingError, match="backward hooks"):
         jit.trace(module, torch.rand(2, 3))
+
+
+def test_modules_that_forward_makes_are_refused():
+    class Grows(nn.Module):
+        def forward(self, x):
+            if not hasattr(self, "linear"):
+                self.linear = nn.Linear(x.size(-1), 2)
+            return self.linear(x)
+
+    module = Grows()
+    with pytest.raises(
+        jit.TracingError, match=r"'linear' was added to Grows while the traced code ran.*call the module once"
+    ):
+        jit.trace(module, torch.rand(2, 3))
+    x = torch.rand(4, 3)
+    torch.testing.assert_close(jit.trace(module, torch.rand(2, 3))(x), module(x))

@@ -25,6 +25,7 @@ from . import structures
 from .branches import Branches
 from .diagnostics import Diagnostics
 from .finishing import is_random
+from .python_state import as_before
 from .recording import Recording, record, record_methods
 from .snapshots import unchanged
 
@@ -84,7 +85,7 @@ def _check_once(
     state = torch.get_rng_state()
     modules = [m for m in (_owner(run), _owner(traced)) if m is not None]
     try:
-        with unchanged(*modules):
+        with unchanged(*modules), as_before(recording.caches):
             difference = compare_recordings(recording, record_again())
         results = []
         for what, callable in (("trace", traced), ("Python function", run)):

@@ -12,7 +12,8 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FunctionType
@@ -21,7 +22,6 @@ from typing import Any
 from torch import nn
 
 from .diagnostics import Diagnostics
-from .locations import is_library
 from .sizes import plain
 
 _MANY = 10_000  # elements beyond which a container is known by its length only
@@ -42,8 +42,8 @@ class _Place:
 class PythonState:
     """The values of Python that a function, or a module and those inside it, could change."""
 
-    def __init__(self, func: Any, root: nn.Module | None) -> None:
-        self._before = [(place, _copy(place.read())) for place in _places(func, root)]
+    def __init__(self, reached: Iterable[FunctionType], root: nn.Module | None) -> None:
+        self._before = [(place, _copy(place.read())) for place in _places(reached, root)]
 
     def warn_of_changes(self, diagnostics: Diagnostics) -> None:
         """Warn of every value that is another now."""
@@ -56,16 +56,44 @@ class PythonState:
                 filename, line = _line_of(place)
                 diagnostics.changed(place.description, before, now, filename, line)
 
+    def caches(self) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
+        """The dicts that the run changed, and what each held before."""
+        found = []
+        for place, before in self._before:
+            try:
+                now = place.read()
+            except (AttributeError, KeyError, ValueError):
+                continue
+            if type(now) is dict and type(before) is dict and not _same(before, now):
+                found.append((now, before))
+        return found
 
-def _places(func: Any, root: nn.Module | None) -> Iterator[_Place]:
-    functions: dict[CodeType, FunctionType] = {}
-    _add(functions, func)
+
+@contextmanager
+def as_before(caches: Iterable[tuple[dict[Any, Any], dict[Any, Any]]]) -> Iterator[None]:
+    """Have dicts hold what they held before a recording: what it left in them would be found by another one."""
+    held = [(cache, dict(cache)) for cache, _ in caches]
+    for cache, before in caches:
+        _refill(cache, before)
+    try:
+        yield
+    finally:
+        for cache, now in held:
+            _refill(cache, now)
+
+
+def _refill(cache: dict[Any, Any], content: dict[Any, Any]) -> None:
+    cache.clear()
+    cache.update(content)
+
+
+def _places(reached: Iterable[FunctionType], root: nn.Module | None) -> Iterator[_Place]:
+    functions = {function.__code__: function for function in reached}
     if root is not None:
         for path, module in root.named_modules():
             cls = type(module)
             if cls.__module__.partition(".")[0] == "torch":
                 continue
-            _add(functions, getattr(cls, "forward", None))
             for name, value in module.__dict__.items():
                 if _is_watched(value) and not name.startswith("_ts_") and name not in _OF_MODULES:
                     owner = f"{path}.{name}" if path else name
@@ -85,12 +113,6 @@ def _places(func: Any, root: nn.Module | None) -> Iterator[_Place]:
                 continue
             if _is_watched(inside):
                 yield _Place(f"The variable '{name}' of an enclosing function", name, code, _reader_of(cell))
-
-
-def _add(functions: dict[CodeType, FunctionType], func: Any) -> None:
-    func = inspect.unwrap(getattr(func, "__func__", func)) if callable(func) else None
-    if isinstance(func, FunctionType) and not is_library(func.__code__):
-        functions.setdefault(func.__code__, func)
 
 
 def _attribute_place(

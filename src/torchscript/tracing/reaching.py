@@ -10,6 +10,7 @@ Which objects a name stands for is not known before the code runs, so that too m
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -24,7 +25,17 @@ _LEAD_TO_FUNCTIONS = (
 )  # fmt: skip
 
 
-class Reached:
+def reached_from(func: Any, root: nn.Module | None) -> list[FunctionType]:
+    """The functions that a function, or the modules inside of one, can reach."""
+    reached = _Reached()
+    reached.add(inspect.unwrap(func) if callable(func) and not isinstance(func, nn.Module) else func)
+    if root is not None:
+        reached.add_module(root)
+    reached.complete()
+    return list(reached.functions)
+
+
+class _Reached:
     """The user functions that a function, or the modules inside of one, can reach by the names in their code."""
 
     def __init__(self) -> None:

@@ -76,6 +76,7 @@ class Recorder:
         self.below = 0  # how deep in calls that are recorded below the API (`fallback.py`)
         # Of compiled modules that the traced one does not hold (`outside.py`), by module and method.
         self.outside_methods: dict[tuple[int, str], tuple[nn.Module, Function]] = {}
+        self.caches: list[tuple[dict[Any, Any], dict[Any, Any]]] = []  # dicts that the run changed
         self._values: dict[int, _Entry] = {}
         self._aliases = Aliases()
         for attribute in self.tree.tensors.values():

@@ -22,6 +22,7 @@ from .interception import RecordingMode
 from .modules import qualified_name
 from .observing import call_original, observing
 from .python_state import PythonState
+from .reaching import reached_from
 from .recorder import Recorder, info_type
 from .rewriting import rewritten
 from .submodules import named_arguments
@@ -43,6 +44,7 @@ class Recording:
 
     `function` is set for a function; `cls` for a module, with a graph for each recorded method, and the
     classes of its submodules as the types of its attributes. `outputs` are what Python returned, by method.
+    `caches` are the dicts of Python that the run changed, and what they held before.
     """
 
     function: Function | None
@@ -51,6 +53,7 @@ class Recording:
     outputs: dict[str, Any]
     classes: dict[tuple[str, ...], ClassType]
     plain_attributes: dict[tuple[str, ...], tuple[str, ...]]
+    caches: list[tuple[dict[Any, Any], dict[Any, Any]]]
 
     def functions(self) -> dict[str, Function]:
         """Every recorded function by its qualified name, callers first."""
@@ -92,7 +95,7 @@ def record(
     outputs = {"forward": _run(recorder, "forward", func, func, args, kwargs or {}, strict)}
     (function,) = finish(recorder).values()
     function.python_function = func
-    return Recording(function, None, {"forward": function}, outputs, {}, {})
+    return Recording(function, None, {"forward": function}, outputs, {}, {}, recorder.caches)
 
 
 def record_methods(
@@ -125,7 +128,7 @@ def record_methods(
         if used:
             plain[path] = tuple(used)
     classes = {path: recorder.tree.class_at(path) for path in recorder.tree.modules}
-    return Recording(None, cls, methods, outputs, classes, plain)
+    return Recording(None, cls, methods, outputs, classes, plain, recorder.caches)
 
 
 def _run(
@@ -146,11 +149,12 @@ def _run(
     root = recorder.tree.root
     if root is not None:
         scope.self_value = scope.block.add_parameter(recorder.tree.class_at(()), "self")
-    python_state = None if recorder.diagnostics.silent else PythonState(signature, root)
+    reached = reached_from(signature, root)
+    python_state = None if recorder.diagnostics.silent else PythonState(reached, root)
     with state.activated(recorder):
         with state.paused():
             args, kwargs = _inputs(recorder, signature, args, kwargs)
-        with rewritten(signature, root), observing(), RecordingMode(recorder):
+        with rewritten(reached), observing(), RecordingMode(recorder):
             result = run(*args, **kwargs)
         if recorder.diagnostics.error is not None:
             raise recorder.diagnostics.error
@@ -161,6 +165,7 @@ def _run(
             _output(recorder, result, strict)
             if python_state is not None:
                 python_state.warn_of_changes(recorder.diagnostics)
+                recorder.caches += python_state.caches()
     scope.example = None
     scopes.close()
     return result

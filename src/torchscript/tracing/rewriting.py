@@ -18,24 +18,20 @@ import ast
 import builtins
 import dis
 import functools
-import inspect
 import operator
 import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
-
-from torch import nn
 
 from ..errors import Error
 from ..frontend.sources import function_source
 from . import state
 from .number_functions import stand_in_for
-from .reaching import Reached
 from .sizes import TracedFloat, TracedInt, TracedNumber
 
 # --- What rewritten code calls --------------------------------------------------------------------------
@@ -416,17 +412,12 @@ _in_place: dict[FunctionType, tuple[CodeType, int]] = {}
 
 
 @contextmanager
-def rewritten(func: Any, root: nn.Module | None) -> Iterator[None]:
-    """Have the code that keeps track of numbers in the user functions that are reached from `func` and `root`."""
-    reached = Reached()
-    reached.add(inspect.unwrap(func) if callable(func) and not isinstance(func, nn.Module) else func)
-    if root is not None:
-        reached.add_module(root)
-    reached.complete()
+def rewritten(reached: Iterable[FunctionType]) -> Iterator[None]:
+    """Have the code that keeps track of numbers in the functions that a traced one reaches."""
     changed = []
     with _lock:
         vars(builtins).update(_HELPERS)
-        for function in reached.functions:
+        for function in reached:
             held = _in_place.get(function)
             if held is not None:
                 _in_place[function] = held[0], held[1] + 1

@@ -1,24 +1,31 @@
 """The buffers of a module, put back after runs that are not the user's.
 
-To be recorded is one call, as in PyTorch. The checks only look: buffers (running statistics, counters) have the
-content that they had before, however often the module ran.
+To be recorded is one call, as in PyTorch. The checks only look: buffers (running statistics, counters) and tensors in
+plain attributes have the content that they had before, however often the module ran.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 
 
 class Buffers:
-    """The buffers of a module and of those inside it."""
+    """The buffers of a module and of those inside it, and the tensors in their plain attributes."""
 
     def __init__(self, root: nn.Module | None) -> None:
         modules = list(root.modules()) if root is not None else []
-        self._tables = [(m._buffers, dict(m._buffers)) for m in modules if m._buffers]
+        self._tables: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            (m._buffers, dict(m._buffers)) for m in modules if m._buffers
+        ]
+        for module in modules:
+            plain = {name: t for name, t in module.__dict__.items() if isinstance(t, torch.Tensor)}
+            if plain:
+                self._tables.append((module.__dict__, plain))
         tensors = {id(t): t for _, entries in self._tables for t in entries.values() if t is not None}
         self._contents = [(t, t.detach().clone()) for t in tensors.values() if _has_content(t)]
 
