@@ -300,6 +300,10 @@ CLASSES: dict[str, Attack] = {
 
 CODES: dict[str, Attack] = {
     "a file is read": (lambda: with_body('return torch.from_file("/etc/passwd", None, 9)'), "allow_io=True"),
+    "memory beyond a tensor is read": (
+        lambda: with_body("return torch.sum(ops.inductor._reinterpret_tensor(x, [1000000], [1], 0))"),
+        "reads and writes memory without asking whose it is",
+    ),
     "a file is written": (
         lambda: with_body('ops.aten.save(x, "/tmp/x")\nreturn x'),
         "no operator 'aten::save'",

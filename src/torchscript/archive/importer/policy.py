@@ -1,8 +1,9 @@
-"""Operators that reach outside the process: an archive must not read or write files, nor load libraries.
+"""Operators that reach outside: an archive must not read or write files, load libraries, or read memory of others.
 
     aten::from_file(str filename, bool? shared=None, …)      refused: it takes the name of a file
     image::read_file(str filename) -> Tensor                 the same; operators of other libraries count too
     c10d::send(Tensor[] tensors, …)                          refused: the namespace is for other processes
+    inductor::_reinterpret_tensor(Tensor self, int[] size…)  refused: it does not check where the view ends
 
 The schema decides where it can. An operator is refused where it is compiled, so that the rest of an archive
 can be used and looked at.
@@ -28,6 +29,8 @@ _NAMESPACES = {
     "symm_mem": "talks to other processes",
     "_dtensor": "talks to other processes",
     "debugprims": "reads files of tensors",
+    # views of memory that no storage has, for code that torch.compile has generated and checked
+    "inductor": "reads and writes memory without asking whose it is",
 }
 
 _OPERATORS = {
