@@ -9,7 +9,8 @@ Three measurements:
   uncounted call of each. All run the model too; a row says what the run alone costs.
 - memory: by how much the peak of the resident memory grows while the trace is made and held, each in a
   fresh process.
-- growth: the time per recorded operator of functions of 500 to 16 000 operators.
+- growth: the time per recorded operator of functions of 500 to 16 000 operators, and of functions that add 1 000
+  to 16 000 tensors of their own.
 
 Goals: at most 1.5 × torch.jit's processor time, and at most 1.5 × its memory.
 """
@@ -47,6 +48,18 @@ def chain(length: int) -> Callable[[torch.Tensor], torch.Tensor]:
             y = y.transpose(0, 1)
             y = torch.sub(y, x, alpha=2)
         return y
+
+    return function
+
+
+def sums(length: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function that adds `length` tensors of its own, which are constants of the trace."""
+    others = [torch.rand(4, 4) for _ in range(length)]
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        for other in others:
+            x = x + other
+        return x
 
     return function
 
@@ -150,18 +163,22 @@ def kilobytes(name: str) -> int:
 
 def growth(repetitions: int) -> None:
     print("\nGrowth: processor time of a trace per recorded operator, the best of the rounds\n")
-    for length in (500, 1000, 2000, 4000, 8000, 16000):
-        traced = chain(length)
-        inputs = (torch.rand(4, 4),)
-        best = {
-            tracer: min(
-                clock(lambda trace=trace: trace(traced, inputs, check_trace=False))[1]
-                for _ in range(repetitions)
-            )
-            for tracer, trace in TRACERS.items()
-        }
-        text = ", ".join(f"{tracer} {1e6 * seconds / length:.1f} µs" for tracer, seconds in best.items())
-        print(f"{length:>6} operators: {text}", flush=True)
+    for what, make, lengths in (
+        ("operators", chain, (500, 1000, 2000, 4000, 8000, 16000)),
+        ("sums of constants", sums, (1000, 4000, 16000)),
+    ):
+        for length in lengths:
+            traced = make(length)
+            inputs = (torch.rand(4, 4),)
+            best = {
+                tracer: min(
+                    clock(lambda trace=trace: trace(traced, inputs, check_trace=False))[1]
+                    for _ in range(repetitions)
+                )
+                for tracer, trace in TRACERS.items()
+            }
+            text = ", ".join(f"{tracer} {1e6 * seconds / length:.1f} µs" for tracer, seconds in best.items())
+            print(f"{length:>6} {what}: {text}", flush=True)
 
 
 if __name__ == "__main__":
