@@ -119,6 +119,10 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
                 raise e.certain(TypeError, f"'{symbol}' cannot take {operand.describe()}: it is not called.")
         left, right = (arrays.as_tensor(e, v) or v for v in (left, right))
         lt, rt = type_of(left), type_of(right)
+    if isinstance(lt, T.OptionalType) or isinstance(rt, T.OptionalType):
+        sure = presence.all_present(e, [left, right])
+        if sure[0] is not left or sure[1] is not right:
+            return binary(e, op, *sure)
     if op is ast.Add and isinstance(lt, T.ListType) and isinstance(rt, T.ListType) and lt != rt:
         fitted = e.try_coerce(right, lt)  # an empty list is one of anything
         if fitted is not None:
@@ -158,8 +162,6 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         left, right = right, left
     elif op in (ast.BitAnd, ast.BitOr, ast.BitXor) and isinstance(lt, T.TensorType):
         pass
-    if isinstance(type_of(left), T.OptionalType) or isinstance(type_of(right), T.OptionalType):
-        left, right = presence.all_present(e, [left, right])
     lt, rt = type_of(left), type_of(right)
     if isinstance(lt, T.OptionalType) or isinstance(rt, T.OptionalType):
         bad = lt if isinstance(lt, T.OptionalType) else rt

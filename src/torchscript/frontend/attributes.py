@@ -17,6 +17,7 @@ from . import (
     autograd_functions,
     chosen,
     function_calls,
+    limits,
     methods,
     module_methods,
     prelude,
@@ -65,6 +66,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return autograd_functions.read(e, owner, name, node)
     if isinstance(owner, chosen.OneOf):
         return owner.method(e, name)
+    if isinstance(owner, limits.Limits):
+        return owner.attribute(e, name, node)
     type = type_of(owner)
     if isinstance(owner, Unusable):
         raise e.error(owner.reason, node)

@@ -3,6 +3,7 @@
 features["p3"], features.items()        →  Dict[str, Tensor]
 self.layers[i](x)                       →  int, where self.layers is a list of modules
 self.lstm(x, state)                     →  Tuple[Tensor, Tensor]
+reduction in ("mean", "sum")            →  str
 """
 
 from __future__ import annotations
@@ -41,11 +42,27 @@ def type_by_use(
                     return T.STRING
                 if _holds_modules(container):
                     return T.INT
-        elif (
-            isinstance(node, ast.Attribute) and _is_name(node.value, name) and node.attr in ("items", "keys")
-        ):
-            return _OF_STRINGS
+        elif isinstance(node, ast.Attribute) and _is_name(node.value, name):
+            if node.attr in ("items", "keys"):
+                return _OF_STRINGS
+            if node.attr in ("startswith", "endswith", "lower", "upper"):
+                return T.STRING
+        elif isinstance(node, ast.Compare) and _is_compared_with_text(node, name):
+            return T.STRING
     return None
+
+
+def _is_compared_with_text(node: ast.Compare, name: str) -> bool:
+    """`mode == "mean"`, `mode in (None, "mean", "sum")`."""
+    sides = [node.left, *node.comparators]
+    if len(sides) != 2 or not any(_is_name(side, name) for side in sides):
+        return False
+    other = sides[1] if _is_name(sides[0], name) else sides[0]
+    if isinstance(node.ops[0], ast.In | ast.NotIn):
+        parts = other.elts if isinstance(other, ast.Tuple | ast.List | ast.Set) and other is sides[1] else []
+    else:
+        parts = [other] if isinstance(node.ops[0], ast.Eq | ast.NotEq) else []
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts)
 
 
 def _is_lstm_state(node: ast.AST, name: str, module: torch.nn.Module | None) -> bool:

@@ -102,6 +102,9 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
         return of_class
     if isinstance(lt, T.ClassType) and not isinstance(op, ast.Eq | ast.NotEq):
         raise arithmetic.missing_method(e, symbol, method, left, right)
+    if not isinstance(op, ast.Eq | ast.NotEq) and T.OptionalType in (lt.__class__, rt.__class__):
+        left, right = presence.all_present(e, [left, right])
+        lt, rt = type_of(left), type_of(right)
     if isinstance(rt, T.TensorType) and arithmetic.is_number(lt):
         mirrored = {
             "aten::lt": "aten::gt",
@@ -110,9 +113,6 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
             "aten::ge": "aten::le",
         }
         name, left, right = mirrored.get(name, name), right, left
-    if not isinstance(op, ast.Eq | ast.NotEq) and T.OptionalType in (lt.__class__, rt.__class__):
-        left, right = presence.all_present(e, [left, right])
-        lt, rt = type_of(left), type_of(right)
     for operand_type in (lt, rt):
         if isinstance(operand_type, T.OptionalType) and not isinstance(op, ast.Eq | ast.NotEq):
             raise e.error(
@@ -181,9 +181,7 @@ def _equality(
         return Dynamic(e.call("aten::__not__", [found])) if negative else found
     simple = (T.StringType, T.DeviceType, T.EnumType)
     if lt is not None and rt is not None and isinstance(lt, simple) != isinstance(rt, simple):
-        if not isinstance(lt, T.AnyType | T.UnionType | T.TensorType) and not isinstance(
-            rt, T.AnyType | T.UnionType | T.TensorType
-        ):
+        if not isinstance(lt, T.AnyType | T.UnionType) and not isinstance(rt, T.AnyType | T.UnionType):
             return e.static(negative)
     if (isinstance(lt, T.ListType) and isinstance(rt, T.TupleType)) or (
         isinstance(lt, T.TupleType) and isinstance(rt, T.ListType)

@@ -10,6 +10,7 @@ import torch
 from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Function
+from ..operators.custom_classes import method_schema
 from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
@@ -83,13 +84,17 @@ def call_builtin_method(
         )
     if isinstance(type, T.ClassType):
         return call_class_method(e, owner, name, positional, named)
-    if isinstance(type, T.InterfaceType):
-        schema = type.methods[name]
+    declared = type.methods[name] if isinstance(type, T.InterfaceType) else None
+    if isinstance(type, T.CustomClassType):
+        declared = method_schema(type, name)
+        if declared is None:
+            raise e.error(f"The C++ class '{type}' has no method '{name}' that is known here.")
+    if declared is not None:
         calls.require_data(e, name, [*positional, *named.values()])
-        matched = match_overloads([schema], [owner, *positional], named, where=e.where(), display_name=name)
+        matched = match_overloads([declared], [owner, *positional], named, where=e.where(), display_name=name)
         arguments = [e._bound(b) for b in matched.bindings]
-        node = e.emit("prim::CallMethod", arguments, [schema.return_type], {"name": name})
-        return e.none() if isinstance(schema.return_type, T.NoneType) else Dynamic(node.output)
+        node = e.emit("prim::CallMethod", arguments, [declared.return_type], {"name": name})
+        return e.none() if isinstance(declared.return_type, T.NoneType) else Dynamic(node.output)
     if isinstance(type, T.TensorType):
         return _tensor_call(e, owner, name, positional, named)
     if isinstance(type, T.SetType) and name in sets.METHODS:

@@ -3,7 +3,8 @@
     def forward(self, x, mask=None):
         return x * mask                 →   raise if mask is None; x * mask
 
-An argument or attribute that is None and unannotated is compiled as `Optional[Tensor]`. Eager mode lets it be
+An argument or attribute that is None and unannotated is compiled as `Optional[Tensor]`, and so is what an unannotated
+function returns if it can end without a `return`. Eager mode lets it be
 used without a check and raises where it is None; so does the compiled code. What the user annotated as Optional
 must be checked by the user.
 """
@@ -70,6 +71,13 @@ def _guessed(e: Emitter, value: Value, depth: int = 0) -> bool:
         cls = owner.python_class if isinstance(owner, T.ClassType) and owner.is_module else None
         name = node.attributes["name"]
         return cls is not None and not any(name in vars(b).get("__annotations__", {}) for b in cls.__mro__)
+    if node.kind in ("prim::CallFunction", "prim::CallMethod"):  # it ends without a 'return' on some path
+        called = node.attributes.get("function")
+        receiver = node.inputs[0].type if node.inputs else None
+        if called is None and isinstance(receiver, T.ClassType):
+            called = receiver.method(node.attributes["name"])
+        function = getattr(called, "python_function", None)
+        return function is not None and "return" not in getattr(function, "__annotations__", {"return": None})
     if node.kind == "prim::Constant":  # None on one side of an `if`
         return depth > 0
     if node.kind == "prim::If" and depth < 20:
