@@ -5,11 +5,12 @@
     python benchmarks/bench_native.py --peers none --only gelu       some rows, and nobody else's compilers
 
 One thread. Each row is a program of workloads.py; columns are processor times relative to torch.jit's in the same rounds
-(median of the ratios, below 1 is faster). torch.jit is frozen, optimised for inference and warmed up where the program is
-a module; everything but training steps runs in inference mode. A peer that is not installed shows "–". torch.compile
-has --timeout seconds for a program, in a process of its own. Compile times are cold, in seconds of the processor, until
-the first answer; native code has its precompiled header. What is printed is also written into benchmarks/results
-(native.json has the quartiles; rows and columns that were not run keep what they had), unless --no-results.
+(median of the ratios, below 1 is faster). In every round each runs once uncounted before it is timed. torch.jit is frozen,
+optimised for inference and warmed up where the program is a module; everything but training steps runs in inference
+mode. A peer that is not installed shows "–". torch.compile has --timeout seconds for a program, in a process of its
+own. Compile times are cold, in seconds of the processor, until the first answer; native code has its precompiled header.
+What is printed is also written into benchmarks/results (native.json has the quartiles; rows and columns that were not run
+keep what they had), unless --no-results.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import Samples, Spread, interleave, machine, prepare, processor_seconds, ratios
+from common import Samples, Spread, interleave, machine, prepare, processor_seconds, ratios, settled
 from hand_written import by_hand
 from peers import (
     HOW_TO_INSTALL,
@@ -128,7 +129,7 @@ def measure(workload: Workload, peers: list[str], options: argparse.Namespace) -
         except Exception as error:  # a peer that cannot do it is part of the result
             row.cells[name] = Cell(word="cannot" if name in PEERS else type(error).__name__)
     check(workload, answers)
-    samples = interleave(contenders, options.repetitions, warm_up=3)
+    samples = interleave(contenders, options.repetitions, warm_up=3, measure=settled)
     fill(row, samples, workload.calls)
     return row
 
