@@ -213,11 +213,23 @@ class _Writer:
                 step.append(f"const V {item.name} = {self._call(item)};")
                 if item in self.buffers:
                     step.append(f"{item.name}.store(buffer + pad * {self.buffers[item]} + i);")
+        ways = _ways(step) if reductions else 1
+        ahead: list[str] = []
+        if (
+            reductions and level
+        ):  # its row is near already: meanwhile, the memory that the next loops will wait for
+            for i, is_mask in enumerate(self.kernel.masks):
+                if not is_mask:
+                    ahead.append(f"const S* next{i} = ts::kernel::In<T, S, DENSE>::next(plan, {i}, row);")
+                    step.append(f"if (DENSE) __builtin_prefetch(next{i} + i);")
+            for i, item in enumerate(self.kernel.outputs):
+                if not item.is_mask and not item.is_reduced:
+                    step.append(f"__builtin_prefetch(o{i}.data + i, 1);")
         for item in reductions:
             lines.append(f"ts::kernel::{_REDUCERS[item.function]} r{item.name};")
             step.append(f"r{item.name}.add(part, {item.arguments[0].name}, count);")
         step += [f"o{i}.store(i, {item.name}, count);" for i, item in stored]
-        lines += ["{", *_indented(_loop(step, "0", "plan.length", _ways(step) if reductions else 1)), "}"]
+        lines += ["{", *_indented([*ahead, *_loop(step, "0", "plan.length", ways)]), "}"]
         for item in reductions:
             over = " / T(plan.length)" if item.function == "mean" else ""
             lines.append(

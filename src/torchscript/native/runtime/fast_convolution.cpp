@@ -42,21 +42,22 @@ Tensor few_places(const Tensor& x, const Tensor& weight, const std::optional<Ten
   const bool by_place = places == 1;  // then results lie as the product gives them
   float* buffer = kernel::scratch<float>(batch * places * (k + (by_place ? 0 : n)));
   float* patches = buffer;
+  const float* data = x.const_data_ptr<float>();
+  const int64_t row_step = x.stride(0), channel_step = x.stride(1);
   for (int64_t r = 0; r < batch; ++r)
-    for (int64_t place = 0; place < places; ++place)
-      for (int64_t c = 0; c < channels; ++c) {
-        const float* from = x.const_data_ptr<float>() + r * x.stride(0) + c * x.stride(1);
-        const int64_t first = place * stride - padding;
-        if (dilation == 1 && first >= 0 && first + taps <= length) {
-          for (int64_t t = 0; t < taps; ++t) patches[t] = from[first + t];
-        } else {
-          for (int64_t t = 0; t < taps; ++t) {
-            const int64_t at = first + t * dilation;
-            patches[t] = at >= 0 && at < length ? from[at] : 0.f;
-          }
-        }
-        patches += taps;
+    for (int64_t place = 0; place < places; ++place) {
+      const int64_t first = place * stride - padding;
+      const float* from = data + r * row_step + first;
+      // the taps that meet the signal
+      const int64_t low = first >= 0 ? 0 : (-first + dilation - 1) / dilation;
+      const int64_t high = std::min(taps, (length - first + dilation - 1) / dilation);
+      if (dilation == 1 && low == 0 && high == taps && taps >= V::size()) {
+        for (int64_t c = 0; c < channels; ++c, from += channel_step, patches += taps) std::copy_n(from, taps, patches);
+        continue;
       }
+      for (int64_t c = 0; c < channels; ++c, from += channel_step, patches += taps)
+        for (int64_t t = 0; t < taps; ++t) patches[t] = t >= low && t < high ? from[t * dilation] : 0.f;
+    }
   const SmallMatrix matrix{weight.const_data_ptr<float>(), n, k, k, false};
   float* to = out.mutable_data_ptr<float>();
   if (by_place) {

@@ -16,6 +16,8 @@ namespace {
 
 // As many rows as packing pays for, and weights that it takes a moment to pack.
 constexpr int64_t MOST_PACKED_ROWS = 512, MOST_PACKED_WEIGHTS = 1 << 24;
+// What panels take on: beyond it the library, which arranges the rows as well, is as fast.
+constexpr int64_t MOST_PANEL_WEIGHTS = 1 << 17;
 
 }  // namespace
 
@@ -26,35 +28,40 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const std::optional<Ten
 }
 
 Tensor Layer::packed(const Tensor& x, const Tensor* start) {
-  if (x.dim() != 2 || weight_.dim() != 2) return {};
-  const int64_t rows = x.size(0), k = x.size(1), n = weight_.size(0);
-  if (rows == 0 || rows > MOST_PACKED_ROWS || k == 0 || n == 0 || weight_.size(1) != k) return {};
-  const bool is_small = rows <= MOST_ROWS;
-  if (is_small ? n * k > MOST_WEIGHTS : !mkl::has_packing() || n * k > MOST_PACKED_WEIGHTS) return {};
-  if (rows != rows_) {  // a second product of as many rows follows, so a third may
+  if (x.dim() < 2 || weight_.dim() != 2) return {};
+  const int64_t k = x.size(-1), n = weight_.size(0), rows = k == 0 ? 0 : x.numel() / k;
+  if (rows == 0 || rows > MOST_PACKED_ROWS || n == 0 || weight_.size(1) != k) return {};
+  const bool has_panels = n * k <= MOST_PANEL_WEIGHTS;
+  if (!has_panels && (rows <= MOST_ROWS || !mkl::has_packing() || n * k > MOST_PACKED_WEIGHTS)) return {};
+  const bool is_used_again = has_panels ? rows_ != 0 : rows_ == rows;  // then it may be used a third time
+  if (!is_used_again) {
     packed_.reset();
     rows_ = rows;
     return {};
   }
-  if (is_watched() || !is_plain_float(x) || wants_gradients(x) || x.stride(1) != 1 || x.stride(0) < k) return {};
+  if (is_watched() || !is_plain_float(x) || wants_gradients(x)) return {};
+  if (x.dim() == 2 ? x.stride(1) != 1 || x.stride(0) < k : !x.is_contiguous()) return {};
+  const int64_t x_step = x.dim() == 2 ? x.stride(0) : k;
   if (!is_plain_float(weight_) || wants_gradients(weight_) || weight_.stride(1) != 1 || weight_.stride(0) < k) return {};
   const Tensor* bias = bias_.has_value() && bias_->defined() ? &*bias_ : nullptr;
   if (bias != nullptr &&
       (!is_plain_float(*bias) || wants_gradients(*bias) || bias->dim() != 1 || bias->size(0) != n || !bias->is_contiguous()))
     return {};
-  if (start != nullptr && (!is_plain_float(*start) || wants_gradients(*start) || start->dim() != 2 ||
-                           start->size(0) != rows || start->size(1) != n || !start->is_contiguous()))
+  c10::SmallVector<int64_t, 4> sizes(x.sizes().begin(), x.sizes().end());
+  sizes.back() = n;
+  if (start != nullptr && (!is_plain_float(*start) || wants_gradients(*start) || start->sizes() != at::IntArrayRef(sizes) ||
+                           !start->is_contiguous()))
     return {};
   const float *from = x.const_data_ptr<float>(), *w = weight_.const_data_ptr<float>();
   const float* b = bias != nullptr ? bias->const_data_ptr<float>() : nullptr;
   const float* s = start != nullptr ? start->const_data_ptr<float>() : nullptr;
-  if (is_small) {
+  if (has_panels) {
     if (!packed_.defined()) {
       packed_ = Tensor(at::detail::empty_cpu({panels_size(n, k)}, at::kFloat));
       make_panels({w, n, k, weight_.stride(0), false}, packed_.mutable_data_ptr<float>());
     }
-    Tensor out = fresh({rows, n}, at::kFloat);
-    panel_product(from, rows, x.stride(0), packed_.const_data_ptr<float>(), n, k, b, s, n, out.mutable_data_ptr<float>(), n);
+    Tensor out = fresh(sizes, at::kFloat);
+    panel_product(from, rows, x_step, packed_.const_data_ptr<float>(), n, k, b, s, n, out.mutable_data_ptr<float>(), n);
     return out;
   }
   at::internal::lazy_init_num_threads();
@@ -66,11 +73,11 @@ Tensor Layer::packed(const Tensor& x, const Tensor* start) {
     cblas_sgemm_pack(mkl::ROW_MAJOR, mkl::B_MATRIX, mkl::TRANSPOSED, rows_now, n_, k_, 1.f, w,
                      static_cast<int>(weight_.stride(0)), reinterpret_cast<float*>(packed_.mutable_data_ptr<uint8_t>()));
   }
-  Tensor out = fresh({rows, n}, at::kFloat);
+  Tensor out = fresh(sizes, at::kFloat);
   float* to = out.mutable_data_ptr<float>();
   const bool has_start = fill_rows(to, rows, n, b, s);
   cblas_sgemm_compute(mkl::ROW_MAJOR, mkl::AS_IT_IS, mkl::PACKED, rows_now, n_, k_, from,
-                      static_cast<int>(x.stride(0)), reinterpret_cast<const float*>(packed_.const_data_ptr<uint8_t>()), n_,
+                      static_cast<int>(x_step), reinterpret_cast<const float*>(packed_.const_data_ptr<uint8_t>()), n_,
                       has_start ? 1.f : 0.f, to, n_);
   return out;
 }
@@ -106,7 +113,7 @@ Tensor Steps::at(int64_t i) {
     first_ = i;
     count_ = std::min({std::max<int64_t>(FIRST, 2 * count_), most, steps - i});
     if (count_ == 1) return layer_.at(ts::fast::select(sequence_, 0, i));
-    block_ = ts::fast::linear(ts::fast::slice(sequence_, 0, i, i + count_, 1), layer_.weight(), layer_.bias());
+    block_ = layer_.at(ts::fast::slice(sequence_, 0, i, i + count_, 1));
   }
   if (count_ == 1) return layer_.at(ts::fast::select(sequence_, 0, i));
   return ts::fast::select(block_, 0, i - first_);

@@ -82,7 +82,7 @@ void by_columns(const float* x, const SmallMatrix& weight, const float* bias, co
   }
 }
 
-// C panels for each of R rows at a time: as many sums as the chain of additions of one is long.
+// C panels for each of R rows at a time: as many sums as there are registers for, each a chain of additions.
 template <int R, int C>
 void panels_of(const float* x, int64_t x_step, const float* panels, int64_t k, int64_t count, const float* bias,
                const float* start, int64_t start_step, float* out, int64_t out_step) {
@@ -114,17 +114,35 @@ void panels_of(const float* x, int64_t x_step, const float* panels, int64_t k, i
   }
 }
 
-template <int R, int C>
-void all_panels(const float* x, int64_t x_step, const float* panels, int64_t n, int64_t k, const float* bias,
+// All rows with C panels, which stay in the nearest cache meanwhile.
+template <int C, int MOST_R>
+void rows_of(const float* x, int64_t rows, int64_t x_step, const float* panels, int64_t k, int64_t count, const float* bias,
+             const float* start, int64_t start_step, float* out, int64_t out_step) {
+  while (rows >= MOST_R) {
+    panels_of<MOST_R, C>(x, x_step, panels, k, count, bias, start, start_step, out, out_step);
+    x += MOST_R * x_step;
+    out += MOST_R * out_step;
+    if (start != nullptr) start += MOST_R * start_step;
+    rows -= MOST_R;
+  }
+  if constexpr (MOST_R > 1)
+    if (rows > 0)
+      rows_of<C, MOST_R - 1>(x, rows, x_step, panels, k, count, bias, start, start_step, out, out_step);
+}
+
+template <int C, int MOST_R>
+void all_panels(const float* x, int64_t rows, int64_t x_step, const float* panels, int64_t n, int64_t k, const float* bias,
                 const float* start, int64_t start_step, float* out, int64_t out_step) {
   constexpr int64_t W = V::size();
   const auto from = [](const float* p, int64_t i) { return p != nullptr ? p + i : nullptr; };
   int64_t i = 0;
   for (; i + (C - 1) * W < n; i += C * W)
-    panels_of<R, C>(x, x_step, panels + i * k, k, n - i, from(bias, i), from(start, i), start_step, out + i, out_step);
+    rows_of<C, MOST_R>(x, rows, x_step, panels + i * k, k, n - i, from(bias, i), from(start, i), start_step, out + i,
+                       out_step);
   if constexpr (C > 1)
     if (i < n)
-      all_panels<R, C / 2>(x, x_step, panels + i * k, n - i, k, from(bias, i), from(start, i), start_step, out + i, out_step);
+      all_panels<C / 2, MOST_R>(x, rows, x_step, panels + i * k, n - i, k, from(bias, i), from(start, i), start_step, out + i,
+                                out_step);
 }
 
 }  // namespace
@@ -143,20 +161,11 @@ void make_panels(const SmallMatrix& weight, float* panels) {
 
 void panel_product(const float* x, int64_t rows, int64_t x_step, const float* panels, int64_t n, int64_t k,
                    const float* bias, const float* start, int64_t start_step, float* out, int64_t out_step) {
-  const auto some = [&]<int R, int C>() {
-    all_panels<R, C>(x, x_step, panels, n, k, bias, start, start_step, out, out_step);
-    return R;
-  };
-  while (rows > 0) {
-    const int done = rows >= 4   ? some.template operator()<4, 4>()
-                     : rows == 3 ? some.template operator()<3, 4>()
-                     : rows == 2 ? some.template operator()<2, 4>()
-                                 : some.template operator()<1, 8>();
-    x += done * x_step;
-    out += done * out_step;
-    if (start != nullptr) start += done * start_step;
-    rows -= done;
-  }
+  constexpr bool has_many = V::size() == 16;  // registers: 32 of AVX-512, 16 otherwise
+  if (rows == 1)
+    all_panels<8, 1>(x, rows, x_step, panels, n, k, bias, start, start_step, out, out_step);
+  else
+    all_panels<has_many ? 4 : 2, has_many ? 6 : 4>(x, rows, x_step, panels, n, k, bias, start, start_step, out, out_step);
 }
 
 void small_product(const float* x, int64_t rows, int64_t x_step, const SmallMatrix& weight, const float* bias,

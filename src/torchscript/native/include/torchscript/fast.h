@@ -38,8 +38,8 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const Tensor& w_ih, const Tens
 // start + linear(x, weight, bias), where `start` is no tensor that the sum has to be broadcast with, or is
 Tensor linear_add(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Tensor& start);
 
-// A linear layer whose weight does not change while a loop runs: arranged for the product when it has been used twice, in
-// panels for a few rows, as the matrix library wants it for more.
+// A linear layer whose weight does not change while a loop runs: arranged for the product when it is used again, a small
+// one in panels, others as the matrix library wants them.
 class Layer {
  public:
   template <class B>
@@ -57,7 +57,7 @@ class Layer {
   Tensor weight_;
   std::optional<Tensor> bias_;
   Tensor packed_;
-  int64_t rows_ = 0;  // that `packed_` is for
+  int64_t rows_ = 0;  // of the last product, which what the library packed is for
 };
 
 // A cell of a recurrent network whose weights do not change while a loop runs.

@@ -125,6 +125,10 @@ struct In {
   int64_t stride;
   In(const Plan& plan, size_t index, int64_t row)
       : data(reinterpret_cast<const S*>(plan.at(plan.inputs[index], row))), stride(plan.inputs[index].inner) {}
+  // Elements of the row after this one, which is to be read soon.
+  static const S* next(const Plan& plan, size_t index, int64_t row) {
+    return reinterpret_cast<const S*>(plan.at(plan.inputs[index], std::min(row + 1, plan.rows - 1)));
+  }
   Vec<T> load(int64_t i, int64_t count) const {
     if (DENSE || stride == 1) {
       if (count == Vec<T>::size()) return kernel::load<T>(data + i);
