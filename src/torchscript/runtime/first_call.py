@@ -58,6 +58,9 @@ def speaks_of_other_types(function: Any) -> bool:
             return True
         if isinstance(node, ast.Compare) and names(node.left) and any(map(is_text, node.comparators)):
             return True
+        if isinstance(node, ast.BinOp) and any(map(names, (node.left, node.right))):
+            if any(map(is_text, (node.left, node.right))):  # name + ".weight"
+                return True
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
             if names(node.comparators[0]):
                 return True
