@@ -7,13 +7,17 @@ exit code 0    done
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import inspect
 import json
 import os
 import pkgutil
 import sys
 import traceback
-from typing import Annotated, Any
+import warnings
+from collections.abc import Iterator
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -49,10 +53,16 @@ class _Commands(TyperGroup):
         if name not in self.commands:
             module_name = name.replace("-", "_")
             module = importlib.import_module(f"{commands.__name__}.{module_name}")
+            function = getattr(module, module_name)
             single = typer.Typer(add_completion=False)
-            single.command(name)(getattr(module, module_name))
+            single.command(name, help=_unwrapped(inspect.getdoc(function) or ""))(function)
             self.commands[name] = typer.main.get_command(single)
         return self.commands[name]
+
+
+def _unwrapped(text: str) -> str:
+    """Each paragraph in one line, which the terminal's width then wraps."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 app = typer.Typer(
@@ -95,8 +105,12 @@ def _main(
 def main(arguments: list[str] | None = None) -> int:
     """Run the program. Returns the exit code."""
     given = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell: `torchscript info x.pt >&-`
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
-        result = app(given, prog_name="torchscript", standalone_mode=False)
+        with _warnings():
+            result = app(given, prog_name="torchscript", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except No:
@@ -112,10 +126,37 @@ def main(arguments: list[str] | None = None) -> int:
         return _report(error, as_json="--json" in given)
 
 
+@contextlib.contextmanager
+def _warnings() -> Iterator[None]:
+    """Show warnings in a line each, without what PyTorch deprecates, unless `python -W` asks for something else."""
+    if sys.warnoptions:
+        yield
+        return
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        place = f" ({filename}:{lineno})" if ":code/" in filename else ""
+        print(f"torchscript: warning: {_first_line(str(message), message)}{place}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        for ignored in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", ignored)
+        warnings.filterwarnings("ignore", message=r"torch\.quantize_per_tensor")  # a deprecation by its text
+        yield
+
+
 def _report(error: Exception, as_json: bool) -> int:
     message = one_line(error)
-    if as_json:
-        print(json.dumps({"error": message}))
+    with contextlib.suppress(OSError):  # where the disk is full, which may be the error
+        if as_json:
+            print(json.dumps({"error": message}), flush=True)
     print(f"torchscript: {message}", file=sys.stderr)
     return 2
 
@@ -127,11 +168,14 @@ def one_line(error: Exception) -> str:
         return _first_line(str(show()), error)
     from torchscript.errors import CompileError, Error
 
-    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, Error):
-        text = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and not isinstance(error, Error):
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     else:
         text = error.message if isinstance(error, CompileError) else str(error)
     line = _first_line(text, error)
+    listed = [item[2:].strip() for item in text.splitlines() if item.startswith("- ")]
+    if listed:  # an error that names several reasons
+        line = f"{line}: {'; '.join(listed)}"
     cause = error if isinstance(error, CompileError) else error.__cause__
     if isinstance(cause, CompileError) and cause.where is not None:
         line = f"{line} ({cause.where.source.filename}:{cause.where.line})"
@@ -140,10 +184,5 @@ def one_line(error: Exception) -> str:
     return line
 
 
-def _first_line(text: str, error: Exception) -> str:
+def _first_line(text: str, error: object) -> str:
     return (text.strip().splitlines() or [type(error).__name__])[0].rstrip(":")
-
-
-def run() -> None:
-    """The console script."""
-    sys.exit(main())

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from torchscript.archive.reader import LoadedArchive
+    from torchscript.archive.unpickler import ScriptObject
     from torchscript.ir.graph import Function
     from torchscript.runtime.module import ScriptModule
 
@@ -33,24 +34,33 @@ def open_archive(path: Path, allow_io: bool = False) -> LoadedArchive:
 
 def find_method(archive: LoadedArchive, name: str) -> Function:
     """The method at the end of a path from the top module; Error says what there is instead."""
+    return find_owner(archive, name)[1]
+
+
+def find_owner(archive: LoadedArchive, name: str) -> tuple[ScriptObject, Function]:
+    """The object that has the method at the end of a path, and the method."""
     from torchscript.archive.unpickler import ScriptObject
     from torchscript.errors import Error
+
+    def children(owner: ScriptObject) -> list[str]:
+        state = owner.state if isinstance(owner.state, dict) else {}
+        return [key for key, value in state.items() if isinstance(value, ScriptObject)]
 
     *path, last = name.split(".")
     owner = archive.root
     for i, part in enumerate(path):
-        state = owner.state if isinstance(owner.state, dict) else {}
-        children = [key for key, value in state.items() if isinstance(value, ScriptObject)]
-        if part not in children:
+        if part not in children(owner):
             at = ".".join(path[:i]) or "the top module"
-            raise Error(f"{at} has no submodule '{part}'; it has {', '.join(children) or 'none'}")
-        owner = state[part]
+            raise Error(f"{at} has no submodule '{part}'; it has {', '.join(children(owner)) or 'none'}")
+        owner = owner.state[part]
     cls = archive.importer.class_named(owner.class_name)
     function = cls.method(last)
     if function is None:
+        if last in children(owner):
+            raise Error(f"'{name}' is a submodule; name a method of it, as '{name}.forward'")
         at = ".".join(path) or "the top module"
         raise Error(f"{at} has no method '{last}'; it has {', '.join(cls.methods) or 'none'}")
-    return function
+    return owner, function
 
 
 def method_of(module: ScriptModule, name: str) -> Any:

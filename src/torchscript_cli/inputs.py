@@ -3,6 +3,7 @@
 1x3x224x224          a random tensor of this shape, from a normal distribution
 1x128:int64          of another dtype: integers from 0 to 9, bools
 x.npy, x.pt, x.json  what a file holds
+3x4,1x4              as many, for a list or tuple of tensors
 3, 0.5, true, [1, 2] a value as JSON; a tensor of it where one is asked for
 name=…               the argument of that name, instead of the next one
 """
@@ -10,6 +11,7 @@ name=…               the argument of that name, instead of the next one
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,18 +27,29 @@ if TYPE_CHECKING:
     from torchscript.schema import Argument, Schema
 
 _SHAPE = re.compile(r"(scalar|\d+(?:x\d+)*)(?::(\w+))?$")
+_SHAPES = re.compile(rf"{_SHAPE.pattern[:-1]}(?:,{_SHAPE.pattern[:-1]})+$")
 _NAME = re.compile(r"([A-Za-z_]\w*)=(.*)$", re.S)
 _INTEGERS = 10
 
 
-def arguments_of(archive: LoadedArchive, method: str, texts: Sequence[str]) -> dict[str, Any]:
-    """The arguments of a method: as given, or random ones like those that it was traced with."""
-    from .archives import find_method
+class MissingInput(Error):
+    """An argument without a default was not given."""
 
-    schema = find_method(archive, method).schema
+
+def arguments_of(archive: LoadedArchive, path: Path, method: str, texts: Sequence[str]) -> dict[str, Any]:
+    """The arguments of a method: as given, or random ones like those that it was traced with."""
+    from .archives import find_owner
+    from .feeding import feed_of
+
+    owner, function = find_owner(archive, method)
+    schema = function.schema
     traced = archive.traced_inputs().get(method) if not texts else None
     if traced is None:
-        return arguments_for(schema, texts)
+        try:
+            return arguments_for(schema, texts)
+        except MissingInput as error:
+            feed = feed_of(archive, method, function, owner)
+            raise Error(f"{error}; for example: {feed.command(str(path))}") from None
     names = [argument.name for argument in schema.arguments[1:]]
     return dict(zip(names, like(tuple(traced))))
 
@@ -63,8 +76,11 @@ def arguments_for(schema: Schema, texts: Sequence[str]) -> dict[str, Any]:
         values[argument.name] = value_of(text, argument)
     missing = [a.name for a in formals if a.name not in values and not a.has_default]
     if missing:
-        wanted = ", ".join(f"{a.name}: {a.type.annotation()}" for a in formals)
-        raise Error(f"no input for {', '.join(missing)}; the method takes {wanted}, see --help for how")
+        wanted = ", ".join(
+            f"{a.name}: {a.type.annotation()}" + (f" = {a.default!r}" if a.has_default else "")
+            for a in formals
+        )
+        raise MissingInput(f"no input for {', '.join(missing)}; the method takes {wanted}")
     return values
 
 
@@ -77,16 +93,16 @@ def value_of(text: str, argument: Argument) -> Any:
             raise Error(f"the input '{argument.name}': there is no file '{text}'")
         try:
             value = _READERS[suffix](path)
-        except Error:
-            raise
         except Exception as error:
             raise Error(f"the input '{argument.name}': cannot read '{text}': {_first_line(error)}") from error
         return _as(value, argument.type, argument.name)
+    if _SHAPES.match(text) and isinstance(_bare(argument.type), T.ListType | T.TupleType):
+        tensors = [_random(shape, argument.name) for shape in text.split(",")]
+        return _as(tensors, argument.type, argument.name)
     shape = _SHAPE.match(text)
     wants_tensor = _wants_tensor(argument.type)
     if shape is not None and wants_tensor and ("x" in shape[1] or shape[2] or shape[1] == "scalar"):
-        sizes = [] if shape[1] == "scalar" else [int(n) for n in shape[1].split("x")]
-        return _as(random_tensor(sizes, shape[2] or "float32"), argument.type, argument.name)
+        return _as(_random(text, argument.name), argument.type, argument.name)
     try:
         value = json.loads(text)
     except ValueError:
@@ -97,6 +113,18 @@ def value_of(text: str, argument: Argument) -> Any:
             f"({', '.join(_READERS)}) and no JSON"
         ) from None
     return _as(value, argument.type, argument.name)
+
+
+def _random(text: str, name: str) -> torch.Tensor:
+    """A tensor of a shape as it is written: 1x3x224x224, 8x128:int64, scalar:bool."""
+    sizes, _, dtype = text.partition(":")
+    shape = [] if sizes == "scalar" else [int(n) for n in sizes.split("x")]
+    try:
+        return random_tensor(shape, dtype or "float32")
+    except Error:
+        raise
+    except (RuntimeError, MemoryError, NotImplementedError) as error:
+        raise Error(f"the input '{name}': there is no random tensor {text}: {_first_line(error)}") from None
 
 
 def random_tensor(shape: Sequence[int], dtype: str) -> torch.Tensor:
@@ -176,10 +204,34 @@ def _read_numpy(path: Path) -> Any:
     return torch.from_numpy(numpy.load(path, allow_pickle=False))
 
 
+def has_code(path: Path) -> bool:
+    """Whether a zip file is an archive of torch.jit.save."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as found:
+            return any("/code/" in name for name in found.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
 def _read_torch(path: Path) -> Any:
     import torch
 
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with path.open("rb") as file:
+        if not (start := file.read(4)):
+            raise Error("it is empty")
+    if start == b"PK\x03\x04" and has_code(path):
+        raise Error("it is an archive with code, not tensors that torch.save wrote")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = _first_line(error)
+        if "weights_only" in reason.lower() or "WeightsUnpickler" in str(error):
+            reason = "it holds more than tensors, numbers, strings, lists and dicts, which only its own code can read"
+        raise Error(reason) from None
+    except (KeyError, EOFError, ValueError, RuntimeError, AttributeError) as error:
+        raise Error(f"it is no file of torch.save ({type(error).__name__})") from None
 
 
 def _read_json(path: Path) -> Any:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torchscript.ir.graph import Function
 
 _SHOWN_ITEMS = 20
+_SHOWN_METHODS = 8
 _OWN_NAMESPACES = ("aten", "prim", "quantized")
 
 
@@ -97,15 +98,30 @@ def signature(function: Function) -> str:
     """A method as Python would declare it: `forward(x: Tensor, n: int = 2) -> Tensor`."""
     parts: list[str] = []
     starred = False
-    for argument in function.schema.arguments:
-        if argument.name == "self":
-            continue
+    for argument in function.schema.arguments[1:]:  # without the module itself
         if argument.kwarg_only and not starred:
             parts.append("*")
             starred = True
         text = f"{argument.name}: {argument.type.annotation()}"
         parts.append(f"{text} = {argument.default!r}" if argument.has_default else text)
     return f"{function.name}({', '.join(parts)}) -> {function.schema.return_type.annotation()}"
+
+
+def readable(class_name: str) -> str:
+    """A class's name without the numbers that PyTorch gives to classes of one name."""
+    return ".".join(part for part in class_name.split(".") if not part.startswith("___torch_mangle_"))
+
+
+def public_methods(archive: LoadedArchive) -> list[str]:
+    """The methods of the top module that a user calls, `forward` first."""
+    cls = archive.importer.class_named(archive.root.class_name)
+    names = [name for name in cls.methods if not name.startswith("_")]
+    return sorted(names, key=lambda name: name != "forward")[:_SHOWN_METHODS]
+
+
+def is_training(archive: LoadedArchive) -> bool:
+    state = archive.root.state
+    return isinstance(state, dict) and state.get("training") is True
 
 
 def module_tree(archive: LoadedArchive) -> ModuleRow:
@@ -125,11 +141,13 @@ class _Trees:
             row.shared_with = first or "the top module"
             return row
         if source.class_name.startswith(CUSTOM_CLASSES):
+            row.tensors = self.packed(source.state, path)
             return row
         cls = self.archive.importer.class_named(source.class_name)
         row.methods = [_signature(function) for function in cls.methods.values()]
         if not isinstance(source.state, dict):
             row.attributes["state"] = "what __setstate__ takes"
+            row.tensors = self.packed(source.state, path)
             return row
         for key, value in source.state.items():
             declared = cls.attributes.get(key)
@@ -141,6 +159,9 @@ class _Trees:
                 row.attributes[key] = declared.type.annotation()
                 row.values[key] = _shown(value)
         return row
+
+    def packed(self, state: Any, path: str) -> list[TensorRow]:
+        return [self.tensor(name, "packed", value, path) for name, value in _tensors_in(state, "state")]
 
     def tensor(self, name: str, kind: str, value: torch.Tensor, path: str) -> TensorRow:
         full_name = f"{path}.{name}" if path else name
@@ -155,6 +176,20 @@ class _Trees:
             first if first != full_name else None,
             value,
         )
+
+
+def _tensors_in(value: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors in what an object's __setstate__ takes, as weights that are packed when it is made."""
+    if _is_tensor(value):
+        yield name, value
+    elif isinstance(value, ScriptObject):
+        yield from _tensors_in(value.state, name)
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _tensors_in(item, f"{name}[{i}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _tensors_in(item, f"{name}[{key!r}]")
 
 
 def _shown(value: Any) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +64,57 @@ def test_a_defect_of_the_program_is_one_line_with_its_kind(
     result = run("code", "x.pt")
     assert result.code == 2
     assert result.err == "torchscript: KeyError: 'boom' (TORCHSCRIPT_TRACEBACK=1 shows where)\n"
+
+
+def test_help_fills_the_lines_of_the_terminal(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    lines = run.ok("run", "--help").out.splitlines()
+    start = next(i for i, line in enumerate(lines) if "An INPUT is" in line)
+    assert all(60 < len(line.rstrip()) <= 80 for line in lines[start : start + 3])
+
+
+def _in_a_shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    call = f"{sys.executable} -c 'from torchscript_cli import run; run()'"
+    script = f'torchscript() {{ {call} "$@"; }}; {command}'
+    return subprocess.run(
+        ["bash", "-c", script], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+
+
+def test_closed_and_full_outputs() -> None:
+    """One line on standard error, or nothing; never a traceback."""
+    full = _in_a_shell(
+        "torchscript passes --list --json > /dev/full; echo $?; torchscript --help >&-; echo $?"
+    )
+    assert full.stdout == "2\n0\n"
+    assert full.stderr == "torchscript: No space left on device\n"
+
+
+def test_a_pipe_that_is_closed_is_no_error() -> None:
+    done = _in_a_shell("torchscript --help | head -1")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("seconds", [0.4, 2.5])
+def test_control_c_is_quiet(seconds: float) -> None:
+    """Whenever it comes: while torch is imported, and after that."""
+    given = [sys.executable, "-c", "from torchscript_cli import run; print(flush=True); run()", "passes", "-"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(given, **pipes) as running:  # which waits for a graph on standard input
+        running.stdout.read(1)
+        time.sleep(seconds)
+        running.send_signal(signal.SIGINT)
+        assert running.stderr.read() == b""
+        assert running.wait() == 130
+
+
+def test_errors_that_list_reasons_and_numbers_that_are_none() -> None:
+    from torchscript.codegen.cpp import NativeError
+
+    assert app.one_line(NativeError("it cannot be compiled:\n- no sets\n- no files")) == (
+        "it cannot be compiled: no sets; no files"
+    )
 
 
 _LIGHT = """

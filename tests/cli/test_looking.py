@@ -150,3 +150,89 @@ def test_graph_as_svg_without_graphviz(
     result = run("graph", archives / "gate.pt", "--svg", tmp_path / "gate.svg")
     assert result.code == 2 and result.err == "torchscript: 'dot' failed: syntax error in line 1\n"
     assert not (tmp_path / "gate.svg").exists()
+
+
+class Lost(torch.nn.Module):
+    """Inputs of many kinds, each of which meets its weight on another way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = torch.nn.Embedding(100, 16)
+        self.cell = torch.nn.LSTM(16, 8, batch_first=True)
+        self.eyes = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Conv2d(6, 8, 3, groups=2))
+        self.out = torch.nn.Linear(8, 5)
+
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        picture: torch.Tensor,
+        seen: list[torch.Tensor],
+        rate: int,
+        mode: str = "mean",
+        mask: torch.Tensor | None = None,
+    ):
+        if rate not in (8000, 16000) and rate != 4000:
+            raise ValueError("rates are 8000 and 16000")
+        heard, _ = self.cell(self.words(tokens))
+        if mode == "max":
+            heard = heard.clamp(min=0.0)
+        total = self.eyes(picture / 255.0).mean()
+        for item in seen:
+            total = total + self.out(item).sum()
+        return self.out(heard) + total
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lost") / "lost.pt"
+    jit.save(jit.script(Lost().eval()), path)
+    return path
+
+
+def test_info_says_what_to_feed_and_the_command_runs(run: Command, lost: Path) -> None:
+    (how,) = run.ok("info", lost, "--json").json["how_to_run"]
+    found = {given["name"]: (given["sizes"], given["dtype"], given["because"]) for given in how["inputs"]}
+    assert found == {
+        "tokens": (["N", "T"], "int64", "words.weight is 100×16: numbers below 100"),
+        "picture": (["N", 6, "H", "W"], "float32", "eyes.1.weight is 8×3×3×3"),
+        "seen": (["N", 8], "float32", "out.weight is 5×8"),
+        "rate": (None, None, "compared with 8000, 16000, 4000"),
+        "mode": (None, None, "compared with 'max'"),
+        "mask": (None, None, None),
+    }
+    assert how["complete"] and how["raises"] == ["rates are 8000 and 16000"]
+    assert how["command"] == f"torchscript run {lost} 1x8:int64 1x6x64x64 1x8 8000"
+    assert "float32 1×8×5" in run.ok(*how["command"].split()[1:]).out
+    shown = run.ok("info", lost).out
+    assert f"  {how['command']}\n" in shown
+    assert "  picture   float32 N×6×H×W   eyes.1.weight is 8×3×3×3\n" in shown
+    assert "  it can raise: rates are 8000 and 16000\n" in shown
+
+
+def test_info_of_a_trace_knows_its_inputs(run: Command, archives: Path) -> None:
+    (how,) = run.ok("info", archives / "traced.pt", "--json").json["how_to_run"]
+    assert how["inputs"][0]["sizes"] == [2, 3, 8, 8]
+    run.ok(*how["command"].split()[1:])
+
+
+def test_info_leaves_open_what_no_weight_tells(run: Command, archives: Path) -> None:
+    (how,) = run.ok("info", archives / "structured.pt", "--json").json["how_to_run"]
+    assert not how["complete"]
+    assert how["command"].endswith("""SHAPE '{"key": 1}' text '[1, 0.5]'""")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_info_counts_packed_weights(run: Command, tmp_path: Path) -> None:
+    made = torch.ao.quantization.quantize_dynamic(
+        torch.nn.Sequential(torch.nn.Linear(8, 4)), dtype=torch.qint8
+    )
+    torch.jit.save(torch.jit.script(made), tmp_path / "packed.pt")
+    result = run.ok("info", tmp_path / "packed.pt", "--json")
+    assert result.json["tensor_bytes"] == 8 * 4 + 4 * 4
+    assert result.err == "", "PyTorch's deprecation of quantised tensors is none of the user's business"
+
+
+def test_nothing_is_wrapped_or_padded_in_a_pipe(run: Command, lost: Path) -> None:
+    lines = run.ok("info", lost, "--tensors").out.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert max(map(len, lines)) > 120

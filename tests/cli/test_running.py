@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import warnings
 from pathlib import Path
 
 import numpy
@@ -86,7 +88,6 @@ def test_structured_arguments_and_results(run: Command, archives: Path, tmp_path
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ([], "no input for x; the method takes x: Tensor, steps: int, see --help for how"),
         (["2x4", "1", "2"], "the method takes 2 inputs, and more were given"),
         (["y=2x4"], "the method has no argument 'y'; it has x, steps"),
         (["2x4", "x=2x4"], "the argument 'x' is given twice"),
@@ -99,6 +100,59 @@ def test_structured_arguments_and_results(run: Command, archives: Path, tmp_path
 def test_wrong_inputs(run: Command, archives: Path, inputs: list[str], message: str) -> None:
     result = run("run", archives / "gate.pt", *inputs)
     assert (result.code, result.err) == (2, f"torchscript: {message}\n")
+
+
+def test_missing_inputs_are_answered_by_a_command_that_runs(run: Command, archives: Path) -> None:
+    result = run("run", archives / "gate.pt")
+    told, example = result.err.split("; for example: torchscript ")
+    assert told == "torchscript: no input for x; the method takes x: Tensor, steps: int = 2"
+    assert "float32 1×4" in run.ok(*shlex.split(example)).out
+
+
+def test_a_random_tensor_that_does_not_fit_into_memory(run: Command, archives: Path) -> None:
+    result = run("run", archives / "gate.pt", "1000000000x1000000000")
+    assert result.code == 2 and len(result.err.splitlines()) == 1
+    assert "the input 'x': there is no random tensor 1000000000x1000000000" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "it is empty"), (b"hello", "it is no file of torch.save"), (None, "it is an archive with code")],
+)
+def test_inputs_that_torch_save_did_not_write(
+    run: Command, archives: Path, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    (tmp_path / "x.pt").write_bytes((archives / "other.pt").read_bytes() if content is None else content)
+    result = run("run", archives / "gate.pt", tmp_path / "x.pt")
+    assert result.code == 2 and len(result.err.splitlines()) == 1
+    assert f"cannot read '{tmp_path / 'x.pt'}': {reason}" in result.err
+
+
+def test_random_tensors_for_lists_and_tuples(run: Command, archives: Path, tmp_path: Path) -> None:
+    class Adds(torch.nn.Module):
+        def forward(self, xs: list[torch.Tensor], pair: tuple[torch.Tensor, torch.Tensor]):
+            return [x.sum() for x in xs], pair[0] + pair[1]
+
+    torch.jit.save(torch.jit.script(Adds()), tmp_path / "adds.pt")
+    result = run.ok("run", tmp_path / "adds.pt", "2x3,4,1x1:int64", "2x3,1x3", "--json").json["result"]
+    assert [name for name in result] == ["result[0][0]", "result[0][1]", "result[0][2]", "result[1]"]
+    assert result["result[0][2]"]["dtype"] == "int64" and result["result[1]"]["shape"] == [2, 3]
+
+
+def test_a_submodule_is_no_method(run: Command, archives: Path) -> None:
+    result = run("run", archives / "gate.pt", "--method", "inner", "1x4")
+    assert result.err == "torchscript: 'inner' is a submodule; name a method of it, as 'inner.forward'\n"
+
+
+def test_a_warning_of_the_archive_s_code_is_one_line(run: Command, tmp_path: Path) -> None:
+    class Warns(torch.nn.Module):
+        def forward(self, x):
+            warnings.warn("x is old")
+            return x
+
+    torch.jit.save(torch.jit.script(Warns()), tmp_path / "warns.pt")
+    err = run.ok("run", tmp_path / "warns.pt", "1x4").err
+    assert err == "torchscript: warning: x is old\n"
 
 
 def test_a_pickle_that_runs_code_is_refused_as_input(run: Command, archives: Path, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_cmake_finds_the_package(tmp_path):
     pytest.importorskip("cmake")
     ninja = pytest.importorskip("ninja")
     prefix = subprocess.run(
-        [sys.executable, "-c", "from torchscript_cli.app import run; run()", "cmake-prefix"],
+        [sys.executable, "-c", "from torchscript_cli import run; run()", "cmake-prefix"],
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     environment = {**os.environ, "PATH": f"{ninja.BIN_DIR}{os.pathsep}{os.environ['PATH']}"}

@@ -18,7 +18,7 @@ def code(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="Only this class, function or method: its full name, or the end of it."
+            metavar="NAME", help="Only this class, function or method: its full name, or the end of it."
         ),
     ] = None,
     json: Json = False,

@@ -14,9 +14,7 @@ from ..output import Json, print_json, size
 def export(
     archive: Archive,
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="model.onnx or model.pt2")],
-    inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="[INPUT]...", help="Examples, see above.")
-    ] = None,
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT", help="Examples, see above.")] = None,
     dynamic: Annotated[
         bool,
         typer.Option("--dynamic/--static", help="Leave sizes of the inputs open, where the program can."),
@@ -46,7 +44,7 @@ def export(
         raise typer.BadParameter(f"'{target}' does not end in .onnx or .pt2", param_hint="TARGET")
     torch.manual_seed(0)
     found = open_archive(archive, allow_io)
-    arguments = arguments_of(found, "forward", inputs or [])
+    arguments = arguments_of(found, archive, "forward", inputs or [])
     module = module_of(found).eval()
     if kind == ".onnx":
         made = exporting.to_onnx(module, arguments, target, dynamic, opset)

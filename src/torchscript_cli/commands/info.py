@@ -10,6 +10,7 @@ from ..archives import Archive, open_archive
 from ..output import Json, console, plural, print_json, size
 
 if TYPE_CHECKING:
+    from ..feeding import Feed
     from ..summary import ModuleRow
 
 
@@ -19,23 +20,33 @@ def info(
     tensors: Annotated[bool, typer.Option("--tensors", help="Show every parameter and buffer.")] = False,
     json: Json = False,
 ) -> None:
-    """Show what is in an archive: who wrote it, methods, submodules with their sizes, operators.
+    """Show what is in an archive: who wrote it, methods and how to run them, submodules with sizes, operators.
 
-    Nothing of it is compiled or run, so this also tells why an archive cannot run here.
+    Nothing of it is run, so this also tells why an archive cannot run here. What inputs take is found by following
+    each to the first weight that it meets.
     """
     from .. import summary
+    from ..archives import find_owner
+    from ..feeding import feed_of
 
     found = open_archive(archive)
     tree = summary.module_tree(found)
     used = summary.operators_used(found)
     custom = summary.custom_parts(found, used, tree)
+    feeds = [
+        feed_of(found, name, function, owner)
+        for owner, function in (find_owner(found, name) for name in summary.public_methods(found))
+        for name in (function.name,)
+    ]
     facts: dict[str, Any] = {
         "file": str(archive),
         "bytes": archive.stat().st_size,
         "written_by": found.producer,
         "version": found.version,
         "class": tree.class_name,
+        "training": summary.is_training(found),
         "methods": tree.methods,
+        "how_to_run": [feed.as_json(str(archive)) for feed in feeds],
         "parameters": tree.elements,
         "tensor_bytes": tree.bytes,
         "modules": sum(1 for _ in tree.walk()),
@@ -48,35 +59,40 @@ def info(
     if json:
         print_json({**facts, "tree": tree.as_json()})
         return
-    _show(facts, tree, depth, tensors)
+    _show(facts, feeds, tree, depth, tensors)
 
 
-def _show(facts: dict[str, Any], tree: ModuleRow, depth: int, tensors: bool) -> None:
+def _show(facts: dict[str, Any], feeds: list[Feed], tree: ModuleRow, depth: int, tensors: bool) -> None:
     from rich.markup import escape
-    from rich.table import Table
+    from rich.padding import Padding
+
+    from .. import summary
 
     out = console()
-    table = Table.grid(padding=(0, 2))
     rows = {
         "File": f"{facts['file']}, {size(facts['bytes'])}",
         "Written by": f"{facts['written_by']}; format and operators of version {facts['version']}",
-        "Class": facts["class"],
+        "Class": summary.readable(facts["class"]),
         "Size": f"{plural(facts['parameters'], 'parameter')} in {plural(facts['modules'], 'module')}, "
         f"{size(facts['tensor_bytes'])} of tensors",
         "Code": plural(facts["code_files"], "file"),
     }
     if facts["extra_files"]:
         rows["Extra files"] = ", ".join(f"{name} ({size(n)})" for name, n in facts["extra_files"].items())
+    if facts["training"]:
+        rows["Mode"] = "saved in training mode: call eval() on it, unless that is what you want"
+    width = max(map(len, rows)) + 2
     for title, text in rows.items():
-        table.add_row(f"[bold]{title}", escape(text))
-    out.print(table)
+        out.print(f"[bold]{title}[/bold]{' ' * (width - len(title))}{escape(text)}", soft_wrap=True)
     out.print("\n[bold]Methods")
     for method in facts["methods"]:
         out.print("  " + escape(method), soft_wrap=True)
+    _show_feeds(feeds, facts["file"])
     out.print()
     out.print(_branch(tree, depth, tensors))
     out.print("\n[bold]Operators[/bold], and how often the code calls them")
-    out.print("  " + escape(", ".join(f"{name} {n}" for name, n in facts["operators"].items()) or "none"))
+    operators = ", ".join(f"{name} {n}" for name, n in facts["operators"].items()) or "none"
+    out.print(Padding(escape(operators), (0, 0, 0, 2), expand=False))
     if facts["custom_operators"] or facts["custom_classes"]:
         out.print("\n[bold]Custom")
         for name, known in facts["custom_operators"].items():
@@ -86,6 +102,36 @@ def _show(facts: dict[str, Any], tree: ModuleRow, depth: int, tensors: bool) -> 
             out.print(f"  operator {escape(name)}{problem}")
         for name in facts["custom_classes"]:
             out.print(f"  class {escape(name)}, registered by C++")
+
+
+def _show_feeds(feeds: list[Feed], file: str) -> None:
+    """What to feed to each method, the commands that run them, and what they complain of."""
+    from rich.markup import escape
+
+    if not feeds:
+        return
+    out = console()
+    out.print("\n[bold]How to run it[/bold]" + _legend(feeds))
+    shown: set[str] = set()
+    for feed in feeds:
+        width = max((len(given.name) for given in feed.inputs), default=0)
+        head = "" if feed.method == "forward" else f"{feed.method}: "
+        for given in feed.inputs:
+            note = "" if given.needed else "   [dim]may be left out[/dim]"
+            out.print(f"  {head}{given.name:<{width}}   {escape(given.described())}{note}", soft_wrap=True)
+        out.print(f"  [green]{escape(feed.command(file))}", soft_wrap=True)
+        for complaint in (text for text in feed.complaints if text not in shown):
+            shown.add(complaint)
+            out.print(f"  [dim]it can raise:[/dim] {escape(complaint)}", soft_wrap=True)
+
+
+def _legend(feeds: list[Feed]) -> str:
+    inputs = [given for feed in feeds for given in feed.inputs]
+    if any(isinstance(size, str) for given in inputs for size in given.sizes or ()):
+        return "; a letter is any size, for which the command has a guess"
+    if not all(feed.known for feed in feeds):
+        return "; SHAPE stands for sizes that no weight tells, such as 1x512"
+    return ""
 
 
 def _branch(row: ModuleRow, depth: int, tensors: bool) -> Any:
@@ -117,8 +163,10 @@ def _grow(branch: Any, row: ModuleRow, depth: int, tensors: bool) -> None:
 def _label(row: ModuleRow) -> str:
     from rich.markup import escape
 
+    from .. import summary
+
     name = escape(row.name)
-    short = escape(row.class_name.rpartition(".")[2] if row.name else row.class_name)
+    short = escape(row.class_name.rpartition(".")[2] if row.name else summary.readable(row.class_name))
     label = f"[bold]{name}[/bold]: {short}" if name else f"[bold]{short}"
     if row.shared_with is not None:
         return f"{label} [dim](the same as {escape(row.shared_with)})"

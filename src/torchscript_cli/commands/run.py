@@ -13,7 +13,7 @@ from ..output import Json, print_json
 
 def run(
     archive: Archive,
-    inputs: Annotated[list[str] | None, typer.Argument(metavar="[INPUT]...", help="See above.")] = None,
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT", help="See above.")] = None,
     method: Method = "forward",
     repeat: Annotated[int, typer.Option("--repeat", "-r", min=1, help="Run this often, and time it.")] = 1,
     warmup: Annotated[int, typer.Option(min=0, help="Runs before the timed ones.")] = 1,
@@ -53,7 +53,7 @@ def run(
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
     found = open_archive(archive, allow_io)
-    arguments = arguments_of(found, method, inputs or [])
+    arguments = arguments_of(found, archive, method, inputs or [])
     module = module_of(found)
     if train:
         module.train()
