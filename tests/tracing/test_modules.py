@@ -354,6 +354,25 @@ def test_backward_hooks_are_refused():
         jit.trace(module, torch.rand(2, 3))
 
 
+def test_names_of_modules_methods_may_be_taken():
+    class Shadows(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+            self.modules = [self.linear]
+
+        def forward(self, x):
+            with torch.profiler.record_function("the only layer"):
+                if not hasattr(self, "pad"):
+                    self.pad = nn.ZeroPad2d((0, x.size(0), 0, 0))
+            return self.pad(self.modules[0](x))
+
+    traced = jit.trace(Shadows(), torch.rand(2, 3), check_trace=False)
+
+    assert traced(torch.rand(4, 3)).shape == (4, 7)
+    assert torch.jit.load(io.BytesIO(traced.save_to_buffer()))(torch.rand(4, 3)).shape == (4, 7)
+
+
 def test_modules_that_forward_makes_are_refused():
     class Grows(nn.Module):
         def forward(self, x):

@@ -1,6 +1,7 @@
 """Arithmetic on sizes stays dynamic in whatever functions of Python it goes through; where it cannot, that is said."""
 
 import functools
+import io
 import itertools
 import math
 import operator
@@ -97,6 +98,7 @@ FUNCTIONS = {
     "slices": lambda x: x[: int(x.size(0) * 0.5), int(math.sqrt(x.size(1))) :],
     "numpy": lambda x: x.new_zeros(int(np.prod(x.shape))) / np.sqrt(x.size(1)) + np.log(x.size(0)),
     "rounded by numpy": lambda x: x.new_zeros(int(np.ceil(x.size(0) / 3)), int(np.floor(x.size(1) / 3))),
+    "divided by one": lambda x: x.new_zeros(int((x.size(0) + 2) / 1 + 1)) + x.size(1) / 1.0,
     "numbers of NumPy": lambda x: (
         x.new_zeros(np.ceil(np.log(x.size(0))).astype("int").item(), int(np.rint(np.log2(x.size(1)))))
         + np.power(x.size(0), 2) + np.round(x.size(1) / 4)
@@ -120,8 +122,13 @@ def test_numbers_stay_dynamic(name, assert_same_run, check_graph):
     traced = jit.trace(function, torch.rand(4, 6))
 
     check_graph(traced.graph)
+    buffer = io.BytesIO()
+    jit.save(traced, buffer)
+    stock = torch.jit.load(io.BytesIO(buffer.getvalue()))
     for shape in [(4, 6), (9, 4), (16, 10), (6, 5), (2, 8)]:
         assert_same_run(traced, function, torch.rand(*shape))
+        x = torch.rand(*shape)
+        torch.testing.assert_close(stock(x), function(x))
 
 
 @pytest.mark.filterwarnings("error::torchscript.TracerWarning")

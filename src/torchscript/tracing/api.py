@@ -280,7 +280,7 @@ def _at(module: nn.Module, path: tuple[str, ...]) -> nn.Module:
 
 
 def _has_backward_hooks(module: nn.Module) -> bool:
-    return any(m._backward_hooks or m._backward_pre_hooks for m in module.modules())
+    return any(m._backward_hooks or m._backward_pre_hooks for m in nn.Module.modules(module))
 
 
 def _warn_of_optimize() -> None:

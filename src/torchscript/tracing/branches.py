@@ -225,7 +225,7 @@ class _Snapshot:
     """What a run that is given up may have changed: inputs, buffers, tensors in attributes, random numbers."""
 
     def __init__(self, root: nn.Module | None, inputs: Any) -> None:
-        modules = list(root.modules()) if root is not None else []
+        modules = list(nn.Module.modules(root)) if root is not None else []
         tables: list[dict[str, Any]] = [t for m in modules for t in (m._parameters, m._buffers)]
         self.tables = [(table, dict(table)) for table in tables]
         self.plain = [

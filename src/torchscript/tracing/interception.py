@@ -153,6 +153,9 @@ class RecordingMode(TorchFunctionMode):
         name, schemas = operator_of(func)
         if name is None:
             return self._record_below(func, args, kwargs)
+        if name.startswith("profiler::"):  # torch.profiler.record_function
+            with state.paused():
+                return func(*args, **kwargs)
         if torch._C._is_any_autocast_enabled():
             match autocasting.effect_on(schemas):
                 case autocasting.Effect.LOWERS:

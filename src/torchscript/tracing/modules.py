@@ -170,6 +170,8 @@ class ModuleTree:
                     attributes[name] = ClassAttribute(T.TENSOR)
             for name, child in module._modules.items():
                 if child is not None and id(child) not in self.classes:
+                    if not any(tensor_attributes(inner) for inner in nn.Module.modules(child)):
+                        continue  # all of it is in the graph
                     raise TracingError(
                         f"The module '{name}' was added to {type(module).__name__} while the traced code ran. A trace "
                         "holds the modules that there are before: call the module once, and trace it then."

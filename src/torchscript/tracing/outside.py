@@ -59,7 +59,7 @@ def own_modules(root: nn.Module | None) -> Iterator[None]:
     """Have what we make of them in the place of the modules that stock torch.jit compiled."""
     replaced: list[tuple[nn.Module, str, nn.Module]] = []
     try:
-        for module in list(root.modules()) if root is not None and not is_foreign(root) else ():
+        for module in list(nn.Module.modules(root)) if root is not None and not is_foreign(root) else ():
             for name, child in list(module._modules.items()) if not is_foreign(module) else ():
                 if child is not None and is_foreign(child):
                     replaced.append((module, name, child))

@@ -90,7 +90,7 @@ def _refill(cache: dict[Any, Any], content: dict[Any, Any]) -> None:
 def _places(reached: Iterable[FunctionType], root: nn.Module | None) -> Iterator[_Place]:
     functions = {function.__code__: function for function in reached}
     if root is not None:
-        for path, module in root.named_modules():
+        for path, module in nn.Module.named_modules(root):
             cls = type(module)
             if cls.__module__.partition(".")[0] == "torch":
                 continue

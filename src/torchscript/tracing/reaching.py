@@ -75,7 +75,7 @@ class _Reached:
             self.add_class(type(obj))
 
     def add_module(self, root: nn.Module) -> None:
-        for module in root.modules():
+        for module in nn.Module.modules(root):
             self.add_class(type(module))
             for value in module.__dict__.values():
                 if callable(value) or type(value).__module__ not in ("builtins", "torch"):

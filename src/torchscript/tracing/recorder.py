@@ -309,7 +309,11 @@ class Recorder:
         operands = [int(o) if isinstance(o, bool) else o for o in operands]
         type = T.INT if isinstance(result, int) else T.FLOAT
         values = [self.number(o) for o in operands]
-        if kind == "aten::pow" and type is T.INT:
+        divisor = operands[-1]
+        if kind == "aten::div" and divisor.__class__ is int and divisor == 1 and _is_int(values[0]):
+            # Stock torch.jit takes `n / 1` for `n`, and then finds an int where a float is to be.
+            value = self.call_language("aten::Float", values[:1], T.FLOAT)
+        elif kind == "aten::pow" and type is T.INT:
             # In text, the overload that returns an int cannot be told from the one that returns a float.
             value = self.call_language("aten::Int", [self.call_language(kind, values, T.FLOAT)], T.INT)
         else:
@@ -410,6 +414,10 @@ class Recorder:
                 for place in [p for p in open_scope.attributes if self.tree.modules[p[0]] is module]:
                     if place[1] == name:
                         del open_scope.attributes[place]
+
+
+def _is_int(value: Value) -> bool:
+    return isinstance(value.type, T.IntType)
 
 
 def _is_size(number: TracedNumber) -> bool:

@@ -18,7 +18,7 @@ class Buffers:
     """The buffers of a module and of those inside it, and the tensors in their plain attributes."""
 
     def __init__(self, root: nn.Module | None) -> None:
-        modules = list(root.modules()) if root is not None else []
+        modules = list(nn.Module.modules(root)) if root is not None else []
         self._tables: list[tuple[dict[str, Any], dict[str, Any]]] = [
             (m._buffers, dict(m._buffers)) for m in modules if m._buffers
         ]
