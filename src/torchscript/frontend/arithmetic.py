@@ -134,14 +134,14 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
     )
     if special is not None:
         return special
+    if op is ast.Mod and isinstance(lt, T.StringType):
+        return formatting.percent(e, left, right)
     if isinstance(lt, T.ClassType) or isinstance(rt, T.ClassType):
         method = f"__{METHODS[symbol]}__"
         found = _class_operator(e, method, left, right)
         if found is not None:
             return found
         raise missing_method(e, symbol, method, left, right)
-    if op is ast.Mod and isinstance(lt, T.StringType):
-        return formatting.percent(e, left, right)
     if op is ast.FloorDiv and (isinstance(lt, T.TensorType) or isinstance(rt, T.TensorType)):
         name = "aten::floor_divide"
         if not isinstance(lt, T.TensorType):
@@ -218,6 +218,11 @@ def _sequence_operator(e: Emitter, op: type[ast.operator], left: Val, right: Val
         if times is not None and isinstance(times.object, int) and isinstance(sequence, Sequence):
             e.depend(count)
             return Sequence(sequence.items * times.object, sequence.is_list)
+        if times is not None and isinstance(times.object, int) and isinstance(type_of(sequence), T.TupleType):
+            items = loops.static_items(e, sequence)
+            if items is not None:
+                e.depend(count)
+                return Sequence(items * times.object)
         if isinstance(sequence, Sequence) and sequence.is_list:
             return Dynamic(e.call("aten::mul", [Dynamic(e.build_list(sequence.items)), count]))
         if isinstance(type_of(sequence), T.StringType):

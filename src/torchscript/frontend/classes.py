@@ -261,6 +261,10 @@ def _construct_named_tuple(e: Emitter, cls: Any, positional: list[Val], named: d
     items: list[Val] = []
     for name, element in zip(type.field_names, type.elements, strict=True):
         if name in values:
+            if not getattr(cls, "__annotations__", None) and element == T.TENSOR:
+                own = type_of(values[name])
+                if isinstance(own, T.IntType | T.FloatType | T.BoolType | T.StringType):
+                    e.program.note(cls, name, own)
             items.append(Dynamic(e.coerce(values[name], element, None, f"the field '{name}'")))
         elif name in defaults:
             items.append(e.static(defaults[name]))

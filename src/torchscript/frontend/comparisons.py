@@ -97,6 +97,12 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
         parts, others = loops.static_items(e, left), loops.static_items(e, right)
         if parts is not None and others is not None:
             return _tuple_order(e, op, parts, others)
+    if isinstance(lt, T.ListType) and isinstance(rt, T.ListType) and isinstance(op, _ORDER):
+        swapped, negated = isinstance(op, ast.Gt | ast.LtE), isinstance(op, ast.GtE | ast.LtE)
+        less = function_calls.call_function(
+            e, prelude.is_less, [right, left] if swapped else [left, right], {}
+        )
+        return Dynamic(e.call("aten::__not__", [less])) if negated else less
     of_class = _of_class(e, type(op), method, left, right)
     if of_class is not None:
         return of_class
@@ -123,6 +129,8 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
     result = e.call_operator(name, [left, right], {}, symbol)
     return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result
 
+
+_ORDER = ast.Lt | ast.LtE | ast.Gt | ast.GtE
 
 _MIRRORED = {
     "__eq__": "__eq__",

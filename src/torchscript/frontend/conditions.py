@@ -150,6 +150,8 @@ def truth_of(e: Emitter, value: Value, node: ast.AST | None = None) -> Value:
     type = value.type
     if isinstance(type, T.BoolType):
         return value
+    from . import methods
+
     if isinstance(type, T.IntType | T.FloatType | T.TensorType | T.NumberType | T.ComplexType):
         return e.call("aten::Bool", [Dynamic(value)])
     if isinstance(type, T.StringType | T.ListType | T.DictType):
@@ -169,6 +171,11 @@ def truth_of(e: Emitter, value: Value, node: ast.AST | None = None) -> Value:
         no.add_output(e.constant(False, T.BOOL))
         e.block = block
         return branch.add_output(T.BOOL)
+    if isinstance(type, T.ClassType) and not type.is_module:
+        for method in ("__bool__", "__len__"):
+            if e.program.class_method(type, method) is not None:
+                found = methods.call_class_method(e, Dynamic(value), method, [], {})
+                return truth_of(e, e.materialize(found), node)
     if isinstance(type, T.ClassType | T.DeviceType):
         return e.constant(True, T.BOOL)
     raise e.error(f"A {type.annotation()} cannot be a condition.", node)

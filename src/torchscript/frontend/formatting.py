@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import types as T
 from ..set_values import holds_sets
-from . import default_dicts, deques, function_calls, prelude, prelude_decimals, returned
+from . import default_dicts, deques, function_calls, methods, prelude, prelude_decimals, returned
 from .emitter import Emitter
 from .pending import settled
 from .values import Dynamic, RaisedException, Sequence, Val, is_scalar_constant, known_of, type_of
@@ -249,6 +249,10 @@ def text_of(e: Emitter, val: Val) -> Val:
 def shown(e: Emitter, val: Val) -> Val:
     """What `str`, `print` and formats show for a value: with round brackets where a list stands for a tuple."""
     type = type_of(val)
+    if isinstance(type, T.ClassType) and not type.is_module:
+        for method in ("__str__", "__repr__"):
+            if e.program.class_method(type, method) is not None:
+                return methods.call_class_method(e, val, method, [], {})
     if not isinstance(val, Dynamic | Sequence) or type is None or not type.contained:
         return val
     if isinstance(type, T.SetType):

@@ -150,6 +150,15 @@ def _itemsize(dtype: torch.dtype) -> int:
 
 DTYPE_ATTRIBUTES = {"is_floating_point": _is_floating_point, "is_complex": _is_complex, "itemsize": _itemsize}
 
+
+def is_less(a: Any, b: Any) -> bool:
+    """`a < b` of lists: by the first elements that differ."""
+    for i in range(min(len(a), len(b))):
+        if a[i] != b[i]:
+            return bool(a[i] < b[i])
+    return len(a) < len(b)
+
+
 # -- tensors --------------------------------------------------------------------------------------------------
 
 
@@ -321,6 +330,14 @@ def quoted(text: str) -> str:
     if "'" in text and '"' not in text:
         return '"' + escaped + '"'
     return "'" + escaped.replace("'", "\\'") + "'"
+
+
+def without_prefix(text: str, prefix: str) -> str:
+    return text[len(prefix) :] if text.startswith(prefix) else text
+
+
+def without_suffix(text: str, suffix: str) -> str:
+    return text[: len(text) - len(suffix)] if text.endswith(suffix) else text
 
 
 def shown_as_tuple(items: Any) -> str:

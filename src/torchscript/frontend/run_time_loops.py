@@ -7,10 +7,11 @@ from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
+from ..errors import CompileError
 from ..ir.graph import Block, Node, Value
 from . import control, merging
 from .outcomes import Branch, Flag, Outcome
-from .problems import BecomesTensor
+from .problems import BecomesTensor, NeedsUnrolling
 from .scopes import Scope
 from .values import Dynamic, Module, Sequence, Static, Unusable, Val, type_of
 
@@ -42,15 +43,41 @@ def emit_loop(
     carried = _carried(e, assigned)
     saved_rest = e.pending_rest
     e.pending_rest = ()
+    block, scope, mark = e.block, e.scope, len(e.block.nodes)
+    another: dict[
+        str, NeedsUnrolling
+    ] = {}  # variables that are of another type in the loop, and why that matters
     try:
         for _ in range(8):
-            retry = _attempt_loop(e, trips, carried, condition, body, assigned, runs_at_least_once)
+            try:
+                retry = _attempt_loop(e, trips, carried, condition, body, assigned, runs_at_least_once)
+            except _AnotherTypeError as problem:
+                another[problem.name] = problem
+                e.block, e.scope = block, scope
+                control.discard(block, mark)
+                carried = {name: held for name, held in carried.items() if name != problem.name}
+                continue
+            except BecomesTensor:
+                raise
+            except CompileError:
+                if another:  # it is read before the loop assigns it
+                    raise next(iter(another.values())) from None
+                raise
             if isinstance(retry, Outcome):
+                for name, reason in another.items():
+                    if not runs_at_least_once:
+                        e.scope.set(name, Unusable(reason.message, reason.where))
                 return retry
             carried = retry
     finally:
         e.pending_rest = saved_rest
     raise e.error("The types of this loop's variables do not settle.")
+
+
+class _AnotherTypeError(NeedsUnrolling):
+    """A variable is of one type before the loop and of another after its body."""
+
+    name: str
 
 
 def _carried(e: Emitter, assigned: Seq[str]) -> dict[str, tuple[Value, T.Type]]:
@@ -147,10 +174,13 @@ def _attempt_loop(
                     raise BecomesTensor(
                         f"'{name}' is a number before the loop and a Tensor after its body.", e.where()
                     )
-                raise e.needs_unrolling(
+                problem = _AnotherTypeError(
                     f"Type mismatch: '{name}' is {type.annotation()} before the loop and "
-                    f"{after.type.annotation()} after its body; a variable has one type."
+                    f"{after.type.annotation()} after its body; a variable has one type.",
+                    e.where(),
                 )
+                problem.name = name
+                raise problem
             wider[name] = (before, common)
             continue
         finals[name] = fitted

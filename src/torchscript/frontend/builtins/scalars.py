@@ -101,6 +101,12 @@ METHOD_HANDLERS["float", "is_integer"] = lambda e, owner, p, n: function_calls.c
 )
 
 
+for _name, _function in (("removeprefix", prelude.without_prefix), ("removesuffix", prelude.without_suffix)):
+    METHOD_HANDLERS["str", _name] = lambda e, owner, p, n, f=_function: function_calls.call_function(  # type: ignore[misc]
+        e, f, [owner, *p], n
+    )
+
+
 def _known_result(e: Emitter, function: Any, positional: list[Val]) -> Val | None:
     from ..arithmetic import fold
 
