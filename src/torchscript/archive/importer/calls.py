@@ -18,9 +18,9 @@ import torch
 
 from ... import types as T
 from ...ir.graph import Function, Value
+from ...operators.custom_classes import method_schema
 from ...operators.dispatcher import schemas_of
 from ...schema import Argument, Schema
-from .custom_classes import method_schema
 from .operators import Operators
 
 # The functions of Python that archived code calls by name.

@@ -1,11 +1,11 @@
-"""The methods of PyTorch's own C++ classes that archived code calls, by class."""
+"""The methods of PyTorch's own C++ classes that programs and archived code call, by class."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from ... import types as T
-from ...schema import Schema, parse_schema
+from .. import types as T
+from ..schema import Schema, parse_schema
 
 _CONVOLUTION = (
     "unpack(Any self) -> (Tensor, Tensor?)",
