@@ -5,6 +5,7 @@ import gc
 import random
 import sys
 import threading
+import weakref
 
 import pytest
 import torch
@@ -167,3 +168,16 @@ def test_what_is_imported_meanwhile_finds_the_originals(tmp_path, monkeypatch):
 
     assert torch.equal(traced(torch.zeros(2)), torch.tensor([1.0, 2.0]))
     assert "exec_module" not in vars(sys.modules["imported_meanwhile"].__loader__)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_traced_modules_are_not_kept_alive(check):
+    module = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    traced = jit.trace(module, torch.rand(2, 3), check_trace=check)
+    traced(torch.rand(4, 3))
+    alive = [weakref.ref(module), weakref.ref(module[0].weight), weakref.ref(traced)]
+
+    del module, traced
+    gc.collect()
+
+    assert [reference() for reference in alive] == [None] * 3

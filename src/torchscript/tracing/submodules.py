@@ -6,9 +6,11 @@ y = self.conv(x)    →    %conv : __torch__…Conv2d = prim::GetAttr[name="conv
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -92,19 +94,32 @@ def module_value(recorder: Recorder, module: nn.Module) -> Value | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def _signature(function: Any) -> inspect.Signature | None:
+_signatures: weakref.WeakKeyDictionary[Any, inspect.Signature | None] = weakref.WeakKeyDictionary()
+
+
+def _signature(function: Any) -> tuple[inspect.Signature | None, bool]:
+    """The signature of a function, and whether its first parameter is the object that the function is bound to.
+
+    Kept by the function below a bound method, which would keep its module alive.
+    """
+    below = function.__func__ if isinstance(function, MethodType) else function
     try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
+        known = _signatures[below]
+    except (KeyError, TypeError):
+        try:
+            known = inspect.signature(below)
+        except (TypeError, ValueError):
+            known = None
+        with contextlib.suppress(TypeError):  # of C, to which there are no weak references
+            _signatures[below] = known
+    return known, below is not function
 
 
 def named_arguments(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, skip_self: bool = False
 ) -> Iterator[tuple[str, Any]]:
     """The arguments of a call under the names of the function's parameters."""
-    signature = _signature(function)
+    signature, is_bound = _signature(function)
     names: list[str] = []
     star: str | None = None
     if signature is not None:
@@ -117,7 +132,7 @@ def named_arguments(
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
             ):
                 names.append(parameter.name)
-        if skip_self:
+        if skip_self or is_bound:
             names = names[1:]
     for i, arg in enumerate(args):
         if i < len(names):
