@@ -293,3 +293,70 @@ def test_forward_itself_runs_no_hooks(assert_same, when):
         hook(scripted)
         hook(module)
     assert_same(scripted(torch.ones(2)), module(torch.ones(2)))
+
+
+# -- functions inside functions --------------------------------------------------------------------------------
+
+
+def seen_in_a_branch(n: int, c: bool):
+    a = 1
+
+    def now():
+        return a
+
+    if c:
+        a = 2
+        r = now()
+    else:
+        r = now() * 10
+    a = n
+    return r, now()
+
+
+def seen_in_a_loop(n: int, c: bool):
+    a = 1
+    now = lambda: a
+    total = 0
+    for i in range(n):
+        a = i * 10
+        total += now()
+    while a < 100:
+        a += 30
+        if now() > 50 and c:
+            return now(), total
+    return total, now()
+
+
+def defaults_of_then(n: int, c: bool):
+    a = n
+
+    def of_then(b=a, *, d=a * 2):
+        return b, d
+
+    a = 7
+    if c:
+        return of_then()
+    return of_then(a, d=a)
+
+
+def passed_on(n: int, c: bool):
+    def twice(f, v):
+        a = 50
+        return f(v) + f(a) if c else f(v)
+
+    a = 3
+
+    def scaled(v):
+        return v * a
+
+    total = twice(scaled, n)
+    for i in range(n):
+        a += 1
+        total += twice(scaled, i)
+    return total, [scaled(a) for a in range(n)]
+
+
+@pytest.mark.parametrize("program", [seen_in_a_branch, seen_in_a_loop, defaults_of_then, passed_on])
+@pytest.mark.parametrize("given", [(3, True), (3, False), (0, True)])
+def test_inner_functions_see_what_is_there_now(assert_agrees, program, given):
+    assert_agrees(program, *given)

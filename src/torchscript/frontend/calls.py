@@ -458,20 +458,12 @@ def _dispatch(
 
 def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict[str, Val]) -> Val:
     """A call of a function that is defined inside the function being compiled: compiled in place."""
-    from . import expressions
-
-    args = callee.tree.args
-    defaults = tuple(expressions.emit(callee.emitter, d) for d in args.defaults)
-    by_name = {
-        a.arg: expressions.emit(callee.emitter, d)
-        for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)
-        if d is not None
-    }
+    defaults, by_name = callee.defaults, callee.by_name
     source = _ClosureSource(callee)
     display = getattr(callee.tree, "name", "lambda")
     bound = binding.bind(e, source, (defaults, by_name), positional, named, display)
     run = generators.collect if generators.is_generator(callee.tree) else compilation.inline
-    return run(e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.scope)
+    return run(e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.present_scope())
 
 
 def _ClosureSource(callee: Closure) -> Any:  # makes a FunctionSource

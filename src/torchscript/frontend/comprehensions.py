@@ -91,7 +91,7 @@ def _static_comprehension(
 ) -> list[Val] | None:
     """The values of a comprehension whose iterables and conditions are known; None otherwise."""
     mark, scope = len(e.block.nodes), e.scope
-    e.scope = Scope(scope)
+    e.scope = Scope(scope, is_comprehension=True)
     try:
         found: list[Val] | None = _static_level(e, element, generators, 0, hint)
         if not found and hint is None:
@@ -187,7 +187,7 @@ def _comprehend(
         return filtered(generator.ifs)
 
     saved, scope, taken = e.pending_rest, e.scope, e.rest_taken
-    e.pending_rest, e.scope = (), Scope(scope)
+    e.pending_rest, e.scope = (), Scope(scope, is_comprehension=True)
     try:
         if loops.prefers_unrolling(e, iterable):
             items = loops.static_items(e, iterable)

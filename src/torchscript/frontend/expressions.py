@@ -313,7 +313,17 @@ def _spec_value(e: Emitter, part: ast.FormattedValue) -> Val:
 
 @expression(ast.Lambda)
 def _lambda(e: Emitter, node: ast.Lambda, hint: T.Type | None) -> Val:
-    return Closure(node, e.source, e, e.scope)
+    return closure(e, node)
+
+
+def closure(e: Emitter, node: ast.Lambda | ast.FunctionDef) -> Closure:
+    """A function that is defined here."""
+    args = node.args
+    defaults = tuple(emit(e, d) for d in args.defaults)
+    by_name = {
+        a.arg: emit(e, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None
+    }
+    return Closure(node, e.source, e, defaults, by_name)
 
 
 @expression(ast.Call)

@@ -6,13 +6,17 @@ from .values import Val
 
 
 class Scope:
-    """The variables that are visible at a point; a branch writes into a child of the scope around it."""
+    """The variables that are visible at a point; a branch writes into a child of the scope around it.
 
-    __slots__ = ("names", "parent")
+    `is_comprehension`: its variables are seen by nothing but the comprehension.
+    """
 
-    def __init__(self, parent: Scope | None = None) -> None:
+    __slots__ = ("is_comprehension", "names", "parent")
+
+    def __init__(self, parent: Scope | None = None, is_comprehension: bool = False) -> None:
         self.names: dict[str, Val] = {}
         self.parent = parent
+        self.is_comprehension = is_comprehension
 
     def get(self, name: str) -> Val | None:
         scope: Scope | None = self

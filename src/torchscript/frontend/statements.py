@@ -35,7 +35,6 @@ from .splitting import Split
 from .values import (
     Attribute,
     BuiltinMethod,
-    Closure,
     Dynamic,
     Mapping,
     Module,
@@ -496,7 +495,7 @@ def _delete(e: Emitter, node: ast.Delete) -> Outcome:
 def _nested_function(e: Emitter, node: ast.FunctionDef) -> Outcome:
     if node.decorator_list:
         raise e.unsupported("A function inside a function cannot have decorators.", node)
-    e.scope.set(node.name, Closure(node, e.source, e, e.scope))
+    e.scope.set(node.name, expressions.closure(e, node))
     return Outcome()
 
 

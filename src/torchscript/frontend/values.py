@@ -257,17 +257,31 @@ class BuiltinMethod(Val):
 
 
 class Closure(Val):
-    """A function defined inside the function being compiled, with the scope it sees."""
+    """A function defined inside the function being compiled, with the scope it sees and the defaults it had there."""
 
-    __slots__ = ("emitter", "scope", "source", "tree")
+    __slots__ = ("by_name", "defaults", "emitter", "scope", "source", "tree")
 
     def __init__(
-        self, tree: ast.FunctionDef | ast.Lambda, source: FunctionSource, emitter: Any, scope: Any
+        self,
+        tree: ast.FunctionDef | ast.Lambda,
+        source: FunctionSource,
+        emitter: Any,
+        defaults: tuple[Val, ...],
+        by_name: dict[str, Val],
     ) -> None:
         self.tree = tree
         self.source = source
         self.emitter = emitter
-        self.scope = scope
+        self.scope = emitter.scope
+        self.defaults = defaults
+        self.by_name = by_name
+
+    def present_scope(self) -> Any:
+        """The variables it sees when it is called here: those of the function around it, as they are now."""
+        found = inner = self.emitter.scope
+        while inner is not None and inner is not self.scope:
+            inner, found = inner.parent, inner.parent if inner.is_comprehension else found
+        return found if inner is self.scope else self.scope
 
     def describe(self) -> str:
         return "a lambda" if isinstance(self.tree, ast.Lambda) else f"the function '{self.tree.name}'"
