@@ -247,3 +247,34 @@ def test_a_tensor_that_is_no_number_is_caught(assert_agrees):
 
     scripted = assert_agrees(number, torch.ones(2))
     assert scripted(torch.ones(1)) == 1
+
+
+def nothing_to_count(n: int):
+    return [i for i, _ in enumerate()]
+
+
+def counts_by_a_class(n: int):
+    return [i for i in range(range)]
+
+
+def steps_of_nothing(n: int):
+    return [i for i in range(1, n, 0)]
+
+
+def appends_nothing(n: int):
+    deque().append()
+    return n
+
+
+def counts_nothing(n: int):
+    Counter("a").update()
+    return n
+
+
+@pytest.mark.parametrize(
+    "program", [nothing_to_count, counts_by_a_class, steps_of_nothing, appends_nothing, counts_nothing]
+)
+def test_wrong_arguments_are_told(program):
+    with pytest.raises(jit.CompileError) as raised:
+        jit.script(program)
+    assert "mistake in the compiler" not in str(raised.value)

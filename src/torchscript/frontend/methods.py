@@ -128,12 +128,13 @@ def call_builtin_method(
         positional = [containers.as_run_time_list(e, positional[0])]
     if isinstance(type, T.DictType) and name in ("get", "pop", "setdefault") and positional:
         default_dicts.key_of(e, type, positional[0])
-    queued = deques.method(e, owner, name, positional)
-    if queued is not None:
-        return queued
-    counted = default_dicts.method(e, owner, name, positional)
-    if counted is not None:
-        return counted
+    for methods_of in (deques.method, default_dicts.method):
+        try:
+            found = methods_of(e, owner, name, positional)
+        except (IndexError, TypeError, ValueError) as error:  # what it takes, it did not get
+            raise calls.wrong_arguments(e, name, positional, named) from error
+        if found is not None:
+            return found
     special = registry.METHOD_HANDLERS.get((_kind(type), name))
     if special is not None:
         try:

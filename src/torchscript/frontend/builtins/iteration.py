@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from ... import types as T
 from .. import generated
 from ..emitter import Emitter
-from ..values import Dynamic, Iterable, Sequence, Static, Val
+from ..values import Dynamic, Iterable, Sequence, Static, Val, known_of
 from .registry import Handler, handles
 
 
 def _iterable(kind: str) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
         named.pop("strict", None)
+        if not positional and not named and kind != "zip":
+            raise TypeError
         return Iterable(kind, [*positional, *named.values()])
 
     return handler
@@ -27,6 +31,14 @@ for _obj, _kind in ((enumerate, "enumerate"), (zip, "zip"), (reversed, "reversed
 def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if not positional:
         raise TypeError
+    for i, bound in enumerate(positional):
+        known = known_of(bound)
+        if known is None or isinstance(known.object, torch.Tensor):
+            continue
+        if not hasattr(known.object, "__index__"):
+            raise e.certain(TypeError, f"{bound.subject()} cannot be interpreted as an integer.")
+        if i == 2 and known.object == 0:
+            raise e.certain(ValueError, "The step of a range is not 0.")
     return Iterable("range", positional)
 
 
