@@ -97,3 +97,48 @@ def test_it_computes_the_same_after_reading_and_after_writing(name: str) -> None
     if name != "bag, 4 bits":  # stock PyTorch does not read its own: it takes the elements for bytes
         torch.testing.assert_close(torch.jit.load(io.BytesIO(again))(example), expected)
     torch.testing.assert_close(jit.load(again)(example), expected)
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.lstm, self.gru = nn.Linear(3, 4), nn.LSTM(3, 4), nn.GRU(4, 2)
+
+    def forward(self, x):
+        y, _ = self.lstm(x)
+        z, _ = self.gru(self.linear(x))
+        return y.sum(-1) + z.sum(-1)
+
+
+def quantised_convolutions() -> tuple[nn.Module, torch.Tensor]:
+    stub, back = torch.ao.quantization.QuantStub(), torch.ao.quantization.DeQuantStub()
+    model = nn.Sequential(
+        stub, nn.Conv2d(3, 4, 3), nn.ReLU(), nn.ConvTranspose2d(4, 2, 2), nn.Flatten(), nn.Linear(32, 5), back
+    ).eval()
+    model.qconfig = torch.ao.quantization.QConfig(
+        torch.ao.quantization.default_observer, torch.ao.quantization.default_weight_observer
+    )
+    x = torch.rand(2, 3, 5, 5)
+    prepared = torch.ao.quantization.prepare(model)
+    prepared(x)
+    return torch.ao.quantization.convert(prepared), x
+
+
+def quantised_recurrent() -> tuple[nn.Module, torch.Tensor]:
+    kinds = {nn.Linear, nn.LSTM, nn.GRU}
+    return torch.ao.quantization.quantize_dynamic(Recurrent().eval(), kinds, dtype=torch.qint8), torch.rand(
+        2, 3, 3
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("make", [quantised_convolutions, quantised_recurrent])
+@pytest.mark.parametrize("how", ["script", "trace"])
+def test_quantised_modules_are_compiled_and_saved(make, how: str) -> None:
+    torch.manual_seed(0)
+    module, x = make()
+    compiled = jit.script(module) if how == "script" else jit.trace(module, x)
+    data = compiled.save_to_buffer()
+    loaded = jit.load(data)
+    for one in (compiled, loaded, torch.jit.load(io.BytesIO(data)), jit.load(loaded.save_to_buffer())):
+        torch.testing.assert_close(one(x), module(x))

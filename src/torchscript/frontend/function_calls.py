@@ -59,7 +59,7 @@ def call_function(
     name: str | None = None,
 ) -> Val:
     """Call a Python function, or a method of a module (`owner`), compiled for these arguments."""
-    mark = marks.modifier_of(function)
+    mark = marks.modifier_of_method(type(owner.module), function) if owner else marks.modifier_of(function)
     display = name or str(getattr(function, "__name__", "function"))
     if mark == "unused":
         return python_calls.unused_call(e, function, display)

@@ -31,6 +31,16 @@ def modifier_of(function: Any) -> str | None:
     return word if word in ("unused", "ignore", "export", "drop") else None
 
 
+def modifier_of_method(cls: type, function: Any) -> str | None:
+    """The same of a method. One that the class lists under `__overloads__`, as PyTorch's quantised LSTM does its
+    `forward`, is marked for a compiler that does not see which of the methods it calls.
+    """
+    overloads = getattr(cls, "__overloads__", None)
+    if isinstance(overloads, dict) and getattr(function, "__name__", None) in overloads:
+        return None
+    return modifier_of(function)
+
+
 def unwrap(function: Any) -> Any:
     """The Python function below wrappers that do not change what it computes.
 

@@ -205,6 +205,9 @@ def _compile_method(
     skip = 0 if is_static else 1
     if types_ is None and name == "forward":
         types_ = _example_types(program, original, examples, skip)
+    if name == "__setstate__" and "__getstate__" in spec.cls.methods:
+        parameters = list(inspect.signature(function).parameters)[skip:]
+        types_ = {parameter: spec.cls.methods["__getstate__"].schema.return_type for parameter in parameters}
     compile_entry(
         program, function, Module(module, spec, spec, (), None), types_, is_static=is_static, name=name
     )
@@ -223,7 +226,7 @@ def _entries(module: torch.nn.Module) -> list[str]:
     if (
         forward is not None
         and forward is not torch.nn.Module.forward
-        and marks.modifier_of(forward) not in ("ignore", "unused", "drop")
+        and marks.modifier_of_method(cls, forward) not in ("ignore", "unused", "drop")
     ):
         names.append("forward")
     for base in cls.__mro__:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from .nominal import CustomClassType
 from .structural import (
     BOOL,
     COMPLEX,
@@ -51,4 +52,6 @@ def type_of_plain(value: Any) -> Type | None:
     exact = TYPE_OF_CLASS.get(type(value))
     if exact is not None:
         return exact
+    if isinstance(value, torch.ScriptObject):  # of a C++ class
+        return CustomClassType(str(value._type()))  # type: ignore[attr-defined]
     return next((TYPE_OF_CLASS[base] for base in _BASES if isinstance(value, base)), None)
