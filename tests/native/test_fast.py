@@ -133,7 +133,7 @@ def operands(rows: int, k: int, n: int, dtype: torch.dtype = torch.float32) -> l
     return [torch.randn(shape, dtype=dtype) for shape in shapes]
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 5, 7, 64])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 5, 7, 64, 1000])
 @pytest.mark.parametrize("k, n", [(1, 1), (5, 3), (16, 6), (40, 33)])
 def test_products(native, rows, k, n):
     check(native, products, *operands(rows, k, n))

@@ -18,6 +18,8 @@ namespace {
 constexpr int64_t MOST_PACKED_ROWS = 512, MOST_PACKED_WEIGHTS = 1 << 24;
 // What panels take on: beyond it the library, which arranges the rows as well, is as fast.
 constexpr int64_t MOST_PANEL_WEIGHTS = 1 << 17;
+// Multiplications that are worth another thread.
+constexpr int64_t WORK_OF_THREAD = 1 << 20;
 
 }  // namespace
 
@@ -30,9 +32,10 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const std::optional<Ten
 Tensor Layer::packed(const Tensor& x, const Tensor* start) {
   if (x.dim() < 2 || weight_.dim() != 2) return {};
   const int64_t k = x.size(-1), n = weight_.size(0), rows = k == 0 ? 0 : x.numel() / k;
-  if (rows == 0 || rows > MOST_PACKED_ROWS || n == 0 || weight_.size(1) != k) return {};
+  if (rows == 0 || n == 0 || weight_.size(1) != k) return {};
   const bool has_panels = n * k <= MOST_PANEL_WEIGHTS;
-  if (!has_panels && (rows <= MOST_ROWS || !mkl::has_packing() || n * k > MOST_PACKED_WEIGHTS)) return {};
+  if (!has_panels && (rows <= MOST_ROWS || rows > MOST_PACKED_ROWS || !mkl::has_packing() || n * k > MOST_PACKED_WEIGHTS))
+    return {};
   const bool is_used_again = has_panels ? rows_ != 0 : rows_ == rows;  // then it may be used a third time
   if (!is_used_again) {
     packed_.reset();
@@ -61,7 +64,12 @@ Tensor Layer::packed(const Tensor& x, const Tensor* start) {
       make_panels({w, n, k, weight_.stride(0), false}, packed_.mutable_data_ptr<float>());
     }
     Tensor out = fresh(sizes, at::kFloat);
-    panel_product(from, rows, x_step, packed_.const_data_ptr<float>(), n, k, b, s, n, out.mutable_data_ptr<float>(), n);
+    float* to = out.mutable_data_ptr<float>();
+    const float* panels = packed_.const_data_ptr<float>();
+    at::parallel_for(0, rows, std::max<int64_t>(1, WORK_OF_THREAD / (n * k)), [&](int64_t first, int64_t last) {
+      panel_product(from + first * x_step, last - first, x_step, panels, n, k, b, s != nullptr ? s + first * n : nullptr, n,
+                    to + first * n, n);
+    });
     return out;
   }
   at::internal::lazy_init_num_threads();
