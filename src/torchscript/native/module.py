@@ -241,6 +241,10 @@ def native_module(module: ScriptModule, library: Library, program: NativeProgram
     cls = meta(f"Native{base.__name__}", (base,), namespace)
     made: ScriptModule = object.__new__(cls)
     made.__dict__ = module.__dict__  # one module with two ways to run
-    cls._ts_native = NativeInstance(library, program)
-    cls._ts_native.hold(module)
+    instance = cls._ts_native = NativeInstance(library, program)
+    instance.hold(module)
+    instance.is_current()  # these now, so that the first call is like the others
+    instance.push()
+    for method in program.methods:
+        _ = namespace[method.name].signature
     return made

@@ -2,6 +2,8 @@
 
 #include "torchscript/products.h"
 
+#include <limits>
+
 namespace ts {
 
 namespace {
@@ -151,12 +153,22 @@ int64_t panels_size(int64_t n, int64_t k) { return (n + V::size() - 1) / V::size
 
 void make_panels(const SmallMatrix& weight, float* panels) {
   constexpr int64_t W = V::size();
-  for (int64_t i = 0; i < weight.n; i += W)
-    for (int64_t j = 0; j < weight.k; ++j)
+  for (int64_t i = 0; i < weight.n; i += W) {
+    int64_t j = 0;
+#if defined(__AVX512F__)
+    if (i + W <= weight.n && !weight.by_columns && weight.step < std::numeric_limits<int>::max() / W) {
+      const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+      const __m512i places = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(static_cast<int>(weight.step)));
+      const float* first = weight.data + i * weight.step;
+      for (; j < weight.k; ++j, panels += W) _mm512_storeu_ps(panels, _mm512_i32gather_ps(places, first + j, 4));
+    }
+#endif
+    for (; j < weight.k; ++j)
       for (int64_t c = 0; c < W; ++c)
         *panels++ = i + c >= weight.n    ? 0.f
                     : weight.by_columns ? weight.data[j * weight.step + i + c]
                                         : weight.data[(i + c) * weight.step + j];
+  }
 }
 
 void panel_product(const float* x, int64_t rows, int64_t x_step, const float* panels, int64_t n, int64_t k,
