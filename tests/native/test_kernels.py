@@ -170,7 +170,9 @@ ROW_INPUTS = {name: (x, w) for name, x, w in row_inputs()}
 @pytest.mark.parametrize("function", ROWS, ids=lambda f: f.__name__)
 def test_rows(native, function, name):
     x, w = ROW_INPUTS[name]
-    same(native[function](x, w), function(x, w), most=1e-5)  # sums of other orders differ where their terms cancel
+    same(
+        native[function](x, w), function(x, w), most=1e-5
+    )  # sums of other orders differ where their terms cancel
 
 
 @pytest.mark.parametrize("function", [activations, layer_norm], ids=lambda f: f.__name__)
