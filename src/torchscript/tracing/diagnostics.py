@@ -21,7 +21,20 @@ _KEEPS = (
     "Python values are not recorded: the trace keeps the value of this run ({value}) as a constant, "
     "and will be wrong for inputs that lead to another."
 )
-_SCRIPT = "To keep a decision that depends on data, compile the function that takes it with `script`."
+_SCRIPT = (
+    "To keep a decision that depends on data, compile the function that takes it with `script`, or trace with "
+    'branches="script".'
+)
+_INSTEAD = {
+    "is the index of a Python sequence": "Make the sequence a tensor, and index that.",
+    "is the bound of a slice of a Python sequence": "Make the sequence a tensor, and slice that.",
+    "is the length of a Python sequence": "Make a tensor of that length (`torch.full`) instead.",
+    "becomes a value of NumPy": "Compute it with PyTorch instead.",
+    "becomes a complex number": "Compute with a complex tensor (`torch.complex`) instead.",
+    "becomes a text": _SCRIPT,
+}
+"""Where a number goes that is followed no more → what to write instead."""
+_COMPUTE = "Compute it from tensors, in every call."
 
 
 class Diagnostics:
@@ -109,8 +122,8 @@ class Diagnostics:
         self.warn(
             "converted",
             f"A number that the trace follows (a size, or one that was read from a tensor) {use} here, "
-            "which might cause the trace to be incorrect. "
-            f"{_KEEPS.format(value=_short(value))}",
+            f"which might cause the trace to be incorrect. {_KEEPS.format(value=_short(value))} "
+            f"{_INSTEAD.get(use, _COMPUTE)}",
         )
 
     def iterated(self, length: int) -> None:
@@ -216,6 +229,8 @@ class Diagnostics:
 def _took(frame: FrameType | None, value: Any, *, inside: bool = False) -> str:
     """Which way Python went, and which it did not; `inside` if a call may have asked within the expression."""
     text, is_decision = "", False
+    if frame is not None and line_of(frame.f_code.co_filename, frame.f_lineno).startswith("while "):
+        return "The trace holds as many iterations of this loop as this run makes, unrolled, for all inputs."
     if frame is not None and isinstance(value, bool):
         text, is_decision = expression_at(frame)
     if not text:

@@ -174,7 +174,8 @@ class ModuleTree:
                         continue  # all of it is in the graph
                     raise TracingError(
                         f"The module '{name}' was added to {type(module).__name__} while the traced code ran. A trace "
-                        "holds the modules that there are before: call the module once, and trace it then."
+                        "holds the modules that there are before: make it in __init__; or, where forward makes it in its "
+                        "first call only, call the module once, and trace it then."
                     )
                 if child is not None:
                     attributes[name] = ClassAttribute(self.classes[id(child)], AttributeKind.MODULE)

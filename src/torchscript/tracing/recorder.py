@@ -270,14 +270,13 @@ class Recorder:
         kept = self._outside.get(id(tensor))
         if kept is None:
             if tensor.requires_grad:
+                where = f"\n{self.source.show()}" if self.source is not None else ""
                 raise TracingError(
-                    "Cannot insert a Tensor that requires grad as a constant. The traced function reads a "
-                    "tensor of "
-                    f"shape {tuple(tensor.shape)} that is neither an input, nor an attribute of the traced "
-                    f"module, "
+                    "Cannot insert a Tensor that requires grad as a constant. The traced function reads a tensor of "
+                    f"shape {tuple(tensor.shape)} that is neither an input, nor an attribute of the traced module, "
                     "nor a result of a recorded operation. Consider making it a parameter of the module (and "
                     "tracing the module) or an input, or detaching the gradient. (Modules in a plain list or "
-                    "dict are not registered; nn.ModuleList and nn.ModuleDict register theirs.)"
+                    f"dict are not registered; nn.ModuleList and nn.ModuleDict register theirs.){where}"
                 )
             kept = self._outside[id(tensor)] = tensor, self.copy_of(tensor)
         type = T.TensorType(_info(kept[1]))
