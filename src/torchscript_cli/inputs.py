@@ -81,7 +81,7 @@ def arguments_for(schema: Schema, texts: Sequence[str]) -> dict[str, Any]:
             for a in formals
         )
         raise MissingInput(f"no input for {', '.join(missing)}; the method takes {wanted}")
-    return values
+    return {argument.name: values[argument.name] for argument in formals if argument.name in values}
 
 
 def value_of(text: str, argument: Argument) -> Any:

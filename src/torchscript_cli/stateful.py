@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from torchscript import types as T
 
@@ -39,7 +40,7 @@ class StatefulModule(torch.nn.Module):
     """Calls a module with its state given, and returns it with the result: `(result, {name: new state})`.
 
     `state` is by name what the tensors are after the one call that was made to find them, and `fixed` names
-    the other attributes that the call changed.
+    the other attributes that the call changed. `begins_with_zeros` says that this call was as one with zeros.
     """
 
     def __init__(self, module: torch.nn.Module, arguments: dict[str, Any]) -> None:
@@ -48,7 +49,7 @@ class StatefulModule(torch.nn.Module):
         # the values are held so that no other object gets the id of one of them
         before = [(a, a.get(), _mark(a.get())) for a in _attributes(module)]
         with torch.no_grad():
-            module(**arguments)
+            first = _tensors(module(**arguments))
         changed = [a for a, _, mark in before if _mark(a.get()) != mark]
         self.tensors = [a for a in changed if isinstance(a.get(), torch.Tensor)]
         self.fixed = [a.name for a in changed if not isinstance(a.get(), torch.Tensor)]
@@ -62,6 +63,20 @@ class StatefulModule(torch.nn.Module):
         forward: Any = lambda **given: self._call(given)
         forward.__signature__ = inspect.Signature(parameters)
         self.forward = forward
+        self.begins_with_zeros = self._begins_with_zeros(arguments, first)
+
+    def _begins_with_zeros(self, arguments: dict[str, Any], first: list[torch.Tensor]) -> bool:
+        """Whether a state of zeros gives what the first call gave, which found the module as it was loaded."""
+        zeros = {name: torch.zeros_like(value) for name, value in self.state.items()}
+        try:
+            with torch.no_grad():
+                result, _ = self._call(arguments | zeros)
+        except Exception:  # the module's own error: it takes no zeros
+            return False
+        again = _tensors(result)
+        return len(first) == len(again) and all(
+            a.shape == b.shape and torch.allclose(a, b, equal_nan=True) for a, b in zip(first, again)
+        )
 
     def _call(self, given: dict[str, Any]) -> Any:
         held = [(a, a.get()) for a in self.tensors]
@@ -85,6 +100,11 @@ def _attributes(module: torch.nn.Module) -> list[Attribute]:
             prefix = path.replace(".", "_") + "_" if path else ""
             found += [Attribute(owner, n, prefix + n) for n in cls.attributes if n in owner.__dict__]
     return found
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    """Copies of the tensors in a result, which the module may write to later."""
+    return [leaf.clone() for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
 def _mark(value: Any) -> Any:

@@ -61,6 +61,7 @@ def test_state_becomes_inputs_and_outputs(run: Command, tmp_path: Path) -> None:
     assert answer["inputs"].keys() == {"x", "total", "seen"}
     assert answer["notes"] == [
         "the module keeps state from call to call, which became inputs and outputs: total [3], seen [3]",
+        "zeros are the state to begin with: they give what the module's first call gives",
         "fixed at what they are after the first call: calls",
     ]
     again = torch.export.load(tmp_path / "out.pt2").module()
@@ -69,6 +70,83 @@ def test_state_becomes_inputs_and_outputs(run: Command, tmp_path: Path) -> None:
         x = torch.randn(4, 3)
         found, state = again(x=x, **state)
         torch.testing.assert_close(found, eager(x))
+
+
+class Reads(torch.nn.Module):
+    """An LSTM over a sequence of any length, an argument that is no tensor, and a second output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = torch.nn.Embedding(20, 4)
+        self.cell = torch.nn.LSTM(4, 6, batch_first=True)
+
+    def forward(self, tokens: torch.Tensor, scale: float, more: int = 1):
+        heard, (last, _) = self.cell(self.words(tokens))
+        return heard * scale, last + more
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["pt2", "onnx"])
+def test_a_recurrent_module_keeps_its_length_open(run: Command, tmp_path: Path, kind: str) -> None:
+    model = Reads().eval()
+    jit.script(model).save(tmp_path / "reads.pt")
+    target = tmp_path / f"out.{kind}"
+    given = ["export", tmp_path / "reads.pt", target, "scale=0.5", "tokens=2x5:int64", "--json"]
+    if kind == "onnx":
+        onnxruntime = pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+    answer = run.ok(*given).json
+    assert not any(size.isdigit() for size in answer["inputs"]["tokens"]), answer
+    assert answer["notes"] == ["no inputs, but fixed in the result: scale = 0.5"]
+    assert answer["largest_difference"] < 1e-5
+    tokens = torch.randint(0, 20, (3, 11))
+    if kind == "onnx":
+        session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+        found = [torch.from_numpy(value) for value in session.run(None, {"tokens": tokens.numpy()})]
+    else:
+        found = torch.export.load(target).module()(tokens=tokens, scale=0.5)
+    torch.testing.assert_close(tuple(found), model(tokens, 0.5), rtol=1e-4, atol=1e-5)
+
+
+def test_results_are_compared_at_other_sizes_too(
+    run: Command, archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchscript_cli import exporting
+
+    seen = []
+    difference = exporting._difference
+
+    def watched(one: torch.Tensor, other: torch.Tensor) -> float | None:
+        seen.append(tuple(one.shape))
+        return 1.0 if len(seen) == 2 else difference(one, other)
+
+    monkeypatch.setattr(exporting, "_difference", watched)
+    result = run("export", archives / "traced.pt", tmp_path / "out.pt2")
+    assert seen == [(2, 2), (3, 2)]
+    assert result.code == 2 and "was written, and computes something else: results differ by 1" in result.err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_packed_weights_stand_in_the_way(run: Command, tmp_path: Path) -> None:
+    made = torch.ao.quantization.quantize_dynamic(
+        torch.nn.Sequential(torch.nn.Linear(8, 4)), dtype=torch.qint8
+    )
+    torch.jit.save(torch.jit.script(made), tmp_path / "packed.pt")
+    result = run("export", tmp_path / "packed.pt", tmp_path / "out.pt2", "2x8")
+    assert result.code == 2 and "objects of quantized.LinearPackedParamsBase, a class in C++" in result.err
+
+
+def test_nothing_is_left_half_written(run: Command, archives: Path, tmp_path: Path) -> None:
+    result = run("export", archives / "traced.pt", tmp_path / "absent" / "out.pt2")
+    assert result.err == f"torchscript: there is no directory '{tmp_path / 'absent'}' to write 'out.pt2' to\n"
+    (tmp_path / "out.onnx").write_text("old")
+    result = run("export", archives / "traced.pt", tmp_path / "out.onnx", "--opset", "3")
+    assert "with opset" in result.err and "cannot convert it to 3" in result.err
+    assert (tmp_path / "out.onnx").read_text() == "old" and list(tmp_path.iterdir()) == [
+        tmp_path / "out.onnx"
+    ]
+    result = run("export", archives / "traced.pt", tmp_path / "out.pt2", "2x4x8x8")
+    assert "the module does not run with these inputs" in result.err and "traced.pt:code/" in result.err
 
 
 def test_what_cannot_be_exported_is_said_with_its_line(run: Command, archives: Path, tmp_path: Path) -> None:
