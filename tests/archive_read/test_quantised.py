@@ -12,6 +12,8 @@ from torch import nn
 
 import torchscript as jit
 
+from .conftest import Object, archive, floats
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="needs fbgemm"),
@@ -142,3 +144,26 @@ def test_quantised_modules_are_compiled_and_saved(make, how: str) -> None:
     loaded = jit.load(data)
     for one in (compiled, loaded, torch.jit.load(io.BytesIO(data)), jit.load(loaded.save_to_buffer())):
         torch.testing.assert_close(one(x), module(x))
+
+
+@pytest.mark.parametrize("groups, problem", [(0, "has 0 groups"), (1 << 40, "has 1099511627776 groups")])
+def test_a_convolution_that_cannot_be_packed(groups: int, problem: str) -> None:
+    """fbgemm divides by the number of groups."""
+    code = """
+class M(Module):
+  packed : __torch__.torch.classes.quantized.Conv2dPackedParamsBase
+  training : bool
+  def __setstate__(self: __torch__.M, state: Tensor) -> NoneType:
+    weight = torch.quantize_per_tensor(state, 0.1, 0, 12)
+    self.packed = ops.quantized.conv2d_prepack(weight, None, [1, 1], [0, 0], [1, 1], %d)
+    self.training = False
+    return None
+  def forward(self: __torch__.M, x: Tensor) -> Tensor:
+    return ops.quantized.conv2d(x, self.packed, 1.0, 0)
+"""
+    weight = floats("0", (1, 1, 2, 2), (4, 4, 2, 1))
+    data = {"data/0": bytes(16)}
+    archive_of = lambda number: archive(code % number, Object("__torch__.M", weight), records=data)
+    jit.load(archive_of(1))
+    with pytest.raises(jit.ArchiveError, match=problem):
+        jit.load(archive_of(groups))

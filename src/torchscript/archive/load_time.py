@@ -28,6 +28,7 @@ from ..ir.graph import Block, Function, Node, Value
 from ..operators.dispatcher import overload_of
 from ..operators.language import BUILTINS
 from ..operators.runtime_helpers import NAMESPACE
+from .packed import check_convolution
 
 STEPS = 300_000
 """Nodes that may be run while loading, and more for a larger archive: 20 for each of its bytes."""
@@ -38,6 +39,7 @@ ITEMS = 1 << 23
 ELEMENTS_A_STEP = 256
 
 _FITS = 1 << 63
+_PACKS_A_CONVOLUTION = re.compile(r"quantized::conv(_transpose)?[123]d_prepack")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 _PADDINGS = frozenset({"aten::center", "aten::ljust", "aten::rjust", "aten::zfill", "aten::expandtabs"})
 _PRODUCTS = frozenset({"aten::replace", "aten::join", "aten::translate"})
@@ -277,6 +279,9 @@ class LoadTimeInterpreter:
                 named[argument.name] = value
             else:
                 positional.append(value)
+        if _PACKS_A_CONVOLUTION.fullmatch(node.kind):
+            given = {argument.name: value for argument, value in zip(schema.arguments, inputs)}
+            check_convolution(given.get("weight"), given.get("groups", 1))
         self._check_size(node, overload, positional, named)
         result = overload(*positional, **named)
         elements = sum(t.numel() for t in (*_tensors(inputs), *_tensors(result)))

@@ -28,6 +28,14 @@ def unpack_custom(class_name: str, state: Any) -> Any:
         ) from None
 
 
+def check_convolution(weight: Any, groups: Any) -> None:
+    """ValueError for what makes fbgemm divide by zero while it packs the weight, which ends the process."""
+    if not isinstance(weight, torch.Tensor) or weight.dim() < 3 or 0 in weight.shape:
+        raise ValueError("a convolution has a weight without elements, or of too few dimensions")
+    if not 1 <= groups <= max(weight.shape[:2]):
+        raise ValueError(f"a convolution has {groups} groups")
+
+
 def _linear(state: Any) -> Any:
     weight, bias = state
     if weight.dtype == torch.float16:
@@ -51,6 +59,7 @@ def _convolution(dimensions: int) -> Callable[[Any], Any]:
         bias = optionals[0] if optionals else None
         if n != dimensions and n != 2:
             raise ValueError(f"it is a convolution in {n} dimensions")
+        check_convolution(weight, groups)
         if flags & 1:
             operator = getattr(torch.ops.quantized, f"conv_transpose{dimensions}d_prepack")
             return operator(weight, bias, stride, padding, output_padding, dilation, groups)
