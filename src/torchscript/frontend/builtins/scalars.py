@@ -41,7 +41,7 @@ def _caster(python: Any, name: str) -> Handler:
             return val
         if isinstance(type, T.ClassType):
             return methods.call_class_method(e, val, f"__{python.__name__}__", [], {})
-        if python is str:
+        if python is str and known is None:
             return formatting.text_of(e, val)
         result_val = e.call_operator(name, positional, named, python.__name__)
         if known is not None and isinstance(result_val, Dynamic):
