@@ -1,5 +1,6 @@
 """Modules as native code: the same parameters, gradients, modes and attributes as the module they come from."""
 
+import copy
 import io
 import subprocess
 import sys
@@ -150,6 +151,28 @@ def test_traced_and_any_shape_without_compiling_again():
     native.double()
     x = torch.randn(3, 6, dtype=torch.double)
     torch.testing.assert_close(native(x), module.double()(x))
+
+
+def test_copies_have_parameters_of_their_own(pair):
+    _, native = pair
+    native.eval()
+    x = torch.randn(2, 4, 5, 5)
+    expected = native(x)
+    for copied in (copy.deepcopy(native), copy.deepcopy(copy.deepcopy(native))):
+        torch.testing.assert_close(copied(x), expected)
+        with torch.no_grad():
+            copied.head.weight.zero_()
+            copied.head.bias.fill_(3.0)
+        assert torch.equal(copied(x), torch.full((2, 3), 3.0) * native.scale + native.table["a"])
+        calls, length = native.calls, len(native.history)
+        torch.testing.assert_close(native(x), expected)
+        assert (native.calls, len(native.history)) == (calls + 1, length + 1)
+        copied.head = copy.deepcopy(native.head)
+        nn.init.zeros_(copied.head.weight)
+        assert not torch.allclose(copied(x), expected)
+    clones = nn.ModuleList(copy.deepcopy(native) for _ in range(2))
+    nn.init.constant_(clones[0].head.bias, 9.0)
+    assert not torch.allclose(clones[0](x), clones[1](x))
 
 
 def test_errors_are_the_users(pair):

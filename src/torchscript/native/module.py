@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import weakref
 from operator import is_
@@ -113,24 +114,43 @@ class NativeInstance:
     compiled code assigns is taken back after it.
     """
 
-    def __init__(self, library: Library, program: NativeProgram) -> None:
+    def __init__(
+        self, library: Library, program: NativeProgram, module: ScriptModule, copied: bool = False
+    ) -> None:
         self.library = library
         self.program = program
+        self.table = module.__dict__
+        """Whose objects these are: a native module and what it was compiled from have one table, copies their own."""
         self.handle: int = library.operator("new_")()
         self._set, self._get = library.operator("set_"), library.operator("get_")
         weakref.finalize(self, library.operator("free_"), self.handle)
-        self._slots = [_SlotState(slot) for slot in program.slots]
+        self._slots = [_SlotState(s, _owner_in(module, s.path) if copied else s.owner) for s in program.slots]
         self._written = [i for i, s in enumerate(program.slots) if s.written]
         self._containers = [i for i, s in enumerate(self._slots) if s.is_container]
         self._places = [(s.table, s.name) for s in self._slots]
         self._sent: list[Any] = [_MISSING] * len(self._slots)  # what the library has, by slot
         self._held: list[tuple[dict[str, Any], str, Any]] = []  # where each submodule was
         self._replacements = -1
-
-    def hold(self, module: torch.nn.Module) -> None:
-        """The library has objects for this module and those below it."""
         for owner in torch.nn.Module.modules(module):
             self._held += [(owner._modules, name, child) for name, child in owner._modules.items()]
+        self._structure = _structure_of(module)
+
+    def of(self, owner: ScriptModule) -> NativeInstance | None:
+        """The instance for a module of this class: this one, or for a copy of the module one of its own.
+
+        None for a copy that is not as the module was when it was compiled.
+        """
+        if owner.__dict__ is self.table:
+            return self
+        found: NativeInstance | None = owner.__dict__.get(_OF_COPY)
+        if found is None or found.table is not owner.__dict__:
+            if _structure_of(owner) != self._structure:
+                return None
+            found = owner.__dict__[_OF_COPY] = NativeInstance(self.library, self.program, owner, copied=True)
+        return found
+
+    def __deepcopy__(self, memo: Any) -> None:
+        """A copy of the module makes an instance when it is called."""
 
     def is_current(self) -> bool:
         """Whether every submodule is the one that the library has an object for."""
@@ -173,13 +193,26 @@ class NativeInstance:
                 slot.table[slot.name] = self._sent[i] = value
 
 
+_OF_COPY = "_ts_native_of_copy"
+
+
+def _structure_of(module: torch.nn.Module) -> list[tuple[str, type]]:
+    named = torch.nn.Module.named_modules(module, remove_duplicate=False)
+    return [(name, type(each)) for name, each in named if each is not module]
+
+
+def _owner_in(module: torch.nn.Module, path: str) -> Any:
+    """The object below the module that has the attribute `path` leads to."""
+    return functools.reduce(getattr, path.split(".")[:-1], module)
+
+
 class _SlotState:
     """A slot and the dictionary of the module that holds its attribute."""
 
     __slots__ = ("content", "decode", "encode", "has_numbers", "is_container", "name", "owner", "table")
 
-    def __init__(self, slot: Slot) -> None:
-        self.owner, self.name = slot.owner, slot.name
+    def __init__(self, slot: Slot, owner: Any) -> None:
+        self.owner, self.name = owner, slot.name
         self.encode, self.decode = encoder(slot.type), decoder(slot.type)
         self.is_container = isinstance(slot.type, T.ListType | T.DictType)
         self.has_numbers = isinstance(slot.type, T.ListType) and isinstance(slot.type.element, _COMPARED)
@@ -220,8 +253,8 @@ class NativeEntry(Entry):
             raise
         if self._is_tuned and is_out_of_tune(values):
             return super().call(owner, args, kwargs)
-        instance: NativeInstance = owner._ts_native
-        if not instance.is_current():  # a submodule was replaced; what replaced it has no native code
+        instance = owner._ts_native.of(owner)
+        if instance is None or not instance.is_current():  # what replaced a submodule has no native code
             return super().call(owner, args, kwargs)
         instance.push()
         try:
@@ -241,8 +274,7 @@ def native_module(module: ScriptModule, library: Library, program: NativeProgram
     cls = meta(f"Native{base.__name__}", (base,), namespace)
     made: ScriptModule = object.__new__(cls)
     made.__dict__ = module.__dict__  # one module with two ways to run
-    instance = cls._ts_native = NativeInstance(library, program)
-    instance.hold(module)
+    instance = cls._ts_native = NativeInstance(library, program, module)
     instance.is_current()  # these now, so that the first call is like the others
     instance.push()
     for method in program.methods:
