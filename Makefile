@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test sweep fuzz fuzz-archive sweep-trace roundtrip lint bench clean
+.PHONY: help setup demo test sweep fuzz fuzz-archive sanitize sweep-trace roundtrip lint bench clean
 
 PYTHON ?= python3
 # Options for pip, for example: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
@@ -63,6 +63,9 @@ sweep-trace: $(STAMP) ## trace all of op_db beside torch.jit.trace, torchvision,
 	@$(PY) -m tests.tracing.sweeps.op_db
 	@$(PY) -m tests.tracing.sweeps.torchvision_models
 	@$(PY) -m tests.tracing.sweeps.transformers_models
+
+sanitize: $(STAMP) ## let threads call a compiled module in a C++ server under ThreadSanitizer (some minutes)
+	@$(PY) -m tests.native.thread_sanitizer
 
 lint: $(STAMP) ## check style (ruff), format (ruff) and types (mypy --strict)
 	@$(PY) -m ruff check
