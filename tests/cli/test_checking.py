@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+
+import torchscript as jit
 
 from . import models
 from .support import Command
@@ -126,3 +129,18 @@ def test_shapes_and_numbers_that_are_none(run: Command, tmp_path: Path) -> None:
 
 def test_diff_of_what_is_no_archive_is_trouble_and_not_a_difference(run: Command, archives: Path) -> None:
     assert run("diff", archives / "gate.pt", archives / "absent.pt").code == 2
+
+
+def test_a_folder_is_not_a_broken_archive(run: Command, tmp_path: Path) -> None:
+    result = run("verify", tmp_path, "--json")
+    assert result.code == 2 and "is a directory" in result.json["error"]
+
+
+def test_infinite_differences_are_valid_json(run: Command, archives: Path, tmp_path: Path) -> None:
+    other = jit.load(archives / "gate.pt")
+    with torch.no_grad():
+        other.scale[0] = float("inf")
+    jit.save(other, tmp_path / "inf.pt")
+    out = run("diff", archives / "gate.pt", tmp_path / "inf.pt", "--json").out
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert [row["norm"] for row in found["tensors"]] == ["inf"]

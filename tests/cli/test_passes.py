@@ -74,3 +74,18 @@ def test_what_is_wrong_is_said(run: Command, graph: Path, tmp_path: Path) -> Non
     assert result.code == 1 and "the condition" in result.err
     (tmp_path / "binary.ir").write_bytes(b"\xff\xfe\x00")
     assert run("passes", tmp_path / "binary.ir").code == 2
+
+
+def test_text_that_is_no_graph_is_said_with_its_line(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "bad.ir"
+    path.write_text("graph(%x : Tensor):\n  %y : Tensor = aten::relu(%z)\n  return (%y)\n")
+    result = run("passes", path, "--json")
+    assert result.code == 2 and result.json == {"error": f"{path}, line 2: '%z' is not defined here"}
+
+
+def test_an_ill_formed_graph_is_json_too(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "ill.ir"
+    path.write_text("graph(%x : Tensor):\n  %y : int = aten::relu(%x)\n  return (%y)\n")
+    result = run("passes", path, "-p", "dce", "--verify", "--json")
+    assert result.code == 1 and result.json["stage"] == "the graph that was read"
+    assert "is of type 'Tensor', not 'int'" in result.json["error"]

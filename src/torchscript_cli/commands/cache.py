@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..output import Json, print_json
+from ..output import Json, print_json, size
 
 
 def cache(
@@ -25,7 +25,7 @@ def cache(
         if json:
             print_json({"directory": str(cache_directory()), "freed": freed})
         else:
-            typer.echo(f"{cache_directory()}: deleted {freed / 1e6:.1f} MB")
+            typer.echo(f"{cache_directory()}: deleted {size(freed)}")
         return
     entries = cached_entries()
     if json:
@@ -34,7 +34,7 @@ def cache(
             "entries": [{"name": e.name, "bytes": e.size, "used": e.used} for e in entries],
         })  # fmt: skip
         return
-    typer.echo(f"{cache_directory()}: {len(entries)} entries, {sum(e.size for e in entries) / 1e6:.1f} MB")
+    typer.echo(f"{cache_directory()}: {len(entries)} entries, {size(sum(e.size for e in entries))}")
     for entry in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
-        typer.echo(f"  {entry.name:<40} {entry.size / 1e6:>9.1f} MB   used {used}")
+        typer.echo(f"  {entry.name:<40} {size(entry.size):>12}   used {used}")

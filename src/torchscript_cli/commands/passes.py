@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,12 @@ def passes(
         close = difflib.get_close_matches(unknown[0], PASSES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else "; --list shows all passes"
         raise typer.BadParameter(f"there is no pass '{unknown[0]}'{hint}", param_hint="-p")
-    parsed = parse_graph(_read(graph))
+    try:
+        parsed = parse_graph(_read(graph))
+    except IRError as error:
+        first, _, rest = str(error).partition("\n")
+        place = re.search(r"IR text, line (\d+)", rest)
+        raise IRError(f"{graph}{f', line {place[1]}' if place else ''}: {first}") from None
     before = print_graph(parsed)
     changed: list[str] = []
     stage = "the graph that was read"
@@ -64,7 +70,10 @@ def passes(
             if check:
                 verify(parsed)
     except IRError as error:
-        print(f"{stage}: {error}", file=sys.stderr)
+        if json:
+            print_json({"ok": False, "stage": stage, "error": str(error)})
+        else:
+            print(f"{stage}: {error}", file=sys.stderr)
         raise No from None
     after = print_graph(parsed)
     if json:

@@ -81,6 +81,8 @@ def run(
         return
     for line in results.show(result):
         print(line)
+    if save is not None:
+        print(f"wrote {save}")
     numbers = _statistics(seconds)
     if repeat == 1:
         print(f"in {numbers['median_ms']:.3f} ms, the first run, which compiles")

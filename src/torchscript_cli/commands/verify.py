@@ -26,9 +26,9 @@ def verify(archive: Archive, allow_io: AllowIO = False, json: Json = False) -> N
     done: list[str] = []
     try:
         found = open_archive(archive, allow_io)
-    except FileNotFoundError:
-        raise
     except Error as error:
+        if not archive.is_file():
+            raise
         problems.append(one_line(error))
     else:
         for step in (_records, _functions, _module, _constants):
