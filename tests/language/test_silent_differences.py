@@ -360,3 +360,52 @@ def passed_on(n: int, c: bool):
 @pytest.mark.parametrize("given", [(3, True), (3, False), (0, True)])
 def test_inner_functions_see_what_is_there_now(assert_agrees, program, given):
     assert_agrees(program, *given)
+
+
+# -- lists that grow while a loop runs over them ---------------------------------------------------------------
+
+
+def push(queue: List[int], value: int):
+    queue.append(value)
+
+
+def breadth_first(xs: List[int]):
+    queue = [xs[0]]
+    for v in queue:
+        if v < 5:
+            push(queue, v + 1)
+        if v == 3:
+            continue
+        if v == 4:
+            break
+    return queue
+
+
+def counted_while_growing(xs: List[int]):
+    total = 0
+    for i, v in enumerate(xs, 10):
+        total += i * v
+        if len(xs) < 6:
+            xs += [i]
+    return total, xs
+
+
+def removed_meanwhile(xs: List[int]):
+    for v in xs:
+        xs.remove(v)
+    return xs
+
+
+def returned_meanwhile(xs: List[int]):
+    for v in xs:
+        if v > 7:
+            return v
+        xs.append(v + 3)
+    return -1
+
+
+@pytest.mark.parametrize(
+    "program", [breadth_first, counted_while_growing, removed_meanwhile, returned_meanwhile]
+)
+def test_lists_that_change_in_a_loop_over_them(assert_everywhere, program):
+    assert_everywhere(program, [1, 2, 3, 4])

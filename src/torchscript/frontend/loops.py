@@ -18,7 +18,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Value
-from . import conditions, expressions, merging
+from . import conditions, expressions, growing, merging
 from .control import assigned_names, discard, emit_if, run_steps
 from .emitter import Emitter
 from .outcomes import Outcome
@@ -302,6 +302,9 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
 
     if _breaks(node):
         return _with_flag(e, node)
+    growing_loop = growing.over_changing_list(e, node)
+    if growing_loop is not None:
+        return growing_loop
     iterable = expressions.emit(e, node.iter)
     e.node = node
     if isinstance(iterable, Unusable):

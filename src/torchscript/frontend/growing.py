@@ -1,0 +1,97 @@
+"""Loops over a list that their body makes longer or shorter: its length is asked for in every iteration, as in Python.
+
+for node in queue:                  at = 0
+    queue.append(node + 1)    →     while at < len(queue):
+                                        node = queue[at]; at += 1
+                                        queue.append(node + 1)
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+
+from .. import types as T
+from . import expressions
+from .control import discard
+from .emitter import Emitter
+from .outcomes import Outcome
+from .values import Dynamic, Static, type_of
+
+_CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "popleft", "appendleft"})
+
+
+def over_changing_list(e: Emitter, node: ast.For) -> Outcome | None:
+    """The loop, if it runs over a run-time list that its body may change; None for all others."""
+    listed: ast.expr = node.iter
+    start: ast.expr | None = None
+    call = node.iter
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "enumerate":
+        if not call.args or any(isinstance(a, ast.Starred) for a in call.args) or call.keywords:
+            return None
+        first = ast.copy_location(ast.Constant(0), call)
+        listed, start = call.args[0], (call.args[1] if len(call.args) > 1 else first)
+    if not isinstance(listed, ast.Name | ast.Attribute) or not _changes(node.body, ast.dump(listed)):
+        return None
+    mark = len(e.block.nodes)
+    value = expressions.emit(e, listed)
+    if not isinstance(value, Dynamic) or not isinstance(type_of(value), T.ListType):
+        discard(e.block, mark)
+        return None
+    return _as_while(e, node, value, start)
+
+
+def _changes(body: list[ast.stmt], iterated: str) -> bool:
+    """Whether a loop's body calls a method that changes what is iterated, or passes it to a function of the user's."""
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
+                if _dumped(node.func.value) == iterated:
+                    return True
+            if isinstance(node.func, ast.Name) and not hasattr(builtins, node.func.id):
+                if any(_dumped(argument) == iterated for argument in node.args):
+                    return True
+        elif isinstance(node, ast.AugAssign) and _dumped(node.target) == iterated:
+            return True
+        elif isinstance(node, ast.Delete):
+            if any(isinstance(t, ast.Subscript) and _dumped(t.value) == iterated for t in node.targets):
+                return True
+    return False
+
+
+def _dumped(node: ast.expr) -> str:
+    """The expression as it would be written where it is read."""
+    if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        node = copy.copy(node)
+        node.ctx = ast.Load()
+    return ast.dump(node)
+
+
+def _as_while(e: Emitter, node: ast.For, value: Dynamic, start: ast.expr | None) -> Outcome:
+    from . import loops
+
+    place = f"{node.lineno}_{node.col_offset}"
+    listed, at = f"@list{place}", f"@at{place}"
+    e.scope.set(listed, value)
+    e.scope.set(at, e.static(0))
+    e.scope.set("@len", Static(len, None))
+
+    def name(text: str, context: ast.expr_context | None = None) -> ast.Name:
+        return ast.Name(text, context or ast.Load())
+
+    item: ast.expr = ast.Subscript(name(listed), name(at), ast.Load())
+    if start is not None:
+        first = f"@start{place}"
+        e.scope.set(first, expressions.emit(e, start))
+        item = ast.Tuple([ast.BinOp(name(first), ast.Add(), name(at)), item], ast.Load())
+    steps: list[ast.stmt] = [
+        ast.Assign([node.target], item),
+        ast.AugAssign(name(at, ast.Store()), ast.Add(), ast.Constant(1)),
+    ]
+    length = ast.Call(name("@len"), [name(listed)], [])
+    loop = ast.While(ast.Compare(name(at), [ast.Lt()], [length]), [*steps, *node.body], node.orelse)
+    for made in (loop, *steps, *ast.walk(loop.test), *(n for s in steps for n in ast.walk(s))):
+        if not hasattr(made, "lineno"):
+            ast.copy_location(made, node)
+    return loops.emit_while(e, loop)
