@@ -53,5 +53,5 @@ def type_of_plain(value: Any) -> Type | None:
     if exact is not None:
         return exact
     if isinstance(value, torch.ScriptObject):  # of a C++ class
-        return CustomClassType(str(value._type()))  # type: ignore[attr-defined]
+        return CustomClassType(str(value._type()))
     return next((TYPE_OF_CLASS[base] for base in _BASES if isinstance(value, base)), None)
