@@ -281,7 +281,8 @@ class LoadTimeInterpreter:
                 positional.append(value)
         if _PACKS_A_CONVOLUTION.fullmatch(node.kind):
             given = {argument.name: value for argument, value in zip(schema.arguments, inputs)}
-            check_convolution(given.get("weight"), given.get("groups", 1))
+            padding = [*given["padding"], *given.get("output_padding", [])]
+            check_convolution(given["weight"], given["groups"], given["stride"], padding, given["dilation"])
         self._check_size(node, overload, positional, named)
         result = overload(*positional, **named)
         elements = sum(t.numel() for t in (*_tensors(inputs), *_tensors(result)))

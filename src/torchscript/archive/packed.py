@@ -28,12 +28,16 @@ def unpack_custom(class_name: str, state: Any) -> Any:
         ) from None
 
 
-def check_convolution(weight: Any, groups: Any) -> None:
-    """ValueError for what makes fbgemm divide by zero while it packs the weight, which ends the process."""
+def check_convolution(weight: Any, groups: Any, stride: Any, padding: Any, dilation: Any) -> None:
+    """ValueError for what makes fbgemm, which counts in 32 bits, divide by zero while it packs the weight: that ends the
+    process."""
     if not isinstance(weight, torch.Tensor) or weight.dim() < 3 or 0 in weight.shape:
         raise ValueError("a convolution has a weight without elements, or of too few dimensions")
     if not 1 <= groups <= max(weight.shape[:2]):
         raise ValueError(f"a convolution has {groups} groups")
+    for name, sizes, least in (("stride", stride, 1), ("dilation", dilation, 1), ("padding", padding, 0)):
+        if not isinstance(sizes, list | tuple) or any(not least <= n < 1 << 31 for n in sizes):
+            raise ValueError(f"a convolution has the {name} {sizes}")
 
 
 def _linear(state: Any) -> Any:
@@ -59,7 +63,7 @@ def _convolution(dimensions: int) -> Callable[[Any], Any]:
         bias = optionals[0] if optionals else None
         if n != dimensions and n != 2:
             raise ValueError(f"it is a convolution in {n} dimensions")
-        check_convolution(weight, groups)
+        check_convolution(weight, groups, stride, [*padding, *output_padding], dilation)
         if flags & 1:
             operator = getattr(torch.ops.quantized, f"conv_transpose{dimensions}d_prepack")
             return operator(weight, bias, stride, padding, output_padding, dilation, groups)
