@@ -85,9 +85,8 @@ def test_all_upgraders_of_pytorch_have_one_here() -> None:
         for entry in entries
     }
     ours = {(upgrade.schema.key, upgrade.until) for upgrades in _upgrades().values() for upgrade in upgrades}
-    ours = {
-        (key, until) for key, until in ours if until > PYTORCH_1_5
-    }  # PyTorch has none for what was before
+    # PyTorch has none for what was before, nor for what was packed for XNNPACK, which it cannot load
+    ours = {(k, until) for k, until in ours if until > PYTORCH_1_5 and not k.startswith("prepacked::")}
     # those of div with a mode only keep its meaning, which it has today
     same = {(key, 3) for key, _ in theirs if key.startswith("aten::div") and key.endswith("_mode")}
     assert theirs == ours | same and len(same) == 5

@@ -228,7 +228,7 @@ def test_as_the_python_back_end(compiled, case):
 
 def test_a_class_that_cannot_be_made_from_a_message_is_named(compiled):
     native = raised_by(compiled[two_arguments][1], [1])
-    assert type(native) is RuntimeError and str(native) == f"{__name__}.TwoArguments: a, b"
+    assert type(native) is RuntimeError and str(native) == f"{__name__}.TwoArguments: ('a', 'b')"
 
 
 def test_an_exception_of_an_operator_in_python_goes_through():

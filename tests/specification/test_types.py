@@ -132,7 +132,7 @@ def test_a_variable_keeps_its_type_through_a_loop(assert_refused):
             r = [x]
         return r
 
-    assert_refused(f, line="r = [x]", match=r"\br\b(.|\n)*\bint\b(.|\n)*\bList\[Tensor\]")
+    assert_refused(f, line="return r", match=r"\br\b(.|\n)*\bint\b(.|\n)*\bList\[Tensor\]")
 
 
 def test_straight_line_code_may_give_a_name_to_something_else(assert_agrees):
