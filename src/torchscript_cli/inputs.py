@@ -205,7 +205,7 @@ def _read_numpy(path: Path) -> Any:
 
 
 def has_code(path: Path) -> bool:
-    """Whether a zip file is an archive of torch.jit.save."""
+    """Whether a zip file is an archive of TorchScript."""
     import zipfile
 
     try:

@@ -379,4 +379,4 @@ def _say_what_it_is(head: bytes, name: str) -> str:
         )
     if head[257:262] == b"ustar":
         return f"{name}: is a tar file (as torch.save wrote before PyTorch 0.4?), not an archive with code"
-    return f"{name}: is not a zip file, and so no archive of torch.jit.save"
+    return f"{name}: is not a zip file, and so no archive of TorchScript"

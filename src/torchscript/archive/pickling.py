@@ -21,6 +21,7 @@ from ..codes import SCALAR_TYPE_NAMES, code_of
 from ..errors import ArchiveError
 from ..schema import parse_schema_type
 from ..types.of_values import type_of_plain
+from .tensors import PICKLED_NAMES
 
 _TYPED_LISTS: dict[type[T.Type], str] = {
     T.IntType: "build_intlist",
@@ -238,7 +239,7 @@ class Pickler:
 
     def write_list(self, value: Any, type: T.ListType) -> None:
         builder = _TYPED_LISTS.get(type.element.__class__)
-        self.name("torch.jit._pickle", builder or "restore_type_tag")
+        self.name(PICKLED_NAMES, builder or "restore_type_tag")
 
         def items() -> None:
             self._out += b"]("
@@ -255,7 +256,7 @@ class Pickler:
         self._out += b"R"
 
     def write_dict(self, value: Any, type: T.DictType) -> None:
-        self.name("torch.jit._pickle", "restore_type_tag")
+        self.name(PICKLED_NAMES, "restore_type_tag")
 
         def items() -> None:
             self._out += b"}("

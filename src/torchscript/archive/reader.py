@@ -226,9 +226,7 @@ def _version(container: Container) -> int:
                     f"(it reads versions up to {CURRENT_VERSION})",
                 )
             return version
-    raise ArchiveError(
-        f"{container.name}: there is no record 'version': this is no archive of torch.jit.save"
-    )
+    raise ArchiveError(f"{container.name}: there is no record 'version': this is no archive of TorchScript")
 
 
 # A record that only such files have → what they are.
@@ -254,7 +252,7 @@ def _check_kind(container: Container) -> None:
         return
     if "data.pkl" not in container:
         raise ArchiveError(
-            f"{container.name}: is a zip file without the record 'data.pkl', so no archive of torch.jit.save"
+            f"{container.name}: is a zip file without the record 'data.pkl', so no archive of TorchScript"
         )
     if has_code(container) or "bytecode.pkl" in container:
         return

@@ -17,7 +17,7 @@ import torch
 
 from ..errors import ArchiveError
 from .prepacked import STATES
-from .tensors import TENSOR_NAMES, TensorReader
+from .tensors import PICKLED_NAMES, TENSOR_NAMES, TensorReader
 
 MAX_DEPTH = 2000
 """How deep marks may nest; nesting of values is limited by whoever walks them."""
@@ -170,11 +170,8 @@ class Unpickler:
         found = _NAMES.get((module, name))
         if found is not None:
             return found
-        if module == "torch.jit._pickle":
-            if name == "build_tensor_from_id":
-                return self.tensors.from_table
-            if name in _TYPED:
-                return partial(self.annotated, _TYPED[name])
+        if module == PICKLED_NAMES and name in _TYPED:
+            return partial(self.annotated, _TYPED[name])
         method = TENSOR_NAMES.get((module, name))
         if method is not None:
             return getattr(self.tensors, method)

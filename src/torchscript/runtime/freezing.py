@@ -36,7 +36,7 @@ def freeze(
     `forward` stays, and what `preserved_attrs` names: attributes (`"version"`, `"layer.version"`) and methods.
     Attributes that these methods change stay attributes. With `optimize_numerics`, convolutions and linears take
     in the batch norms behind them, which rounds differently. Forward hooks of the module become part of `forward`
-    (torch.jit.freeze drops those of the top module). The module has to be in eval mode. Gradients of what
+    (PyTorch's `freeze` drops those of the top module). The module has to be in eval mode. Gradients of what
     was a parameter are not computed.
 
     >>> import torch, torchscript as jit

@@ -363,7 +363,7 @@ class Calls(Operators):
 
     def _lost_constant(self, node: ast.Call) -> list[Value]:
         raise self.error(
-            "this module was saved after torch.jit.optimize_for_inference, which left weights in a form that "
+            "this module was saved after PyTorch's optimize_for_inference, which left weights in a form that "
             "PyTorch does not save: they are not in the archive",
             node,
         )
