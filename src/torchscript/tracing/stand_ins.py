@@ -28,6 +28,7 @@ from .aliases import is_same
 from .construction import constructed, is_followed, new_constant
 from .locations import is_library
 from .outside import stands_in_for_calls, stands_in_for_stance
+from .recorder import Recorder
 from .sizes import without_history
 
 Make = Callable[[Any], Any]
@@ -36,18 +37,26 @@ Make = Callable[[Any], Any]
 # --- Transforms -----------------------------------------------------------------------------------------
 
 
+def _begun(args: Any, kwargs: Any) -> tuple[Recorder, Any, Any] | None:
+    """Who records a transform that begins, and what it gets as arguments; None where nobody does."""
+    recorder = state.current()
+    if recorder is None or recorder.below:
+        return None
+    recorder.locate()
+    recorder.diagnostics.transformed()
+    with state.paused():
+        return recorder, *tree_map(without_history, (args, kwargs))
+
+
 def _transform(original: Callable[..., Any]) -> Callable[..., Any]:
     """What `vmap` and other transforms run is not what the code says, but what the dispatcher sees."""
 
     @functools.wraps(original)
     def transform(*args: Any, **kwargs: Any) -> Any:
-        recorder = state.current()
-        if recorder is None or recorder.below:
+        begun = _begun(args, kwargs)
+        if begun is None:
             return original(*args, **kwargs)
-        recorder.locate()
-        recorder.diagnostics.transformed()
-        with state.paused():
-            args, kwargs = tree_map(without_history, (args, kwargs))
+        recorder, args, kwargs = begun
         return fallback.record_below(recorder, lambda: original(*args, **kwargs))
 
     return transform
@@ -58,13 +67,10 @@ def _vjp(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def vjp(*args: Any, **kwargs: Any) -> Any:
-        recorder = state.current()
-        if recorder is None or recorder.below:
+        begun = _begun(args, kwargs)
+        if begun is None:
             return original(*args, **kwargs)
-        recorder.locate()
-        recorder.diagnostics.transformed()
-        with state.paused():
-            args, kwargs = tree_map(without_history, (args, kwargs))
+        recorder, args, kwargs = begun
         made: list[torch.Tensor] = []
         outputs, backward, *rest = fallback.record_below(recorder, lambda: original(*args, **kwargs), made)
 
