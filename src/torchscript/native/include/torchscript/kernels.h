@@ -123,8 +123,20 @@ template <class T>
 inline Vec<T> exp(const Vec<T>& x) {
   return x.exp();
 }
-// Range reduction by ln 2 in two parts and a polynomial of degree 6 (minimax of the relative error, by weighted least
-// squares); below 1.1 units in the last place.
+// exp(x - n ln 2), for the whole number n that makes it nearly 1: ln 2 in two parts, and a polynomial of degree 6
+// (minimax of the relative error, by weighted least squares); below 1.1 units in the last place.
+inline Vec<float> exp_near_one(const Vec<float>& x, const Vec<float>& n) {
+  using V = Vec<float>;
+  V r = at::vec::fmadd(n, V(-0.693359375f), x);
+  r = at::vec::fmadd(n, V(2.12194440e-4f), r);
+  V p = V(1.3843607157e-3f);
+  p = at::vec::fmadd(p, r, V(8.3741955459e-3f));
+  p = at::vec::fmadd(p, r, V(4.1668005288e-2f));
+  p = at::vec::fmadd(p, r, V(1.6666430235e-1f));
+  p = at::vec::fmadd(p, r, V(4.9999994040e-1f));
+  p = at::vec::fmadd(p, r, V(1.f));
+  return at::vec::fmadd(p, r, V(1.f));
+}
 #if defined(__AVX512F__)
 template <bool NEGATIVE>
 inline Vec<float> exp_within(const Vec<float>& given) {
@@ -134,16 +146,7 @@ inline Vec<float> exp_within(const Vec<float>& given) {
   const V x(_mm512_max_ps(_mm512_set1_ps(-104.f), upper));
   const V shift(12582912.f);  // 1.5 · 2^23: sums with it are rounded to whole numbers
   const V n(_mm512_sub_ps(_mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504088896341f), shift), shift));
-  V r = at::vec::fmadd(n, V(-0.693359375f), x);
-  r = at::vec::fmadd(n, V(2.12194440e-4f), r);
-  V p = V(1.3843607157e-3f);
-  p = at::vec::fmadd(p, r, V(8.3741955459e-3f));
-  p = at::vec::fmadd(p, r, V(4.1668005288e-2f));
-  p = at::vec::fmadd(p, r, V(1.6666430235e-1f));
-  p = at::vec::fmadd(p, r, V(4.9999994040e-1f));
-  p = at::vec::fmadd(p, r, V(1.f));
-  p = at::vec::fmadd(p, r, V(1.f));
-  return V(_mm512_scalef_ps(p, n));
+  return V(_mm512_scalef_ps(exp_near_one(x, n), n));
 }
 inline Vec<float> exp(const Vec<float>& x) {
   return exp_within<false>(x);
@@ -153,18 +156,9 @@ inline Vec<float> exp(const Vec<float>& given) {
   using V = Vec<float>;
   const V x = at::vec::minimum(at::vec::maximum(given, V(-87.3365478f)), V(88.7228394f));
   const V n = (x * V(1.44269504088896341f)).round();
-  V r = at::vec::fmadd(n, V(-0.693359375f), x);
-  r = at::vec::fmadd(n, V(2.12194440e-4f), r);
-  V p = V(1.3843607157e-3f);
-  p = at::vec::fmadd(p, r, V(8.3741955459e-3f));
-  p = at::vec::fmadd(p, r, V(4.1668005288e-2f));
-  p = at::vec::fmadd(p, r, V(1.6666430235e-1f));
-  p = at::vec::fmadd(p, r, V(4.9999994040e-1f));
-  p = at::vec::fmadd(p, r, V(1.f));
-  p = at::vec::fmadd(p, r, V(1.f));
   // 2^n in two steps, since 2^128 is no float
   const auto whole = at::vec::convert_to_int_of_same_size(n - V(1.f)) + Vec<int32_t>(127);
-  const V result = p * at::vec::cast<float>(whole << Vec<int32_t>(23)) * V(2.f);
+  const V result = exp_near_one(x, n) * at::vec::cast<float>(whole << Vec<int32_t>(23)) * V(2.f);
   const V upper = select(given > V(88.7228394f), V(std::numeric_limits<float>::infinity()), result);
   return select(given != given, given, select(given < V(-87.3365478f), V(0.f), upper));
 }
