@@ -17,6 +17,8 @@ from torchscript.archive.importer.importer import CUSTOM_CLASSES
 from torchscript.archive.unpickler import ScriptObject
 from torchscript.errors import Error
 
+from .results import tensors_in
+
 if TYPE_CHECKING:
     import torch
 
@@ -180,16 +182,11 @@ class _Trees:
 
 def _tensors_in(value: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors in what an object's __setstate__ takes, as weights that are packed when it is made."""
-    if _is_tensor(value):
-        yield name, value
-    elif isinstance(value, ScriptObject):
-        yield from _tensors_in(value.state, name)
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from _tensors_in(item, f"{name}[{i}]")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _tensors_in(item, f"{name}[{key!r}]")
+    for path, item in tensors_in(value, name):
+        if _is_tensor(item):
+            yield path, item
+        elif isinstance(item, ScriptObject):
+            yield from _tensors_in(item.state, path)
 
 
 def _shown(value: Any) -> str:
