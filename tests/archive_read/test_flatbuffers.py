@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 import torchscript as jit
 
+from .mobile_archives import without_source
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "archive_releases"))
 import write_archives
 
@@ -41,15 +43,6 @@ def flatbuffer_of(script: Any, *, source: bool = True, extra: dict[str, str] | N
             mobile = torch._C._load_mobile_module_from_file(path)
             torch._C._save_mobile_module(mobile, path, extra or {})
         return Path(path).read_bytes()
-
-
-def without_source(data: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
-        for name in old.namelist():
-            if "/code/" not in name:
-                new.writestr(name, old.read(name))
-    return buffer.getvalue()
 
 
 def byte_code_of(script: Any) -> bytes:

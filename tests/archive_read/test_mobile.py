@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 import torchscript as jit
 
+from .mobile_archives import without_source
+
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -85,15 +87,6 @@ class Flow(nn.Module):
     @torch.jit.export
     def count(self) -> int:
         return self.calls
-
-
-def without_source(data: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
-        for name in old.namelist():
-            if "/code/" not in name:
-                new.writestr(name, old.read(name))
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -115,46 +115,46 @@ def test_inspect_shows_signature_and_archived_source() -> None:
     assert source.lstrip().startswith("def forward(self: __torch__.") and "for i in range(times):" in source
 
 
+def debugged(folder: Path, loading: str, running: str, commands: str) -> str:
+    """What pdb prints, given the commands, while a program runs the module that it loads."""
+    (folder / "net.pt").write_bytes(archived("script"))
+    program = (
+        "import pdb, torch, torchscript as jit\n"
+        f"module = {loading}\n"
+        "x = torch.zeros(1, 3, 4, 4)\n"
+        f"pdb.Pdb(nosigint=True).{running}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=commands,
+        text=True,
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(jit.__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_pdb_steps_through_the_archived_source(tmp_path: Path) -> None:
-    (tmp_path / "net.pt").write_bytes(archived("script"))
-    program = (
-        "import pdb, torch, torchscript as jit\n"
-        "module = jit.load('net.pt')\n"
-        "x = torch.zeros(1, 3, 4, 4)\n"
-        "pdb.Pdb(nosigint=True).runcall(module._ts_forward, x)\n"
+    shown = debugged(
+        tmp_path,
+        "jit.load('net.pt')",
+        "runcall(module._ts_forward, x)",
+        "list\nnext\nnext\np times\nstep\ncontinue\n",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input="list\nnext\nnext\np times\nstep\ncontinue\n",
-        text=True,
-        capture_output=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(jit.__file__).parents[1])},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "net.pt:code/__torch__" in done.stdout
-    assert "for i in range(times)" in done.stdout
-    assert "(Pdb) 2\n" in done.stdout
-    assert done.stdout.count("net.pt:code/__torch__") >= 3
+    assert "net.pt:code/__torch__" in shown
+    assert "for i in range(times)" in shown
+    assert "(Pdb) 2\n" in shown
+    assert shown.count("net.pt:code/__torch__") >= 3
 
 
-@pytest.mark.parametrize("where", ["net.pt", "<archive>"])
-def test_a_breakpoint_in_a_method(tmp_path: Path, where: str) -> None:
-    (tmp_path / "net.pt").write_bytes(archived("script"))
-    program = (
-        "import pdb, torch, torchscript as jit\n"
-        f"module = jit.load({where!r} if {where!r} == 'net.pt' else open('net.pt', 'rb').read())\n"
-        "x = torch.zeros(1, 3, 4, 4)\n"
-        "pdb.Pdb(nosigint=True).run('module(x)')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input="break module.forward\ncontinue\np tuple(x.shape)\ncontinue\n",
-        text=True,
-        capture_output=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(jit.__file__).parents[1])},
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"Breakpoint 1 at {tmp_path}/{where}:code/__torch__" in done.stdout
-    assert "(Pdb) (1, 3, 4, 4)\n" in done.stdout
+@pytest.mark.parametrize(
+    "where, loading",
+    [("net.pt", "jit.load('net.pt')"), ("<archive>", "jit.load(open('net.pt', 'rb').read())")],
+)
+def test_a_breakpoint_in_a_method(tmp_path: Path, where: str, loading: str) -> None:
+    commands = "break module.forward\ncontinue\np tuple(x.shape)\ncontinue\n"
+    shown = debugged(tmp_path, loading, "run('module(x)')", commands)
+    assert f"Breakpoint 1 at {tmp_path}/{where}:code/__torch__" in shown
+    assert "(Pdb) (1, 3, 4, 4)\n" in shown
