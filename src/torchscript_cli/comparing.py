@@ -132,27 +132,33 @@ def _kind(row: TensorRow) -> str:
 
 def _values(name: str, one: torch.Tensor, other: torch.Tensor) -> TensorDifference | None:
     """How far two tensors of one shape and dtype are apart; None if they are equal, NaNs included."""
-    import torch
-
-    wide = torch.complex128 if one.is_complex() else torch.float64
     try:
-        a, b = (_dense(tensor).to(wide) for tensor in (one.detach(), other.detach()))
+        gap, scale = gaps(one, other), float(_wide(one).norm())
     except (RuntimeError, NotImplementedError) as error:
         raise Error(f"'{name}' cannot be compared: {str(error).splitlines()[0]}") from error
-    if torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) and torch.equal(a.isnan(), b.isnan()):
+    if not gap.any():
         return None
-    gap = torch.nan_to_num(a - b, nan=math.inf, posinf=math.inf, neginf=math.inf).abs()
-    norm, scale = float(gap.norm()), float(a.norm())
+    norm = float(gap.norm())
     relative = norm / scale if scale > 0 else math.inf
     return TensorDifference(name, "values", norm, relative, float(gap.max()))
 
 
-def _dense(tensor: torch.Tensor) -> torch.Tensor:
+def gaps(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """How far apart the elements of two tensors are: no way where both are NaN or the same infinity."""
+    a, b = _wide(one), _wide(other)
+    same = (a == b) | (a.isnan() & b.isnan())
+    return (a - b).abs().nan_to_num(nan=math.inf, posinf=math.inf).masked_fill(same, 0.0)
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
     import torch
 
+    tensor = tensor.detach()
     if tensor.is_quantized:
-        return tensor.dequantize()
-    return tensor if tensor.layout is torch.strided else tensor.to_dense()
+        tensor = tensor.dequantize()
+    elif tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
 
 
 def _code(

@@ -20,6 +20,8 @@ from typing import Any
 
 from torchscript.errors import Error
 
+from .comparing import gaps
+
 
 @dataclass
 class Exported:
@@ -362,10 +364,7 @@ def _difference(one: Any, other: Any) -> float | None:
         if a.shape != b.shape:
             return float("inf")
         if a.numel():
-            gap = (a.detach().to(torch.float64) - b.detach().to(torch.float64)).abs()
-            largest = max(
-                largest, float(gap.nan_to_num(nan=float("inf")).max()) if not a.isnan().any() else 0.0
-            )
+            largest = max(largest, float(gaps(a, b).max()))
     return largest
 
 

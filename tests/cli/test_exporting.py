@@ -168,3 +168,31 @@ def test_targets_and_packages(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = run("export", archives / "traced.pt", tmp_path / "out.onnx")
     assert result.code == 2 and "needs the package onnxscript: pip install onnxscript" in result.err
+
+
+class Odd(torch.nn.Module):
+    """Results that hold infinities, NaN and complex numbers."""
+
+    def forward(self, x: torch.Tensor):
+        return x.masked_fill(x > 0, float("-inf")), torch.log(x), torch.complex(x, x)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_infinities_are_equal_and_numbers_beside_nan_are_compared(run: Command, tmp_path: Path) -> None:
+    from torchscript_cli import exporting
+
+    jit.script(Odd()).save(tmp_path / "odd.pt")
+    assert (
+        run.ok("export", tmp_path / "odd.pt", tmp_path / "odd.pt2", "4x5", "--json").json[
+            "largest_difference"
+        ]
+        == 0
+    )
+    nan, inf = float("nan"), float("inf")
+    for one, other, expected in (
+        ([nan, 1.0], [nan, 3.0], 2),
+        ([nan, 1.0], [0.0, 1.0], inf),
+        ([inf, 1.0], [-inf, 1.0], inf),
+        ([1 + 1j], [1 + 4j], 3),
+    ):
+        assert exporting._difference(torch.tensor(one), torch.tensor(other)) == expected
