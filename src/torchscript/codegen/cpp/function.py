@@ -13,7 +13,7 @@ from .names import Names, quoted
 from .nodes import NodeWriter, find_aliases
 from .problems import Problem
 from .recording import group_parameters, record_function
-from .steps import WEIGHTS_FROM, find_layers, find_steps
+from .steps import find_layers, find_steps, weights_of
 from .types import declaration, is_heavy
 from .unit import Unit
 
@@ -228,14 +228,14 @@ class FunctionPrinter:
     def _steps(self, node: Node) -> None:
         for linear, sequence in find_steps(node, self._aliases).items():
             name = self.names.unique("_steps")
-            read = [self.nodes.value(v) for v in (sequence, *linear.inputs[1:])]
+            read = [self.nodes.value(v) for v in (sequence, *weights_of(linear))]
             self.line(f"ts::fast::Steps {name}({', '.join(read)});")
             self.nodes.steps[linear] = name
         for layer in find_layers(node, self._aliases):
             if layer not in self.nodes.steps and layer not in self.nodes.layers:
                 kind, name = ("Layer", "_layer") if layer.kind == "aten::linear" else ("Cell", "_cell")
                 name = self.nodes.layers[layer] = self.names.unique(name)
-                read = [self.nodes.value(v) for v in layer.inputs[WEIGHTS_FROM[layer.kind] :]]
+                read = [self.nodes.value(v) for v in weights_of(layer)]
                 self.line(f"ts::fast::{kind} {name}({', '.join(read)});")
 
     def _carry(self, block: Block, node: Node, inner: list[Value], again: str) -> None:

@@ -36,17 +36,18 @@ def find_steps(loop: Node, aliases: AliasSets) -> dict[Node, Value]:
             outside = all(v.defining_block is not body for v in user.inputs[1:])
             if user.kind == "aten::linear" and place == 0 and user.block is body and outside:
                 found[user] = sequence
-    read = {v for user, sequence in found.items() for v in (sequence, *user.inputs[1:])}
-    written = _written(read, loop, aliases) if read else read
-    return {
-        user: sequence
-        for user, sequence in found.items()
-        if sequence not in written and written.isdisjoint(user.inputs[1:])
-    }
+    read = {user: {sequence, *weights_of(user)} for user, sequence in found.items()}
+    written = _written(set().union(*read.values()), loop, aliases)
+    return {user: sequence for user, sequence in found.items() if written.isdisjoint(read[user])}
 
 
-WEIGHTS_FROM = {"aten::linear": 1, "aten::gru_cell": 2, "aten::lstm_cell": 2}
+_WEIGHTS_FROM = {"aten::linear": 1, "aten::gru_cell": 2, "aten::lstm_cell": 2}
 """Layers that are prepared before a loop → the first of their inputs that has to be there."""
+
+
+def weights_of(layer: Node) -> list[Value]:
+    """What a layer is prepared of: its weights and biases."""
+    return layer.inputs[_WEIGHTS_FROM[layer.kind] :]
 
 
 def find_layers(loop: Node, aliases: AliasSets) -> list[Node]:
@@ -56,14 +57,11 @@ def find_layers(loop: Node, aliases: AliasSets) -> list[Node]:
     found = []
     for node in loop.all_nodes():
         inside.update(node.blocks)
-        if node.kind in WEIGHTS_FROM:
+        if node.kind in _WEIGHTS_FROM:
             found.append(node)
-    found = [
-        n for n in found if all(v.defining_block not in inside for v in n.inputs[WEIGHTS_FROM[n.kind] :])
-    ]
-    read = {v for n in found for v in n.inputs[WEIGHTS_FROM[n.kind] :]}
-    written = _written(read, loop, aliases) if read else read
-    return [n for n in found if written.isdisjoint(n.inputs[WEIGHTS_FROM[n.kind] :])]
+    found = [n for n in found if all(v.defining_block not in inside for v in weights_of(n))]
+    written = _written({v for n in found for v in weights_of(n)}, loop, aliases)
+    return [n for n in found if written.isdisjoint(weights_of(n))]
 
 
 def find_sum(node: Node) -> tuple[Node, Value] | None:
@@ -109,6 +107,8 @@ def _selects(node: Node, index: Value) -> bool:
 
 def _written(values: set[Value], loop: Node, aliases: AliasSets) -> set[Value]:
     """Those of the values whose memory something in the loop may write."""
+    if not values:
+        return values
     inside = set(loop.all_nodes())
     if any(n.schema is None and not n.kind.startswith("prim::") for n in inside):
         return values  # an operator that is not known yet may write anything
