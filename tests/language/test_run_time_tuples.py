@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import torchscript as jit
+from torchscript.frontend import returned as looking
 
 
 def returned(xs: List[int]):
@@ -116,3 +117,24 @@ def test_a_list_on_the_other_path_is_refused(assert_refused):
         return xs
 
     assert "leave out tuple()" in assert_refused(either, "def either")
+
+
+def test_every_value_is_looked_at_once(monkeypatch):
+    def longer(xs: List[int], n: int):
+        xs = xs + [1] if n > 1 else xs
+        xs = xs + [2] if n > 2 else xs
+        xs = xs + [3] if n > 3 else xs
+        xs = xs + [4] if n > 4 else xs
+        xs = xs + [5] if n > 5 else xs
+        xs = xs + [6] if n > 6 else xs
+        xs = xs + [7] if n > 7 else xs
+        xs = xs + [8] if n > 8 else xs
+        return xs
+
+    looks = []
+    look = looking._looked_up
+    monkeypatch.setattr(
+        looking, "_looked_up", lambda e, value, search: looks.append(value) or look(e, value, search)
+    )
+    assert jit.script(longer)([0], 5) == [0, 1, 2, 3, 4]
+    assert 8 < len(looks) < 80  # there are 2**8 paths

@@ -53,19 +53,46 @@ def is_surely_list(val: Val) -> bool:
     return value.node.kind in ("prim::ListConstruct", "aten::sorted", "aten::tolist")
 
 
-def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> T.Type:
-    """The type of a returned value, with tuples for the lists that stand for some.
+class _Search:
+    """One look through a graph for what stands for a tuple.
 
-    `within` are the containers whose content is being looked at: `rows.append(rows[0])` says nothing of the rows.
+    `within` are the values that are being looked at: `rows.append(rows[0])` says nothing of the rows. `answers` has
+    what is known of others, since many paths lead to one value. `cuts` counts what was left out because it is `within`:
+    an answer that lacks something holds for this path only.
     """
+
+    __slots__ = ("answers", "cuts", "within")
+
+    def __init__(self) -> None:
+        self.within: list[Value] = []
+        self.answers: dict[Value, T.Type] = {}
+        self.cuts = 0
+
+
+def type_of_result(e: Emitter, value: Value, search: _Search | None = None) -> T.Type:
+    """The type of a returned value, with tuples for the lists that stand for some."""
+    search = search or _Search()
+    known = search.answers.get(value)
+    if known is not None:
+        return known
+    if value in search.within:
+        search.cuts += 1
+        return value.type
+    cuts = search.cuts
+    search.within.append(value)
+    found = _looked_up(e, value, search)
+    search.within.pop()
+    if search.cuts == cuts:
+        search.answers[value] = found
+    return found
+
+
+def _looked_up(e: Emitter, value: Value, search: _Search) -> T.Type:
     own = value.type
-    if value in within:
-        return own
-    within = (*within, value)
     if id(value) in e.program.run_time_tuples:
         type = settled(own)
         assert isinstance(type, T.ListType)
-        return T.RunTimeTupleType(_common(e, within, type.element))
+        return T.RunTimeTupleType(_common(e, search, type.element))
     node = value.node
     if not may_hold_a_tuple(own):
         return own
@@ -73,32 +100,32 @@ def type_of_result(e: Emitter, value: Value, within: tuple[Value, ...] = ()) -> 
         owner = value.block.owner if value.block is not None else None
         if owner is None or owner.kind != "prim::Loop" or value.offset == 0:
             return own
-        return type_of_result(e, owner.inputs[value.offset + 1], within)
+        return type_of_result(e, owner.inputs[value.offset + 1], search)
     if node.kind == "prim::TupleConstruct" and isinstance(own, T.TupleType):
         if not isinstance(own, T.NamedTupleType):
-            return T.TupleType(tuple(type_of_result(e, v, within) for v in node.inputs))
+            return T.TupleType(tuple(type_of_result(e, v, search) for v in node.inputs))
     if (
         node.kind in _TUPLES_OF_TENSORS and isinstance(own, T.ListType) and own.element == T.TENSOR
     ):  # `s.split()` is none
         return T.RunTimeTupleType(own.element)
     if node.kind == "prim::If":
-        return _of_sides(e, node, value, within)
+        return _of_sides(e, node, value, search)
     if node.kind == "prim::Loop":
         body = node.blocks[0]
         before, after = node.inputs[value.offset + 2], body.outputs[value.offset + 1]
-        return _of_paths(e, value, [type_of_result(e, v, within) for v in (before, after)])
+        return _of_paths(e, value, [type_of_result(e, v, search) for v in (before, after)])
     whole = settled(own)
     if node.kind in _OF_PARTS and isinstance(whole, T.ListType):
-        sides = [type_of_result(e, v, within) for v in node.inputs if isinstance(v.type, T.ListType)]
+        sides = [type_of_result(e, v, search) for v in node.inputs if isinstance(v.type, T.ListType)]
         return next((side for side in sides if isinstance(side, T.RunTimeTupleType)), own)
     if node.kind in ("aten::__getitem__", "prim::ListUnpack"):
-        container = type_of_result(e, node.inputs[0], within)
+        container = type_of_result(e, node.inputs[0], search)
         if isinstance(container, T.ListType | T.DictType):
             return container.contained[-1]
     if isinstance(whole, T.ListType):
-        return T.ListType(_common(e, within, whole.element))
+        return T.ListType(_common(e, search, whole.element))
     if isinstance(whole, T.DictType):
-        return T.DictType(whole.key, _common(e, within, whole.value))
+        return T.DictType(whole.key, _common(e, search, whole.value))
     return own
 
 
@@ -142,21 +169,23 @@ _PUT = {
 }  # and where what is put stands among the inputs
 
 
-def _common(e: Emitter, within: tuple[Value, ...], declared: T.Type) -> T.Type:
-    """The type of what a container, the last of `within`, holds: with tuples, if everything that is put in is one."""
-    held = [v for v in _held(within[-1]) if not _is_item_of(v, within)]
-    types = [type_of_result(e, v, within) for v in held]
+def _common(e: Emitter, search: _Search, declared: T.Type) -> T.Type:
+    """The type of what a container, the last that is looked at, holds: with tuples, if all that is put in is one."""
+    held = _held(search.within[-1])
+    others = [v for v in held if not _is_item_of(v, search.within)]
+    search.cuts += len(held) - len(others)
+    types = [type_of_result(e, v, search) for v in others]
     return types[0] if types and all(t == types[0] for t in types) and holds_sets(types[0]) else declared
 
 
-def _is_item_of(value: Value, containers: tuple[Value, ...]) -> bool:
+def _is_item_of(value: Value, containers: list[Value]) -> bool:
     node = value.node
     return node is not None and node.kind == "aten::__getitem__" and node.inputs[0] in containers
 
 
-def _of_sides(e: Emitter, node: Node, value: Value, within: tuple[Value, ...]) -> T.Type:
+def _of_sides(e: Emitter, node: Node, value: Value, search: _Search) -> T.Type:
     index = next(i for i, v in enumerate(node.outputs) if v is value)
-    return _of_paths(e, value, [type_of_result(e, block.outputs[index], within) for block in node.blocks])
+    return _of_paths(e, value, [type_of_result(e, block.outputs[index], search) for block in node.blocks])
 
 
 def _of_paths(e: Emitter, value: Value, sides: list[T.Type]) -> T.Type:
