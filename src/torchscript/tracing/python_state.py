@@ -47,26 +47,24 @@ class PythonState:
 
     def warn_of_changes(self, diagnostics: Diagnostics) -> None:
         """Warn of every value that is another now."""
-        for place, before in self._before:
-            try:
-                now = _copy(place.read())
-            except (AttributeError, KeyError, ValueError):
-                continue
-            if not _same(before, now):
-                filename, line = _line_of(place)
-                diagnostics.changed(place.description, before, now, filename, line)
+        for place, before, now in self._changed():
+            filename, line = _line_of(place)
+            diagnostics.changed(place.description, before, _copy(now), filename, line)
 
     def caches(self) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
         """The dicts that the run changed, and what each held before."""
-        found = []
+        changed = ((now, before) for _, before, now in self._changed())
+        return [(now, before) for now, before in changed if type(now) is dict and type(before) is dict]
+
+    def _changed(self) -> Iterator[tuple[_Place, Any, Any]]:
+        """The places that hold something else now, with a copy of what they held, and what they hold."""
         for place, before in self._before:
             try:
                 now = place.read()
             except (AttributeError, KeyError, ValueError):
                 continue
-            if type(now) is dict and type(before) is dict and not _same(before, now):
-                found.append((now, before))
-        return found
+            if not _same(before, _copy(now)):
+                yield place, before, now
 
 
 @contextmanager
