@@ -48,6 +48,15 @@ def equals_no_list(xs: List[int]):
     return t == [1, 2], t == (1, 2), t != [1, 2], [1, 2] == t, t == tuple(xs)
 
 
+def are_equal(a, b):
+    return a == b
+
+
+def compared_in_a_helper(xs: List[int]):
+    t = tuple(xs)
+    return are_equal(t, tuple(xs)), are_equal(t, xs), are_equal(xs, t), are_equal(xs, xs)
+
+
 def shape_is_a_tuple(x: torch.Tensor):
     return isinstance(x.shape, tuple), isinstance(x.shape, list), x.shape == [2, 3], x.shape == (2, 3)
 
@@ -63,6 +72,7 @@ def shape_is_a_tuple(x: torch.Tensor):
         (tuple_is_not_changed, [5]),
         (is_a_tuple, [5]),
         (equals_no_list, [1, 2]),
+        (compared_in_a_helper, [1, 2]),
         (shape_is_a_tuple, torch.ones(2, 3)),
     ],
 )

@@ -198,11 +198,9 @@ def _equality(
     if isinstance(lt, T.ListType) and isinstance(rt, T.ListType):
         if deques.is_deque(left) != deques.is_deque(right):
             return e.static(negative)
-        for one, other in ((left, right), (right, left)):
-            if returned.is_surely_list(one) and (
-                returned.is_size(other) or returned.stands_for_tuple(e, other)
-            ):
-                return e.static(negative)
+        tuples = [returned.is_tuple_in_python(e, side) for side in (left, right)]
+        if tuples[0] != tuples[1] and returned.is_surely_list(right if tuples[0] else left):
+            return e.static(negative)
     return None
 
 

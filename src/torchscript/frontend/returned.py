@@ -43,8 +43,13 @@ def is_size(val: Val) -> bool:
     return node is not None and node.kind == "aten::size"
 
 
+def is_tuple_in_python(e: Emitter, val: Val) -> bool:
+    """Whether a list of the IR is certainly a tuple in Python."""
+    return is_size(val) or stands_for_tuple(e, val)
+
+
 def is_surely_list(val: Val) -> bool:
-    """Whether what is compared with a tuple is certainly none itself."""
+    """Whether a list of the IR that is not known as a tuple is certainly none."""
     if isinstance(val, Sequence):
         return val.is_list
     value = val.value if isinstance(val, Dynamic) else None

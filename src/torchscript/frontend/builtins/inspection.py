@@ -163,7 +163,7 @@ def isinstance_test(
     for obj in objects:
         if not isinstance(obj, ast.expr) and _is_container(obj):
             if obj in _ONE_OF_TWO and isinstance(type, T.ListType) and isinstance(val, Dynamic):
-                is_tuple = returned.is_size(val) or returned.stands_for_tuple(e, val)
+                is_tuple = returned.is_tuple_in_python(e, val)
                 wanted_types.extend([type] if is_tuple is _ONE_OF_TWO[obj] else [])
                 continue
             wanted_types.extend(_containers(type, obj))
