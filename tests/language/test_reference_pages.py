@@ -1,6 +1,7 @@
 """Sentences of PyTorch's reference pages that programs of one line do not cover: classes, tuples, texts, loop variables."""
 
 import collections
+import math
 from typing import Dict, List, Tuple
 
 import pytest
@@ -53,6 +54,11 @@ def order_of_lists(xs: List[int], ys: List[int]):
     return xs < ys, xs <= ys, xs > ys, xs >= ys, xs < [*xs, 1]
 
 
+def order_of_numbers(xs: List[float], x: float):
+    ys = [x - x]  # of infinity, it is a NaN
+    return xs < ys, xs <= ys, xs > ys, xs >= ys
+
+
 def fields_without_annotations(n: int):
     p = Pair(n, 2)
     return p.first + p.second, Pair(first=1, second=n).second
@@ -82,6 +88,8 @@ def one_name_for_many_loops(xs: List[int], d: Dict[str, int]):
         (without_affixes, ("abcba",)),
         (order_of_lists, ([1, 2], [1, 3])),
         (order_of_lists, ([1, 2], [1])),
+        (order_of_numbers, ([0.0], math.inf)),
+        (order_of_numbers, ([0.0], 1.0)),
         (one_name_for_many_loops, ([1, 2], {"a": 5})),
         (fields_without_annotations, (3,)),
     ],

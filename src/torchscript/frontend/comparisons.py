@@ -98,11 +98,9 @@ def compare(e: Emitter, op: ast.cmpop, left: Val, right: Val) -> Val:
         if parts is not None and others is not None:
             return _tuple_order(e, op, parts, others)
     if isinstance(lt, T.ListType) and isinstance(rt, T.ListType) and isinstance(op, _ORDER):
-        swapped, negated = isinstance(op, ast.Gt | ast.LtE), isinstance(op, ast.GtE | ast.LtE)
-        less = function_calls.call_function(
-            e, prelude.is_less, [right, left] if swapped else [left, right], {}
-        )
-        return Dynamic(e.call("aten::__not__", [less])) if negated else less
+        order = prelude.is_less if isinstance(op, ast.Lt | ast.Gt) else prelude.is_at_most
+        sides = [left, right] if isinstance(op, ast.Lt | ast.LtE) else [right, left]
+        return function_calls.call_function(e, order, sides, {})
     of_class = _of_class(e, type(op), method, left, right)
     if of_class is not None:
         return of_class

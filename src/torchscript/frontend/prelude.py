@@ -159,6 +159,14 @@ def is_less(a: Any, b: Any) -> bool:
     return len(a) < len(b)
 
 
+def is_at_most(a: Any, b: Any) -> bool:
+    """`a <= b` of lists, which is not `not b < a` where there is a NaN."""
+    for i in range(min(len(a), len(b))):
+        if a[i] != b[i]:
+            return bool(a[i] < b[i])
+    return len(a) <= len(b)
+
+
 # -- tensors --------------------------------------------------------------------------------------------------
 
 
