@@ -143,6 +143,33 @@ def test_what_a_trace_leaves_in_caches_is_not_another_path(assert_same_run):
         assert_same_run(traced, module, torch.rand(size, size))
 
 
+_doubled = {}
+
+
+def doubled(n, key):
+    if key not in _doubled:
+        _doubled[key] = n * 2
+    return _doubled[key]
+
+
+class TwoMethods(nn.Module):
+    def forward(self, x):
+        return x + doubled(x.size(0), "forward")
+
+    def other(self, x):
+        return x * doubled(x.size(0), "other")
+
+
+@pytest.mark.filterwarnings("ignore::torchscript.TracerWarning")
+def test_caches_are_as_before_the_first_of_several_methods():
+    _doubled.clear()
+    traced = jit.trace_module(TwoMethods(), {"forward": torch.rand(3), "other": torch.rand(3)})
+
+    assert list(_doubled) == ["forward", "other"]
+    x = torch.rand(5)
+    torch.testing.assert_close((traced(x), traced.other(x)), (x + 10, x * 10))
+
+
 class Smooths(nn.Module):
     def __init__(self):
         super().__init__()

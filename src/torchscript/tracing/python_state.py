@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,10 +68,13 @@ class PythonState:
 
 
 @contextmanager
-def as_before(caches: Iterable[tuple[dict[Any, Any], dict[Any, Any]]]) -> Iterator[None]:
-    """Have dicts hold what they held before a recording: what it left in them would be found by another one."""
+def as_before(caches: Sequence[tuple[dict[Any, Any], dict[Any, Any]]]) -> Iterator[None]:
+    """Have dicts hold what they held before a recording: what it left in them would be found by another one.
+
+    `caches` are in the order in which they were changed; a dict that several methods changed is there for each.
+    """
     held = [(cache, dict(cache)) for cache, _ in caches]
-    for cache, before in caches:
+    for cache, before in reversed(caches):
         _refill(cache, before)
     try:
         yield
