@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ... import types as T
-from .. import function_calls
+from .. import function_calls, returned
 from ..emitter import Emitter
 from ..values import Dynamic, Iterable, Static, Val, known_of, type_of
 from . import containers, registry, tensors
@@ -75,7 +75,7 @@ def _new(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -
     data = positional[0]
     if isinstance(type_of(data), T.TensorType):
         return e.call_operator("aten::alias", [data], {}, "new")
-    if tensors.is_size(data):
+    if returned.is_size(data):
         return e.call_operator("aten::new_empty", [owner, data], dict(device), "new")
     keywords: dict[str, Val] = {
         "dtype": Dynamic(e.call("prim::dtype", [owner])),

@@ -9,7 +9,7 @@ import torch
 
 from ... import types as T
 from ...operators.resolve import operator_name_of
-from .. import arrays, function_calls, prelude, presence
+from .. import arrays, function_calls, prelude, presence, returned
 from ..emitter import Emitter
 from ..pending import is_open, resolve_pending, settle
 from ..values import Dynamic, Iterable, Sequence, Val, known_of, type_of
@@ -234,7 +234,7 @@ for _legacy_name in (
             if (
                 isinstance(type_of(positional[0]), T.ListType)
                 and operator_name_of(torch.empty)
-                and is_size(positional[0])
+                and returned.is_size(positional[0])
             ):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
             made = torch_tensor(e, positional[:1], {"dtype": e.static(dtype)})
@@ -247,10 +247,6 @@ for _legacy_name in (
         return handler
 
     handles(getattr(torch, _legacy_name))(_legacy(_TENSOR_TYPES[_legacy_name]))
-
-
-def is_size(val: Val) -> bool:
-    return isinstance(val, Dynamic) and val.value.node is not None and val.value.node.kind == "aten::size"
 
 
 @handles(torch.from_numpy)
