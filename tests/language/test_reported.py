@@ -208,12 +208,13 @@ WRONG = {
     "super": (lambda xs: super["a"], "cannot be subscripted"),
     "add": (lambda xs: {1, 2}.add(), "'add' cannot be called with no arguments"),
     "sum": (lambda xs: sum(*xs), "is not known while compiling"),
-    "deque": (lambda xs: collections.deque(xs), "deque"),
+    "deque": (lambda xs: collections.deque(xs), "A deque cannot be returned"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_calls_are_refused(name):
     function, message = WRONG[name]
-    with pytest.raises(ts.CompileError, match=message):
+    with pytest.raises(ts.CompileError) as raised:
         ts.script(function, example_inputs=[([1, 2],)])
+    assert message in raised.value.message  # the whole text quotes the line, and with it what is expected
