@@ -8,7 +8,6 @@ from typing import TypeGuard
 import torch
 
 from ... import types as T
-from ...operators.resolve import operator_name_of
 from .. import arrays, function_calls, prelude, presence, returned
 from ..emitter import Emitter
 from ..pending import is_open, resolve_pending, settle
@@ -227,22 +226,13 @@ for _legacy_name in (
             if not positional:
                 return e.call_operator("aten::empty", [e.static(0)], {"dtype": e.static(dtype)}, "empty")
             data = arrays.as_tensor(e, positional[0]) or positional[0]
-            if _is_range(data):
-                return e.call_operator("aten::arange", data.parts, {"dtype": e.static(dtype)}, "arange")
             if isinstance(type_of(data), T.TensorType):
                 return e.call_operator("aten::to", [data, e.static(dtype)], {}, "to")
-            if (
-                isinstance(type_of(positional[0]), T.ListType)
-                and operator_name_of(torch.empty)
-                and returned.is_size(positional[0])
-            ):
+            if isinstance(type_of(positional[0]), T.ListType) and returned.is_size(positional[0]):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
-            made = torch_tensor(e, positional[:1], {"dtype": e.static(dtype)})
-            if made is not None:
-                return made
-            return e.call_operator(
-                "aten::tensor", [as_list(e, positional[0])], {"dtype": e.static(dtype)}, "tensor"
-            )
+            keywords: dict[str, Val] = {"dtype": e.static(dtype)}
+            made = torch_tensor(e, positional[:1], keywords)
+            return made or e.call_operator("aten::tensor", positional[:1], keywords, "tensor")
 
         return handler
 
