@@ -44,9 +44,8 @@ def emit_loop(
     saved_rest = e.pending_rest
     e.pending_rest = ()
     block, scope, mark = e.block, e.scope, len(e.block.nodes)
-    another: dict[
-        str, NeedsUnrolling
-    ] = {}  # variables that are of another type in the loop, and why that matters
+    # variables that are of another type in the loop, and why that matters
+    another: dict[str, NeedsUnrolling] = {}
     try:
         for _ in range(8):
             try:

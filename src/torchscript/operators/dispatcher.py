@@ -17,9 +17,8 @@ _registered_names: frozenset[str] = frozenset()
 
 def _is_registered(key: str) -> bool:
     """Whether the dispatcher has this overload. `torch.ops` also finds what PyTorch's own compiler adds."""
-    if not torch._C._dispatch_has_kernel(
-        key
-    ):  # without the cost of an exception in C++, which reads megabytes
+    # without the cost of an exception in C++, which reads megabytes
+    if not torch._C._dispatch_has_kernel(key):
         return False
     name, _, overload = key.partition(".")
     try:
