@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 
+from . import types as T
 from .codes import dtype_of
 
 QUALIFIED_NAME = "__torch__.torch.amp.autocast_mode.autocast"
-"""The class that archives have for it. PyTorch's interpreter, too, knows it by this name."""
+"""The class that archives have for it."""
+
+_NAMES = {QUALIFIED_NAME} | {
+    f"__torch__.torch.{device}.amp.autocast_mode.autocast" for device in ("cuda", "cpu")
+}
+"""What PyTorch's interpreter knows it by; older programs name the device so."""
+
+_MANGLED = re.compile(r"___torch_mangle_\d+\.")
+
+
+def is_autocast(type: T.Type) -> bool:
+    """Whether a type is the class of autocast objects, that of an archive included."""
+    return isinstance(type, T.ClassType) and _MANGLED.sub("", type.qualified_name) in _NAMES
 
 
 class autocast:

@@ -1,5 +1,8 @@
 """`with torch.autocast(…)` in native code, and what passes must not do across its border, against eager mode."""
 
+import io
+import zipfile
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -205,3 +208,24 @@ def test_a_tuned_module_gives_the_dtype_of_eager_mode():
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.equal(native(x), module(x))
             assert native(x).dtype == torch.bfloat16
+
+
+def test_the_class_of_an_archive_that_pytorch_numbered():
+    """The second class of one name is in a package of its own; programs that name the device have another name."""
+    module, x = Net().eval(), torch.randn(2, 3, 8, 8)
+    data = torchscript.script(module).save_to_buffer()
+    for package in (b"torch.amp.autocast_mode.___torch_mangle_0.", b"torch.cpu.amp.autocast_mode."):
+        renamed = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(renamed, "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                if name.endswith(".py"):
+                    content = content.replace(b"torch.amp.autocast_mode.", package)
+                    old_path = "torch/amp/autocast_mode.py"
+                    name = name.replace(old_path, package.decode().rstrip(".").replace(".", "/") + ".py")
+                if not name.endswith(".debug_pkl"):
+                    new.writestr(name, content)
+        loaded = torchscript.load(renamed.getvalue())
+        with torch.no_grad():
+            agree(loaded(x), module(x))
+            agree(torchscript.compile(torchscript.freeze(loaded))(x), module(x))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from .. import types as T
+from ..autocast import is_autocast
 from ..ir.graph import Block, Graph, Node, Value
 from ..operators.dispatcher import overload_of
 from ..operators.language import builtin_of
@@ -98,19 +99,13 @@ def nodes_in_autocast(graph: Graph) -> set[Node]:
 def _find_autocast(block: Block, found: set[Node]) -> None:
     depth = 0
     for node in block.nodes:
-        if node.kind in ("prim::Enter", "prim::Exit") and _is_autocast(node.inputs[0]):
+        if node.kind in ("prim::Enter", "prim::Exit") and is_autocast(node.inputs[0].type):
             depth += 1 if node.kind == "prim::Enter" else -1
         elif depth > 0:
             found.update(node.all_nodes())
         else:
             for inner in node.blocks:
                 _find_autocast(inner, found)
-
-
-def _is_autocast(manager: Value) -> bool:
-    return isinstance(manager.type, T.ClassType) and manager.type.qualified_name.endswith(
-        ".autocast_mode.autocast"
-    )
 
 
 def _operator_has_effects(schema: Schema) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import enum
-import re
 import weakref
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -55,16 +54,12 @@ class ProcessLinker(DefaultLinker):
             assert isinstance(made, _TYPE)
             return made
         if isinstance(type, T.ClassType):
-            if _unmangled(type.qualified_name) == autocast.QUALIFIED_NAME:
+            if autocast.is_autocast(type):
                 return autocast.autocast  # of an archive
             from .objects import object_class
 
             return object_class(type)
         return super().python_class(type)
-
-
-def _unmangled(name: str) -> str:
-    return re.sub(r"___torch_mangle_\d+\.", "", name)
 
 
 LINKER = ProcessLinker()

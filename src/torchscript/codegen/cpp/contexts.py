@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ... import types as T
+from ...autocast import is_autocast
 from ...ir.graph import Function, Node, Value
 from .problems import Problem
 from .types import field
@@ -45,7 +46,7 @@ class Contexts:
             self.p.line(f"ts::GradMode {guard}({mode});")
             self.p.variables[node.output] = "None()"
             return
-        if _is_autocast(manager):
+        if is_autocast(manager.type):
             owner = self.p.nodes.value(manager)
             device, dtype, enabled = (self._field(manager, name) for name in _AUTOCAST)
             cast = f"ts::convert<at::ScalarType>({owner}->{dtype})"
@@ -74,14 +75,9 @@ class Contexts:
             self.p.variables[value] = "None()"
 
 
-def _is_autocast(manager: Value) -> bool:
-    type = manager.type
-    return isinstance(type, T.ClassType) and type.qualified_name.endswith(".autocast_mode.autocast")
-
-
 def methods_of(manager: Value) -> list[Function]:
     """The compiled methods that a `with` calls."""
-    if str(manager.type) in _MODES or _is_autocast(manager):
+    if str(manager.type) in _MODES or is_autocast(manager.type):
         return []
     return [_method(manager, "__enter__"), _method(manager, "__exit__")]
 
