@@ -59,3 +59,17 @@ class Fresh(nn.Module):
 def test_each_call_gets_a_tensor_of_its_own():
     scripted = jit.script(Fresh())
     assert torch.equal(scripted(torch.ones(2)), scripted(torch.ones(2)))
+
+
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.order = np.array([2, "a", 1])
+
+    def forward(self, x):
+        return x[self.order]
+
+
+def test_an_array_that_no_tensor_can_hold() -> None:
+    with pytest.raises(jit.CompileError, match="No tensor holds what this array does: its dtype is <U21"):
+        jit.script(Words())

@@ -278,5 +278,9 @@ def as_tensor(e: Emitter, val: Val) -> Val | None:
     if known is None or not is_array(known.object):
         return None
     e.depend(val)
-    constant = e.constant(torch.from_numpy(known.object.copy()), T.TENSOR)
+    try:
+        tensor = torch.from_numpy(known.object.copy())
+    except TypeError:
+        raise e.error(f"No tensor holds what this array does: its dtype is {known.object.dtype}.") from None
+    constant = e.constant(tensor, T.TENSOR)
     return Dynamic(e.call("aten::clone", [Dynamic(constant)]))
