@@ -400,6 +400,18 @@ def counted_while_growing(xs: List[int]):
     return total, xs
 
 
+def counted_from_a_keyword(xs: List[int]):
+    total = 0
+    for i, v in enumerate(xs, start=len(xs)):
+        total += i * v
+        if len(xs) < 6:
+            xs.append(i)
+    for i, v in enumerate(start=1, iterable=xs):
+        if len(xs) < 9:
+            push(value=i * v, queue=xs)
+    return total, xs
+
+
 def removed_meanwhile(xs: List[int]):
     for v in xs:
         xs.remove(v)
@@ -415,7 +427,8 @@ def returned_meanwhile(xs: List[int]):
 
 
 @pytest.mark.parametrize(
-    "program", [breadth_first, counted_while_growing, removed_meanwhile, returned_meanwhile]
+    "program",
+    [breadth_first, counted_while_growing, counted_from_a_keyword, removed_meanwhile, returned_meanwhile],
 )
 def test_lists_that_change_in_a_loop_over_them(assert_everywhere, program):
     assert_everywhere(program, [1, 2, 3, 4])

@@ -28,10 +28,13 @@ def over_changing_list(e: Emitter, node: ast.For) -> Outcome | None:
     start: ast.expr | None = None
     call = node.iter
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "enumerate":
-        if not call.args or any(isinstance(a, ast.Starred) for a in call.args) or call.keywords:
+        given = dict(zip(("iterable", "start"), call.args)) | {k.arg or "**": k.value for k in call.keywords}
+        if "iterable" not in given or len(given) != len(call.args) + len(call.keywords):
             return None
-        first = ast.copy_location(ast.Constant(0), call)
-        listed, start = call.args[0], (call.args[1] if len(call.args) > 1 else first)
+        if given.keys() - {"iterable", "start"} or any(isinstance(v, ast.Starred) for v in given.values()):
+            return None
+        listed = given["iterable"]
+        start = given.get("start", ast.copy_location(ast.Constant(0), call))
     if not isinstance(listed, ast.Name | ast.Attribute) or not _changes(node.body, ast.dump(listed)):
         return None
     mark = len(e.block.nodes)
@@ -50,7 +53,8 @@ def _changes(body: list[ast.stmt], iterated: str) -> bool:
                 if _dumped(node.func.value) == iterated:
                     return True
             if isinstance(node.func, ast.Name) and not hasattr(builtins, node.func.id):
-                if any(_dumped(argument) == iterated for argument in node.args):
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                if any(_dumped(argument) == iterated for argument in given):
                     return True
         elif isinstance(node, ast.AugAssign) and _dumped(node.target) == iterated:
             return True
