@@ -156,9 +156,8 @@ def test_attributes_that_are_empty_when_saved(way: str) -> None:
 @pytest.mark.parametrize("source", [True, False], ids=["source", "byte code"])
 def test_extra_files_devices_and_training(source: bool, tmp_path: Path) -> None:
     path = tmp_path / "module.ff"
-    path.write_bytes(
-        flatbuffer_of(torch.jit.script(nn.Linear(3, 2)), source=source, extra={"note.txt": "hello"})
-    )
+    data = flatbuffer_of(torch.jit.script(nn.Linear(3, 2)), source=source, extra={"note.txt": "hello"})
+    path.write_bytes(data)
     extra = {"note.txt": "", "other": None}
     loaded = jit.load(path, map_location=torch.device("cpu"), _extra_files=extra)
     assert extra == {"note.txt": b"hello", "other": None}
@@ -167,7 +166,7 @@ def test_extra_files_devices_and_training(source: bool, tmp_path: Path) -> None:
     loaded(torch.ones(1, 3)).sum().backward()
     optimizer.step()
     torch.testing.assert_close(loaded.weight.detach(), before - 0.1)
-    assert path.read_bytes() == path.read_bytes() and jit.load(path).weight.equal(before)
+    assert path.read_bytes() == data and jit.load(path).weight.equal(before)
     assert jit.load(path, map_location="meta").weight.is_meta
 
 
