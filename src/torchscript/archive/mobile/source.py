@@ -42,6 +42,7 @@ class _Source:
         self.annotations = annotations
         self.allow_io = allow_io
         self.methods = methods
+        self._set_states = {m.class_name: m for m in reversed(methods) if m.name == "__setstate__"}
         self.attributes: dict[str, dict[str, str]] = {}
         self.trained: dict[str, set[str]] = {}
         self.constants: list[torch.Tensor] = []
@@ -61,7 +62,7 @@ class _Source:
             raise ArchiveError(f"{self.where}: objects nest too deep")
         if made.class_name.startswith("__torch__.torch.classes."):
             return
-        set_state = self._method(f"{made.class_name}.__setstate__")
+        set_state = self._set_states.get(made.class_name)
         if set_state is not None:
             if made.class_name not in self.attributes:
                 self.attributes[made.class_name] = self._slots(set_state)
@@ -81,9 +82,6 @@ class _Source:
             known[name] = kind
             if isinstance(value, torch.Tensor) and value.requires_grad:
                 self.trained.setdefault(made.class_name, set()).add(name)
-
-    def _method(self, name: str) -> Method | None:
-        return next((method for method in self.methods if method.qualified_name == name), None)
 
     def _slots(self, set_state: Method) -> dict[str, str]:
         try:
