@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +54,14 @@ def plural(count: int, noun: str) -> str:
     ('1 method', '2 methods')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def print_diff(lines: Iterable[str], indent: str = "") -> None:
+    """Lines of a unified diff, coloured on a terminal."""
+    out = console()
+    for line in lines:
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        out.print(indent + line, style=style, markup=False, soft_wrap=True)
 
 
 def print_source(text: str) -> None:

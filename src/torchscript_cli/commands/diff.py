@@ -8,7 +8,7 @@ import typer
 
 from ..app import No
 from ..archives import Archive, open_archive
-from ..output import Json, console, plural, print_json
+from ..output import Json, console, plural, print_diff, print_json
 
 if TYPE_CHECKING:
     from ..comparing import Difference
@@ -59,10 +59,8 @@ def _show(found: Difference, show_code: bool) -> None:
         out.print("[bold]Code")
         for code in found.code:
             out.print(f"  {escape(code.name)}: {plural(code.added, 'line')} added, {code.removed} removed")
-            for line in code.diff if show_code else ():
-                colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-                text = escape(f"    {line}")
-                out.print(f"[{colour}]{text}[/{colour}]" if colour else text, soft_wrap=True)
+            if show_code:
+                print_diff(code.diff, indent="    ")
     if found.tensors:
         out.print("[bold]Tensors")
         table = Table(box=None, pad_edge=False, padding=(0, 2))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ..app import No
-from ..output import Json, console, print_json
+from ..output import Json, print_diff, print_json
 
 
 def passes(
@@ -82,7 +82,7 @@ def passes(
         lines = difflib.unified_diff(
             before.splitlines(), after.splitlines(), "before", ",".join(["after", *names]), lineterm=""
         )
-        _print_diff(list(lines))
+        print_diff(lines)
     else:
         print(after, end="")
 
@@ -109,10 +109,3 @@ def _list(json: bool) -> None:
     width = max(map(len, about))
     for name, line in about.items():
         print(f"{name.ljust(width)}  {line}")
-
-
-def _print_diff(lines: list[str]) -> None:
-    out = console()
-    styles = {"+": "green", "-": "red", "@": "cyan"}
-    for line in lines:
-        out.print(line, style=styles.get(line[:1]), markup=False)
