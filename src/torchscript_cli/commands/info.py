@@ -33,11 +33,10 @@ def info(
     tree = summary.module_tree(found)
     used = summary.operators_used(found)
     custom = summary.custom_parts(found, used, tree)
-    feeds = [
-        feed_of(found, name, function, owner)
-        for owner, function in (find_owner(found, name) for name in summary.public_methods(found))
-        for name in (function.name,)
-    ]
+    feeds = []
+    for name in summary.public_methods(found):
+        owner, function = find_owner(found, name)
+        feeds.append(feed_of(found, name, function, owner))
     facts: dict[str, Any] = {
         "file": str(archive),
         "bytes": archive.stat().st_size,
