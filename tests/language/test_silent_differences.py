@@ -38,6 +38,13 @@ def tuple_is_not_changed(xs: List[int]):
     return len(t), len(u)
 
 
+def shape_is_not_changed(x: torch.Tensor):
+    s = x.shape
+    t = s
+    s += (1,)
+    return len(s), len(t)
+
+
 def is_a_tuple(xs: List[int]):
     t = tuple(xs)
     return isinstance(t, tuple), isinstance(t, list), isinstance(xs, list), isinstance(xs, tuple)
@@ -70,6 +77,7 @@ def shape_is_a_tuple(x: torch.Tensor):
         (tuple_in_a_helper, [1]),
         (grown_in_a_loop, [5]),
         (tuple_is_not_changed, [5]),
+        (shape_is_not_changed, torch.ones(2, 3)),
         (is_a_tuple, [5]),
         (equals_no_list, [1, 2]),
         (compared_in_a_helper, [1, 2]),

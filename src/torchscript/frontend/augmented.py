@@ -58,7 +58,7 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
             if op is ast.MatMult:
                 return arithmetic.binary(e, op, current, value)
             return e.call_operator(in_place_name, [current, value], {}, f"{symbol}=")
-    if returned.stands_for_tuple(e, current):
+    if returned.is_tuple_in_python(e, current):
         return arithmetic.binary(e, op, current, value)
     if deques.is_deque(current) and op is ast.Add:
         methods.call_builtin_method(e, current, "extend", [value], {})

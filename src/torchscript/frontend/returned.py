@@ -39,7 +39,7 @@ def stands_for_tuple(e: Emitter, val: Val) -> bool:
 
 def is_size(val: Val) -> bool:
     """Whether this is `x.shape`, which is a tuple in Python and a list in the IR."""
-    node = val.value.node if isinstance(val, Dynamic) else None
+    node = val.value.node if isinstance(val, Dynamic) and isinstance(val.type, T.ListType) else None
     return node is not None and node.kind == "aten::size"
 
 

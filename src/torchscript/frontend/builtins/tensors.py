@@ -228,7 +228,7 @@ for _legacy_name in (
             data = arrays.as_tensor(e, positional[0]) or positional[0]
             if isinstance(type_of(data), T.TensorType):
                 return e.call_operator("aten::to", [data, e.static(dtype)], {}, "to")
-            if isinstance(type_of(positional[0]), T.ListType) and returned.is_size(positional[0]):
+            if returned.is_size(positional[0]):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
             keywords: dict[str, Val] = {"dtype": e.static(dtype)}
             made = torch_tensor(e, positional[:1], keywords)
