@@ -48,12 +48,12 @@ def size(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str, many: str = "") -> str:
     """
-    >>> plural(1, "method"), plural(2, "method")
-    ('1 method', '2 methods')
+    >>> plural(1, "method"), plural(2, "method"), plural(2, "entry", "entries")
+    ('1 method', '2 methods', '2 entries')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
 def print_diff(lines: Iterable[str], indent: str = "") -> None:

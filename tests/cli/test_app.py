@@ -177,3 +177,22 @@ def test_help_and_completion_do_not_import_torch(
     assert done.returncode == 0, done.stderr
     if environment:
         assert done.stdout == "info\n"
+
+
+def test_the_cache_shows_its_limit_and_last_uses_and_is_cleared(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHSCRIPT_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCHSCRIPT_CACHE_LIMIT", "20 MB")
+    assert run.ok("cache").out == f"{tmp_path}: 0 entries, 0 bytes (limit 20.0 MB, 30 days without use)\n"
+    (tmp_path / "program-1").mkdir()
+    (tmp_path / "program-1" / "program.so").write_bytes(b"x" * 10)
+    (tmp_path / "of somebody else").write_text("stays")
+    out = run.ok("cache").out
+    assert "1 entry, 10 bytes" in out and "used 20" in out
+    told = run.ok("cache", "--json").json
+    assert (told["limit"], told["days"], told["entries"][0]["bytes"]) == (20_000_000, 30, 10)
+    assert run.ok("cache", "--clear").out == f"{tmp_path}: deleted 10 bytes\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["of somebody else"]
+    monkeypatch.setenv("TORCHSCRIPT_CACHE_LIMIT", "a lot")
+    assert run("cache").code == 2

@@ -2,10 +2,8 @@
 
 import stat
 
-import filelock
 import pytest
 
-from torchscript.native import build
 from torchscript.native.compiler import CompilerError, find_compiler
 
 
@@ -49,26 +47,3 @@ def test_further_flags_are_part_of_what_a_library_is_cached_by(found, monkeypatc
     other = found()
     assert other.flags[-2:] == other.link[-2:] == ("-fsanitize=thread", "-g")
     assert other.key != plain.key
-
-
-def test_what_a_killed_process_left_goes_when_the_library_is_built_or_the_cache_cleared(
-    monkeypatch, tmp_path
-):
-    monkeypatch.setenv("TORCHSCRIPT_CACHE", str(tmp_path))
-
-    def half_built(name):
-        left = tmp_path / f".{name}-x1y2z3_a"
-        left.mkdir()
-        (left / "program.o").write_bytes(b"12345")
-        return left
-
-    left, other = half_built("program-0a"), half_built("program-0b")
-    build._cached("program-0a", lambda directory: None)
-    assert not left.exists() and other.exists()
-    busy = half_built("toolchain-0c")
-    mine = tmp_path / "notes.txt"
-    mine.write_text("kept")
-    with filelock.FileLock(tmp_path / "toolchain-0c.lock"):
-        assert build.clear_cache() == 5
-    assert not other.exists() and busy.exists() and mine.exists()
-    assert [lock.name for lock in tmp_path.glob("*.lock")] == ["toolchain-0c.lock"]

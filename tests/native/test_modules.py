@@ -237,16 +237,3 @@ def test_two_processes_compile_at_once(tmp_path):
     outputs = [run.communicate(timeout=300)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert outputs[0] == outputs[1]
-
-
-def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch):
-    from torchscript.native.build import cached_entries, clear_cache
-
-    monkeypatch.setenv("TORCHSCRIPT_CACHE", str(tmp_path))
-    assert cached_entries() == []
-    (tmp_path / "program-1").mkdir()
-    (tmp_path / "program-1" / "program.so").write_bytes(b"x" * 10)
-    (tmp_path / "of somebody else").write_text("stays")
-    assert [(e.name, e.size) for e in cached_entries()] == [("program-1", 10)]
-    assert clear_cache() == 10
-    assert [path.name for path in tmp_path.iterdir()] == ["of somebody else"]

@@ -66,14 +66,15 @@ def build(directory: Path) -> Path:
     """The package and the server; the server."""
     import torchscript
     from torchscript.native.api import native_program
-    from torchscript.native.build import build_program
+    from torchscript.native.build import built_program
     from torchscript.native.compiler import INCLUDE, find_compiler, torch_root
     from torchscript.native.package import write_package
 
     module = torchscript.script(Served().eval())
     program, name = native_program(module)
     print("building with", FLAGS, flush=True)
-    write_package(module, program, build_program(program.text, name=name), directory / "net")
+    with built_program(program.text, name=name) as library:
+        write_package(module, program, library, directory / "net")
     root = torch_root()
     command = [
         find_compiler().path, "-std=c++20", *FLAGS.split(), f"-I{INCLUDE}", f"-isystem{root / 'include'}",

@@ -11,7 +11,7 @@ from ..codegen.cpp.kernels import make_kernel
 from ..ir.graph import Function, Graph
 from ..runtime.function import ScriptFunction
 from ..runtime.module import Entry, ScriptModule
-from .build import build_program
+from .build import built_program
 from .library import Library
 from .module import NativeFunction, native_module
 
@@ -42,12 +42,12 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     if not isinstance(obj, ScriptFunction | ScriptModule):
         obj = script(obj)
     program, name = native_program(obj, optimize=optimize)
-    path = build_program(program.text, name=name)
-    if output is not None:
-        from .package import write_package
+    with built_program(program.text, name=name) as path:
+        if output is not None:
+            from .package import write_package
 
-        write_package(obj, program, path, Path(output))
-    library = Library(path, program)
+            write_package(obj, program, path, Path(output))
+        library = Library(path, program)
     if isinstance(obj, ScriptFunction):
         return NativeFunction(obj, library, program.methods[0])
     return native_module(obj, library, program)
@@ -61,7 +61,8 @@ def compile_functions(functions: Sequence[ScriptFunction], *, optimize: bool = T
 
     methods = [(f"f{i}", f._ts_function) for i, f in enumerate(functions)]
     program = generate(methods, prepare=prepare, make_kernel=make_kernel)
-    library = Library(build_program(program.text, name=f"{len(functions)} functions"), program)
+    with built_program(program.text, name=f"{len(functions)} functions") as path:
+        library = Library(path, program)
     return [NativeFunction(f, library, m) for f, m in zip(functions, program.methods, strict=True)]
 
 

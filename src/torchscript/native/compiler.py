@@ -105,7 +105,12 @@ def _cpu() -> str:
 
 def run(command: list[str], what: str) -> None:
     """Run the compiler; its complaints become a CompilerError."""
-    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except FileNotFoundError as error:
+        raise CompilerError(
+            f"{command[0]}, which {what} needs, is not there: install it (binutils has ar)."
+        ) from error
     if result.returncode != 0:
         errors = [line for line in result.stderr.splitlines() if "error" in line][
             :8
