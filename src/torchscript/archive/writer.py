@@ -22,6 +22,8 @@ from .hooks import classes_with_hooks
 from .pickling import Pickler, StorageTable
 from .progress import progress
 from .provenance import PRODUCER, own_name
+from .transient_buffers import RECORD as TRANSIENT_BUFFERS
+from .transient_buffers import record_of as transient_buffers
 
 _VERSIONS = {"div": 4, "div_": 4, "full": 5, "linspace": 8, "logspace": 9, "gelu": 10}
 """The version since which an operator means what it means today; older ones are read with the old meaning."""
@@ -113,6 +115,9 @@ class Records:
         container.add("version", f"{self.version}\n".encode())
         container.add("byteorder", sys.byteorder.encode())
         container.add(PRODUCER, own_name().encode())
+        transient = transient_buffers(self.program)
+        if transient:
+            container.add(TRANSIENT_BUFFERS, transient.encode())
         for path, data in self.extra_files.items():
             container.add(f"extra/{path}", data)
         for folder, table in tables:

@@ -150,7 +150,7 @@ class SpecTable:
             cls,
             id(override) if override is not None else None,
             hooks,
-            tuple((n, a.kind, a.type) for n, a in attributes.items()),
+            tuple((n, a.kind, a.persistent, a.type) for n, a in attributes.items()),
             values,
             constants,
         )

@@ -76,6 +76,7 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, importer: Importer) -> No
         _set_kind(cls, name, T.AttributeKind.PARAMETER)
     for name in lists["__buffers__"]:
         _set_kind(cls, name, T.AttributeKind.BUFFER)
+        cls.attributes[name].persistent = (cls.qualified_name, name) not in importer.transient_buffers
     cls.forward_pre_hooks = _hooks(cls, lists["__forward_pre_hooks__"])
     cls.forward_hooks = _hooks(cls, lists["__forward_hooks__"])
 

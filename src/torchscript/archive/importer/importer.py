@@ -18,6 +18,7 @@ from ...ir.graph import Function
 from ...schema import Schema
 from ...types.of_values import type_of_plain
 from ..prepacked import STATES
+from ..transient_buffers import read_record as transient_buffers
 from .annotations import dotted_name, parse_annotation
 from .classes import check_method_name, define_class, define_enum, define_interface, define_named_tuple
 from .code import CodeFile, Definition, Records, Texts
@@ -47,6 +48,7 @@ class Importer:
         allow_io: bool = False,
     ) -> None:
         self.records = records
+        self.transient_buffers = transient_buffers(records)
         self.allow_io = allow_io
         self.version = version
         self.constant = constant
