@@ -24,6 +24,8 @@ AllowIO = Annotated[
     typer.Option("--allow-io", help="Let the archive's code read and write files. Only if you trust it."),
 ]
 
+_SHOWN_NAMES = 20
+
 
 def open_archive(path: Path, allow_io: bool = False) -> LoadedArchive:
     """The archive, read but not run, with its tensors on the CPU."""
@@ -51,7 +53,7 @@ def find_owner(archive: LoadedArchive, name: str) -> tuple[ScriptObject, Functio
     for i, part in enumerate(path):
         if part not in children(owner):
             at = ".".join(path[:i]) or "the top module"
-            raise Error(f"{at} has no submodule '{part}'; it has {', '.join(children(owner)) or 'none'}")
+            raise Error(f"{at} has no submodule '{part}'; it has {some_of(children(owner))}")
         owner = owner.state[part]
     cls = archive.importer.class_named(owner.class_name)
     function = cls.method(last)
@@ -59,8 +61,14 @@ def find_owner(archive: LoadedArchive, name: str) -> tuple[ScriptObject, Functio
         if last in children(owner):
             raise Error(f"'{name}' is a submodule; name a method of it, as '{name}.forward'")
         at = ".".join(path) or "the top module"
-        raise Error(f"{at} has no method '{last}'; it has {', '.join(cls.methods) or 'none'}")
+        raise Error(f"{at} has no method '{last}'; it has {some_of(list(cls.methods))}")
     return owner, function
+
+
+def some_of(names: list[str]) -> str:
+    """As many names as fit in a line that is read."""
+    shown = ", ".join(names[:_SHOWN_NAMES]) or "none"
+    return shown if len(names) <= _SHOWN_NAMES else f"{shown}, … ({len(names)} in all)"
 
 
 def method_of(module: ScriptModule, name: str) -> Any:

@@ -218,12 +218,8 @@ def _signature(function: Function) -> str:
 def operators_used(archive: LoadedArchive) -> Counter[str]:
     """How often the code names each operator, called or not, with its namespace."""
     counts: Counter[str] = Counter()
-    for file in archive.importer.code_files():
-        try:
-            tree = ast.parse(file.source.text, file.source.filename)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise file.error(f"cannot be parsed: {error}") from None
-        for node in ast.walk(tree):
+    for statement in _definitions(archive):
+        for node in ast.walk(statement):
             if isinstance(node, ast.Call):
                 name = dotted_name(node.func)
                 head, _, rest = (name or "").partition(".")
@@ -232,6 +228,15 @@ def operators_used(archive: LoadedArchive) -> Counter[str]:
                 elif head == "ops" and rest.count(".") == 1:
                     counts[rest.replace(".", "::")] += 1
     return counts
+
+
+def _definitions(archive: LoadedArchive) -> Iterator[ast.stmt]:
+    """Every class (without its methods), method and function."""
+    for file in archive.importer.code_files():
+        for definition in file.definitions.values():
+            yield definition.parse()
+            for method in definition.methods.values():
+                yield method.parse(indented=True)
 
 
 @dataclass

@@ -155,6 +155,19 @@ def test_the_producer_is_told(archives: dict[str, dict[str, bytes]], release: st
     assert read_archive(archives[release]["script_net.pt"]).producer.startswith(expected)
 
 
+@pytest.mark.parametrize("release", RELEASES)
+def test_what_the_command_tells_of_them(archives: dict[str, dict[str, bytes]], release: str) -> None:
+    """Without loading; 1.4 wrote defaults in front of arguments without, which Python does not parse."""
+    from torchscript.archive.reader import read_archive
+    from torchscript_cli.summary import module_tree, operators_used
+
+    for name, data in archives[release].items():
+        if not name.endswith(".json"):
+            archive = read_archive(data)
+            assert operators_used(archive), name
+            assert module_tree(archive).class_name
+
+
 @pytest.mark.parametrize("name", ["for_mobile.ptl", "mobile.ptl"])
 def test_byte_code_of_a_release(archives: dict[str, dict[str, bytes]], name: str) -> None:
     """Without the source, as PyTorch's builds for phones need it."""

@@ -123,6 +123,13 @@ def test_graph_of_what_is_not_there(run: Command, archives: Path) -> None:
     assert result.err == "torchscript: inner has no method 'backward'; it has forward\n"
 
 
+def test_of_many_names_a_few_are_listed() -> None:
+    from torchscript_cli.archives import some_of
+
+    assert some_of([]) == "none" and some_of(["a", "b"]) == "a, b"
+    assert some_of([f"m{i}" for i in range(50)]).endswith("m18, m19, … (50 in all)")
+
+
 def test_graph_for_graphviz_has_every_operator_and_block(run: Command, archives: Path) -> None:
     text = run.ok("graph", archives / "gate.pt", "--dot", "--inlined").out
     assert text.startswith("digraph") and text.count("{") == text.count("}")
