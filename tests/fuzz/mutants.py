@@ -3,6 +3,8 @@
     python -m tests.fuzz.mutants 3000 --seed 1
 
 Whatever comes out must compile, and then agree with eager mode, or be refused by an error of the library's own.
+A mutant may do anything to its process (`nn.Module = nn.Linear(2, 2)`) and may never end, so each runs in a process of
+its own, for a limited time.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ import contextlib
 import copy
 import inspect
 import io
+import os
+import pickle
 import random
+import select
+import signal
 import sys
 import tempfile
 import types
@@ -213,6 +219,9 @@ def _value_for(annotation: Any) -> Any:
     return _VALUES[annotation]
 
 
+_SHARED = [(module, dict(vars(module))) for module in (torch, torch.nn, torch.nn.functional, typing)]
+
+
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -256,17 +265,30 @@ def same(got: Any, want: Any) -> bool:
         return False
     except ValueError:  # of arrays
         return bool(np.array_equal(got, want))
+    except RuntimeError:  # of dicts with tensors as keys
+        return repr(got) == repr(want)
     return True
 
 
-def judge(text: str, place: int, name: str, path: Path, *, run: bool = True) -> Finding | None:
-    """What comes of one mutant; None for what Python itself does not take."""
+def judge(
+    text: str,
+    place: int,
+    name: str,
+    path: Path,
+    *,
+    run: bool = True,
+    reached: Callable[[str], None] = lambda stage: None,
+) -> Finding | None:
+    """What comes of one mutant; None for what Python itself does not take. `reached` is told what comes next."""
     with _quietly():
         try:
             program = _defined(text, place, name, path)
             eager = copy.deepcopy(program)
         except Exception:
             return None
+        if any(vars(module)[name] is not value for module, names in _SHARED for name, value in names.items()):
+            return None  # it has replaced a part of PyTorch
+        reached("the compiler")
         try:
             compiled = jit.script(program)
         except jit.Error as error:
@@ -282,7 +304,9 @@ def judge(text: str, place: int, name: str, path: Path, *, run: bool = True) -> 
             arguments = [_value_for(hints.get(p.name, p.empty)) for p in parameters if p.default is p.empty]
         except Exception:
             return None
+        reached("eager mode")
         want_ok, want = _outcome(eager, arguments)
+        reached("the compiled program")
         got_ok, got = _outcome(compiled, arguments)
     if want_ok and got_ok:
         return Finding(
@@ -291,6 +315,59 @@ def judge(text: str, place: int, name: str, path: Path, *, run: bool = True) -> 
     return Finding(
         "raises" if want_ok != got_ok else "agrees", f"eager {want!r}, compiled {got!r}, of {arguments!r}"
     )
+
+
+SECONDS = 20.0
+"""How long a mutant may take."""
+
+
+def judge_apart(text: str, place: int, name: str, path: Path, *, run: bool = True) -> Finding | None:
+    """`judge` in a process of its own, which is ended after `SECONDS`."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reading)
+
+            def tell(what: str | Finding | None) -> None:
+                data = pickle.dumps(what)
+                os.write(writing, len(data).to_bytes(8, "little") + data)
+
+            tell(judge(text, place, name, path, run=run, reached=tell))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    stage: str | Finding | None = "the definition"
+    try:
+        with open(reading, "rb", buffering=0) as pipe:
+            while isinstance(stage, str):
+                if not select.select([pipe], [], [], SECONDS)[0]:
+                    return (
+                        None
+                        if stage in _OF_PYTHON
+                        else Finding("internal", f"{stage} does not come to an end")
+                    )
+                size = pipe.read(8)
+                if len(size) < 8:
+                    return (
+                        Finding("internal", f"the process ends in {stage}")
+                        if stage not in _OF_PYTHON
+                        else None
+                    )
+                data = b""
+                total = int.from_bytes(size, "little")
+                while len(data) < total:
+                    data += pipe.read(total - len(data))
+                stage = pickle.loads(data)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return stage
+
+
+_OF_PYTHON = ("the definition", "eager mode")
 
 
 def findings(count: int, seed: int, *, run: bool = True) -> Iterator[tuple[str, Finding]]:
@@ -304,8 +381,7 @@ def findings(count: int, seed: int, *, run: bool = True) -> Iterator[tuple[str, 
                 continue
             text, place, name = made
             path = Path(folder) / f"mutant_{seed}_{number}.py"
-            found = judge(text, place, name, path, run=run)
-            sys.modules.pop(path.stem, None)
+            found = judge_apart(text, place, name, path, run=run)
             if found is not None:
                 yield ast.unparse(ast.parse(text).body[place]), found
 
