@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 
@@ -10,12 +10,16 @@ from dataclasses import dataclass, field, replace
 class Source:
     """The text of a program, and where its first line stands.
 
-    `first_line` is the 1-based line of the file at which `text` begins.
+    `first_line` is the 1-based line of the file at which `text` begins. `origin` tells what a span of archived code
+    was made of, where the archive says.
     """
 
     text: str
     filename: str
     first_line: int = 1
+    origin: Callable[[SourceRange], SourceRange | None] | None = field(
+        default=None, repr=False, compare=False
+    )
     lines: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +44,10 @@ class SourceRange:
     end_line: int
     end_column: int
     inlined: tuple[str, SourceRange] | None = field(default=None, repr=False, compare=False)
+
+    def original(self) -> SourceRange:
+        """The span of the program that a span of archived code was made of; itself where there is no such thing."""
+        return (self.source.origin(self) if self.source.origin is not None else None) or self
 
     def called(self, function: str, call: SourceRange) -> SourceRange:
         """The same span, as part of `function` inlined at `call`; calls that are known already are inside of it."""

@@ -76,3 +76,29 @@ def test_the_layout_until_1_9() -> None:
 )
 def test_damaged_records_do_not_hide_the_error(record: bytes) -> None:
     assert notes_of(with_debug(CODE, record), 5) == []
+
+
+def test_what_is_saved_again_keeps_the_places() -> None:
+    once = jit.script(Model()).save_to_buffer()
+    twice = jit.load(jit.load(once).save_to_buffer()).save_to_buffer()
+    assert notes_of(twice, 5) == notes_of(once, 5)
+    assert twice == jit.load(twice).save_to_buffer()
+    from_stock = jit.load(saved(scripted(Model()))).save_to_buffer()
+    assert notes_of(from_stock, 0) == notes_of(once, 0)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"", pickled(7), pickled(((0, (("x", 3, -1), 5, 6), 0),)), pickled(((0, (("x", "y", 3), 1, 1), 0),))],
+)
+def test_damaged_records_do_not_hinder_saving(record: bytes) -> None:
+    again = jit.load(with_debug(CODE, record)).save_to_buffer()
+    assert jit.load(again)(torch.ones(4), 2).shape == (2, 2)
+
+
+def test_a_source_of_a_string_many_times_over_is_not_put_together() -> None:
+    """A file of 200 kB whose source would have 10 GB."""
+    strings = ("", "name.py", "x" * 100_000)
+    entries = ((0, (([2] * 100_000, 1, 1), 0, 5), 0),)
+    record = pickled(("FORMAT_WITH_STRING_TABLE", strings, entries))
+    assert notes_of(with_debug(CODE, record), 5) == []

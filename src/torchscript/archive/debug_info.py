@@ -6,6 +6,8 @@ PyTorch shows these lines, in Python and in C++, when an operation fails. The pi
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Iterable
 
 from ..codegen.source import CodeFile, QualifiedNames
@@ -17,13 +19,13 @@ _CONTEXT = 3
 
 
 class _Excerpt:
-    """The lines of a source that are of use, and where each begins among them, in bytes."""
+    """Lines of a source that stand near each other, and where each begins among them, in bytes."""
 
     def __init__(self, source: Source, first: int, last: int) -> None:
         self.filename = source.filename
         self.first = max(source.first_line, first - _CONTEXT)
-        last = min(source.first_line + len(source.lines) - 1, last + _CONTEXT)
-        self.lines = [source.line(n) + "\n" for n in range(self.first, last + 1)]
+        self.last = min(source.first_line + len(source.lines) - 1, last + _CONTEXT)
+        self.lines = [source.line(n) + "\n" for n in range(self.first, self.last + 1)]
         self._begins = [0]
         for line in self.lines:
             self._begins.append(self._begins[-1] + len(line.encode()))
@@ -39,26 +41,25 @@ class _Excerpt:
 
 def debug_pickle(file: CodeFile) -> bytes:
     """The content of the `.debug_pkl` beside a code file."""
-    excerpts = _excerpts(span for _, span in file.marks if span is not None)
+    originals = [(offset, span and span.original()) for offset, span in file.marks]
+    excerpts = _excerpts(span for _, span in originals if span is not None)
     strings: dict[str, int] = {"": 0}
 
     def number(text: str) -> int:
         return strings.setdefault(text, len(strings))
 
     tables = {
-        source: ([number(line) for line in excerpt.lines], number(excerpt.filename), excerpt.first)
-        for source, excerpt in excerpts.items()
+        excerpt: ([number(line) for line in excerpt.lines], number(excerpt.filename), excerpt.first)
+        for excerpt in itertools.chain.from_iterable(excerpts.values())
     }
     pickler = Pickler(QualifiedNames(), StorageTable())
-    written: set[int] = set()
+    written: set[_Excerpt | None] = set()
 
-    def source_of(span: SourceRange | None) -> None:
-        table = tables[span.source] if span is not None else ([], 0, 0)
-        key = id(table) if span is not None else 0
-        if key in written:
-            pickler.recall(("source", key))
+    def source_of(excerpt: _Excerpt | None) -> None:
+        if excerpt in written:
+            pickler.recall(("source", id(excerpt)))
             return
-        lines, filename, first = table
+        lines, filename, first = tables[excerpt] if excerpt is not None else ([], 0, 0)
         pickler.write_tuple(
             [
                 lambda: pickler.int_list(lines),
@@ -66,22 +67,23 @@ def debug_pickle(file: CodeFile) -> bytes:
                 lambda: pickler.write_int(first),
             ]
         )
-        pickler.remember(("source", key))
-        written.add(key)
+        pickler.remember(("source", id(excerpt)))
+        written.add(excerpt)
 
     def span_of(span: SourceRange | None) -> None:
         begin = end = 0
+        excerpt = None
         if span is not None:
-            excerpt = excerpts[span.source]
+            excerpt = _excerpt_with(excerpts[span.source], span.line)
             begin = excerpt.offset(span.line, span.column)
             end = max(begin, excerpt.offset(span.end_line, span.end_column))
         pickler.write_tuple(
-            [lambda: source_of(span), lambda: pickler.write_int(begin), lambda: pickler.write_int(end)]
+            [lambda: source_of(excerpt), lambda: pickler.write_int(begin), lambda: pickler.write_int(end)]
         )
 
     def records() -> None:
         pickler.op(b"(")
-        marks = file.marks if file.marks and file.marks[0][0] == 0 else [(0, None), *file.marks]
+        marks = originals if originals and originals[0][0] == 0 else [(0, None), *originals]
         for tag, (offset, span) in enumerate(marks):
             pickler.write_tuple(
                 [
@@ -102,9 +104,22 @@ def debug_pickle(file: CodeFile) -> bytes:
     return pickler.finish()
 
 
-def _excerpts(spans: Iterable[SourceRange]) -> dict[Source, _Excerpt]:
-    limits: dict[Source, tuple[int, int]] = {}
+def _excerpts(spans: Iterable[SourceRange]) -> dict[Source, list[_Excerpt]]:
+    """The lines of each source that spans are in, with a few around them, and nothing else of the file."""
+    used: dict[Source, set[tuple[int, int]]] = {}
     for span in spans:
-        first, last = limits.get(span.source, (span.line, span.end_line))
-        limits[span.source] = (min(first, span.line), max(last, span.end_line))
-    return {source: _Excerpt(source, first, last) for source, (first, last) in limits.items()}
+        used.setdefault(span.source, set()).add((span.line, span.end_line))
+    excerpts = {}
+    for source, lines in used.items():
+        runs: list[list[int]] = []
+        for first, last in sorted(lines):
+            if runs and first - runs[-1][1] <= 2 * _CONTEXT + 1:
+                runs[-1][1] = max(last, runs[-1][1])
+            else:
+                runs.append([first, last])
+        excerpts[source] = [_Excerpt(source, first, last) for first, last in runs]
+    return excerpts
+
+
+def _excerpt_with(excerpts: list[_Excerpt], line: int) -> _Excerpt:
+    return excerpts[bisect.bisect_right(excerpts, line, key=lambda excerpt: excerpt.first) - 1]

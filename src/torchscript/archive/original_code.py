@@ -11,7 +11,8 @@ The records say for spans of the code, by the byte at which each begins, where t
     until 1.9   ((offset, ((text, filename, first line), begin, end), tag), …)
     since       ("FORMAT_WITH_STRING_TABLE", (strings, …), ((offset, ((lines, filename, first line), begin, end), tag), …))
 
-where the source is a text, or a list of numbers of strings that make up the text.
+where the source is a text, or a list of numbers of strings that make up the text. An archive that is saved again keeps
+these places (`OriginalCode`), whatever number of times.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..source import Source, SourceRange
 from .container import Container
 from .tensors import TensorReader
 from .unpickler import Unpickler
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .importer import Importer
-    from .importer.code import CodeFile
 
 _FORMAT = "FORMAT_WITH_STRING_TABLE"
 _SUFFIX = ".debug_pkl"
+_LONGEST = 1 << 24
+"""Bytes of a source that is put together of strings: a list may name one string any number of times."""
 
 
 def add_original_lines(error: BaseException, importer: Importer) -> None:
@@ -48,17 +51,11 @@ def add_original_lines(error: BaseException, importer: Importer) -> None:
 
 def _lines(trace: TracebackType | None, importer: Importer) -> Iterator[str]:
     files = {file.source.filename: file for file in importer.files.values() if file is not None}
-    found: dict[str, _DebugRecords | None] = {}
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        file = files.get(name)
-        if file is not None:
-            if name not in found:
-                found[name] = _read(file, importer.records)
-            records = found[name]
-            place = records.at(*_position(trace)) if records is not None else None
-            if place is not None:
-                yield place
+        file = files.get(trace.tb_frame.f_code.co_filename)
+        place = file.original.place(*_position(trace)) if file is not None else None
+        if place is not None:
+            yield f'  File "{place.source.filename}", line {place.line}\n    {place.source.line(place.line).strip()}'
         trace = trace.tb_next
 
 
@@ -72,16 +69,40 @@ def _position(trace: TracebackType) -> tuple[int, int | None]:
     return line, at[2] if at[0] == line else None
 
 
-def _read(file: CodeFile, records: Any) -> _DebugRecords | None:
-    name = file.record + _SUFFIX
-    if not isinstance(records, Container) or name not in records:
-        return None
-    tensors = TensorReader(records, "data", shapes_only=True)
-    found = Unpickler(records.read(name), tensors, f"{records.name}: record '{name}'").load()
-    strings: tuple[str, ...] | None = None
-    if len(found) == 3 and found[0] == _FORMAT:
-        _, strings, found = found
-    return _DebugRecords(file.source.text, found, strings)
+class OriginalCode:
+    """What a code record was made of: a map from its places to those of the program, read when it is asked."""
+
+    def __init__(self, records: Any, record: str, text: str) -> None:
+        self._records, self._record, self._text = records, record, text
+        self._read: _DebugRecords | None = None
+        self._is_read = False
+
+    def of(self, span: SourceRange) -> SourceRange | None:
+        """The span of the program that a span of the record was made of; None where the archive does not tell."""
+        text = span.source.line(span.line)
+        try:
+            return self.place(span.line, len(text[: span.column].encode()))
+        except Exception:  # damaged
+            return None
+
+    def place(self, line: int, column: int | None) -> SourceRange | None:
+        """By line and column, in bytes."""
+        if not self._is_read:
+            self._is_read = True
+            self._read = self._debug_records()
+        return self._read.at(line, column) if self._read is not None else None
+
+    def _debug_records(self) -> _DebugRecords | None:
+        name = self._record + _SUFFIX
+        if not isinstance(self._records, Container) or name not in self._records:
+            return None
+        tensors = TensorReader(self._records, "data", shapes_only=True)
+        where = f"{self._records.name}: record '{name}'"
+        found = Unpickler(self._records.read(name), tensors, where).load()
+        strings: tuple[str, ...] | None = None
+        if len(found) == 3 and found[0] == _FORMAT:
+            _, strings, found = found
+        return _DebugRecords(self._text, found, strings)
 
 
 class _DebugRecords:
@@ -93,9 +114,10 @@ class _DebugRecords:
         self.offsets = [entry[0] for entry in self.entries]
         sizes = [len(line.encode()) for line in text.splitlines(keepends=True)]
         self.begins = [0, *itertools.accumulate(sizes)]
+        self.sources: dict[int, _OriginalSource | None] = {}
 
-    def at(self, line: int, column: int | None) -> str | None:
-        """Where a place of the code comes from, as a traceback shows it."""
+    def at(self, line: int, column: int | None) -> SourceRange | None:
+        """What a place of the code was made of."""
         begin, end = self.begins[line - 1], self.begins[line]
         first = bisect.bisect_left(self.offsets, begin)
         last = bisect.bisect_left(self.offsets, end)
@@ -104,17 +126,43 @@ class _DebugRecords:
         # the record of the place itself, or else of its line, or else what holds where the line begins
         for index in (exact, *range(first, last), held):
             if 0 <= index < len(self.entries):
-                shown = self._shown(*self.entries[index][1][:2])
-                if shown is not None:
-                    return shown
+                described, start, stop = self.entries[index][1]
+                source = self._source(described)
+                if source is not None:
+                    return source.span(start, stop)
         return None
 
-    def _shown(self, source: Any, start: int) -> str | None:
-        text, filename, first_line = source
+    def _source(self, described: Any) -> _OriginalSource | None:
+        known = id(described)  # which the entries keep
+        if known not in self.sources:
+            self.sources[known] = self._made(described)
+        return self.sources[known]
+
+    def _made(self, described: Any) -> _OriginalSource | None:
+        text, filename, first_line = described
         if self.strings is not None:
+            if sum(len(self.strings[number]) for number in text) > _LONGEST:
+                return None
             text = "".join(self.strings[number] for number in text)
             filename = self.strings[filename]
-        if not filename or not text:
+        if not isinstance(text, str) or not isinstance(filename, str) or not 0 <= first_line < 1 << 31:
             return None
-        number = text.encode()[:start].decode(errors="replace").count("\n")
-        return f'  File "{filename}", line {first_line + number}\n    {text.splitlines()[number].strip()}'
+        return _OriginalSource(Source(text, filename, first_line)) if filename and text else None
+
+
+class _OriginalSource:
+    """A source, and where each line of it begins, in bytes."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.begins = [0, *itertools.accumulate(len(line.encode()) + 1 for line in source.text.split("\n"))]
+
+    def span(self, start: int, stop: int) -> SourceRange:
+        return SourceRange(self.source, *self._position(start), *self._position(max(start, stop)))
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        """Line of the file and column, in characters, of a byte of the text."""
+        index = min(bisect.bisect_right(self.begins, offset) - 1, len(self.source.lines) - 1)
+        line = self.source.first_line + index
+        text = self.source.line(line).encode()[: offset - self.begins[index]]
+        return line, len(text.decode(errors="ignore"))

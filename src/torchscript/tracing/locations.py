@@ -73,10 +73,24 @@ def _source_of(filename: str) -> Source:
     return Source("".join(linecache.getlines(filename)), filename)
 
 
-@lru_cache(maxsize=4096)
-def _positions_of(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
-    positions = getattr(code, "co_positions", None)  # Python ≥ 3.11
-    return list(positions()) if positions is not None else []
+_Positions = list[tuple[int | None, int | None, int | None, int | None]]
+_functions: dict[int, tuple[CodeType, Source, _Positions]] = {}
+"""By the identity of the code, which is kept: to hash code takes longer than to record a call."""
+
+
+def _function_of(code: CodeType) -> tuple[CodeType, Source, _Positions]:
+    """The lines of a function alone (archives get no others of the user's file), and where its instructions stand."""
+    known = _functions.get(id(code))
+    if known is None:
+        if len(_functions) > 4096:
+            _functions.clear()
+        whole = _source_of(code.co_filename)
+        first, last = code.co_firstlineno, last_line(code)
+        text = "\n".join(whole.line(number) for number in range(first, last + 1))
+        positions_of: Any = getattr(code, "co_positions", None)  # Python 3.11 and later
+        positions = list(positions_of()) if positions_of is not None else []
+        known = _functions[id(code)] = code, Source(text, code.co_filename, first), positions
+    return known
 
 
 def range_of(frame: FrameType) -> SourceRange:
@@ -88,8 +102,7 @@ def range_of(frame: FrameType) -> SourceRange:
         return known[1]
     if len(_ranges) > 100_000:
         _ranges.clear()
-    source = _source_of(frame.f_code.co_filename)
-    positions = _positions_of(frame.f_code)
+    _, source, positions = _function_of(code)
     index = frame.f_lasti // 2
     line, end_line, column, end_column = positions[index] if index < len(positions) else (None,) * 4
     if line is None or column is None or end_line is None or end_column is None:

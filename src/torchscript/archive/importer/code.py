@@ -19,6 +19,7 @@ from typing import Protocol
 
 from ...errors import ArchiveError
 from ...source import Source
+from ..original_code import OriginalCode
 from .early_classes import without_early_defaults
 
 _DEFINITION = re.compile(r"^(class|def) +(\w+)", re.M)
@@ -96,12 +97,13 @@ class Definition:
 class CodeFile:
     """One code record."""
 
-    __slots__ = ("__weakref__", "definitions", "record", "source")
+    __slots__ = ("__weakref__", "definitions", "original", "record", "source")
 
     def __init__(self, records: Records, record: str) -> None:
         text = records.read_text(record)
         self.record = record
-        self.source = Source(text, source_name(records, record, text))
+        self.original = OriginalCode(records, record, text)
+        self.source = Source(text, source_name(records, record, text), origin=self.original.of)
         self.definitions = {}
         for kind, definition in _cut(_DEFINITION, _IMPORT.sub("", text), 1, self):
             if definition.name in self.definitions:
