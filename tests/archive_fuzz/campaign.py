@@ -1,12 +1,14 @@
 """Load damaged archives by the thousand: `make fuzz-archive`.
 
-    python -m archive_fuzz.campaign [--cases 100000] [--first 0] [--processes 2] [--stock] [--keep FOLDER]
+    python -m archive_fuzz.campaign [--cases 100000] [--first 0] [--seeds '*'] [--processes 2] [--stock]
+                                    [--keep FOLDER]
 
 Case N is the same archive every time: a seed of `seeds.py` after one to three mutations. Each is loaded and all
 its code compiled, in worker processes that may use 5 s of processor time and 1 GB of memory per archive.
 What is not loaded must be refused with an ArchiveError. Everything else (another exception, a crash, a hang) is
 printed, kept as a file if `--keep` is given, and makes the exit code 1. With `--stock`, torch.jit.load gets the
 same archives; any exception of its counts as an answer there, so that what is left are crashes and hangs.
+`--seeds 'flatbuffer*'` passes over the cases that are made of other seeds; those left keep their numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .worker import DIED_AT, MEMORY, SECONDS, case
+from .worker import DIED_AT, MEMORY, SECONDS, case, is_of
 
 CHUNK = 2000
 STUCK = 15.0
@@ -47,7 +49,7 @@ class Totals:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def run_chunk(subject: str, first: int, last: int, totals: Totals) -> None:
+def run_chunk(subject: str, first: int, last: int, totals: Totals, pattern: str) -> None:
     """All cases of a range; a worker that dies is followed by another, which begins after what killed it."""
     starts_left = 3
     while first < last:
@@ -63,6 +65,7 @@ def run_chunk(subject: str, first: int, last: int, totals: Totals) -> None:
                 state.name,
                 str(first),
                 str(last),
+                pattern,
             ]
             worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             stuck = _watch(worker, at)
@@ -90,7 +93,7 @@ def run_chunk(subject: str, first: int, last: int, totals: Totals) -> None:
             finding = {"number": died, "seed": seed, "mutations": mutations, "outcome": outcome, "detail": ""}
             totals.findings.append(finding)
             totals.counts[outcome] += 1
-            totals.counts["before a crash"] += died - first
+            totals.counts["before a crash"] += sum(is_of(number, pattern) for number in range(first, died))
             totals.done += died - first + 1
         first = died + 1
 
@@ -134,7 +137,9 @@ def _death(code: int, stuck: threading.Event) -> str:
     return f"crash ({signal.Signals(-code).name})" if code < 0 else f"crash (exit code {code})"
 
 
-def campaign(subject: str, first: int, cases: int, processes: int, show: bool = True) -> Totals:
+def campaign(
+    subject: str, first: int, cases: int, processes: int, show: bool = True, pattern: str = "*"
+) -> Totals:
     totals = Totals()
     chunks = collections.deque(range(first, first + cases, CHUNK))
 
@@ -143,7 +148,7 @@ def campaign(subject: str, first: int, cases: int, processes: int, show: bool = 
             with contextlib.suppress(IndexError):  # another thread was faster
                 begin = chunks.popleft()
                 try:
-                    run_chunk(subject, begin, min(begin + CHUNK, first + cases), totals)
+                    run_chunk(subject, begin, min(begin + CHUNK, first + cases), totals, pattern)
                 except Exception as error:
                     totals.failures.append(error)
                     return
@@ -165,7 +170,7 @@ def campaign(subject: str, first: int, cases: int, processes: int, show: bool = 
 
 def report(subject: str, totals: Totals, keep: Path | None) -> None:
     print(
-        f"{subject}: {totals.done} archives; "
+        f"{subject}: {totals.counts.total()} archives; "
         + ", ".join(f"{n} {k}" for k, n in sorted(totals.counts.items()))
     )
     (seconds, slowest), (kilobytes, largest) = totals.slowest, totals.largest
@@ -193,12 +198,14 @@ def main() -> None:
     )
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case (default: 0)")
+    parser.add_argument("--seeds", default="*", help="names of seeds, as a pattern of a shell (default: all)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--stock", action="store_true", help="give them to torch.jit.load instead")
     parser.add_argument("--keep", type=Path, help="folder for one archive of each kind of finding")
     options = parser.parse_args()
     subject = "torch.jit" if options.stock else "torchscript"
-    totals = campaign(subject, options.first, options.cases, options.processes, sys.stdout.isatty())
+    first, cases, processes = options.first, options.cases, options.processes
+    totals = campaign(subject, first, cases, processes, sys.stdout.isatty(), options.seeds)
     report(subject, totals, options.keep)
     sys.exit(1 if totals.findings else 0)
 

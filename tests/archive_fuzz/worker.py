@@ -1,6 +1,6 @@
 """A process that loads damaged archives, one after the other, within limits of time and memory.
 
-    python -m archive_fuzz.worker torchscript STATE FIRST LAST
+    python -m archive_fuzz.worker torchscript STATE FIRST LAST [SEEDS]
 
 It prints a line of JSON for each archive that does what no archive may do, and one with the counts at its
 end. The number of the archive at work stands in the file STATE, so that it is known if the process dies.
@@ -9,6 +9,7 @@ end. The number of the archive at work stands in the file STATE, so that it is k
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import gc
 import io
 import json
@@ -46,6 +47,11 @@ def case(number: int) -> tuple[str, bytes, list[str]]:
     name, data = chance.choice(list(seeds().items()))
     damaged, mutations = mutated(data, chance)
     return name, damaged, mutations
+
+
+def is_of(number: int, pattern: str) -> bool:
+    """Whether case `number` is made of a seed whose name fits `pattern`: "flatbuffer*"."""
+    return pattern == "*" or fnmatch.fnmatchcase(random.Random(number).choice(list(seeds())), pattern)
 
 
 def load_with_stock(data: bytes) -> str:
@@ -113,7 +119,7 @@ def attempt(subject: str, data: bytes) -> tuple[str, str, float]:
     return outcome, detail, time.process_time() - begin
 
 
-def main(subject: str, state: str, first: int, last: int) -> None:
+def main(subject: str, state: str, first: int, last: int, pattern: str) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     for data in seeds().values():  # everything is imported and warm before limits are set
@@ -123,7 +129,7 @@ def main(subject: str, state: str, first: int, last: int) -> None:
     counts: dict[str, int] = {}
     slowest, largest = (0.0, -1), (0, -1)
     with open(state, "r+b") as file, mmap.mmap(file.fileno(), DIED_AT.size) as at:
-        for number in range(first, last):
+        for number in (number for number in range(first, last) if is_of(number, pattern)):
             DIED_AT.pack_into(at, 0, number)
             name, data, mutations = case(number)
             before = start_of_peak()
@@ -147,4 +153,4 @@ def main(subject: str, state: str, first: int, last: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *(sys.argv[5:] or ["*"]))
