@@ -139,13 +139,16 @@ def _default(node: ast.expr, importer: Importer) -> Any:
         ):
             import torch
 
-            return torch.device(d)
+            try:
+                return torch.device(d)
+            except RuntimeError:
+                raise CompileError(f"the default {d!r} is not a device") from None
     name = dotted_name(node)
-    if name is not None and name.startswith("CONSTANTS.c") and name[11:].isdecimal():
+    if name is not None and name.startswith("CONSTANTS.c") and name[11:].isdecimal() and len(name) < 22:
         return importer.constant(int(name[11:]))[0]
     if name is not None:
         enum_name, _, member = name.rpartition(".")
         type = importer.type_named(enum_name)
-        if isinstance(type, T.EnumType) and type.python_class is not None:
+        if isinstance(type, T.EnumType) and type.python_class is not None and member in dict(type.members):
             return type.python_class[member]
     raise CompileError(f"the default '{ast.unparse(node)}' is no constant")
