@@ -217,8 +217,8 @@ class Expressions(Calls):
     def condition(self, node: ast.expr) -> Value:
         """An expression as a bool."""
         value = self.value(node)
-        if value.type == T.BOOL:
-            return value
+        if value.type in (T.BOOL, T.NONE):  # None is no condition, and byte code raises where it would be one
+            return self.converted(value, T.BOOL, node)
         return self.operator("aten::Bool", [value], {}, node)
 
     def _boolean(self, node: ast.BoolOp, hint: T.Type | None) -> Value:
