@@ -15,6 +15,8 @@ from .templates import Location
 from .values import constant_of, is_constant
 
 _LOAD = ast.Load()
+_MOST_DIMENSIONS = 64
+"""Dimensions from there on are passed in a call, which is shorter than a colon for each of those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def view_template(node: Node, schema: Schema) -> str | None:
         return None
     entry = "{2}" if schema.key == "aten::select.int" else "{2}:{3}:{4}"
     dimension: int = constant_of(node.inputs[1])
+    if not -_MOST_DIMENSIONS <= dimension < _MOST_DIMENSIONS:
+        return None
     if dimension >= 0:
         return f"{{0}}[{':, ' * dimension}{entry}]"
     return f"{{0}}[..., {entry}{', :' * (-1 - dimension)}]"
