@@ -104,6 +104,88 @@ def test_in_a_larger_module_it_computes_the_same_when(use: str, how: str) -> Non
     torch.testing.assert_close(module(X), NET(X) + 1, rtol=1e-4, atol=1e-5)
 
 
+class Recurrent(nn.Module):
+    def __init__(self, kind: type[nn.Module]) -> None:
+        super().__init__()
+        self.cells = kind(3, 4, num_layers=2, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.cells(x)[0].sum(1)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("writer", ["stock", "ours"])
+@pytest.mark.parametrize("copied", [False, True], ids=["", "copied"])
+def test_recurrent_layers_are_fine_tuned(kind: type[nn.Module], writer: str, copied: bool) -> None:
+    """Their weights are parameters, and stand once more in a list that the code reads."""
+    original = Recurrent(kind)
+    if writer == "stock":
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(original), buffer)
+        loaded = jit.load(buffer.getvalue())
+    else:
+        loaded = jit.load(jit.script(original).save_to_buffer())
+    loaded = copy.deepcopy(loaded) if copied else loaded
+    x = torch.randn(2, 5, 3)
+    for module in (original, loaded):
+        optimizer = torch.optim.SGD(module.parameters(), 0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            module(x).square().mean().backward()
+            optimizer.step()
+    torch.testing.assert_close(dict(loaded.named_parameters()), dict(original.named_parameters()))
+    torch.testing.assert_close(loaded.double()(x.double()).float(), original(x), rtol=1e-4, atol=1e-5)
+
+
+@torch.jit.interface
+class Activation(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pass
+
+
+class Swish(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.sigmoid(x)
+
+
+class ThroughInterface(nn.Module):
+    act: Activation
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = Swish()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.act.forward(x) + 1
+
+
+ThroughInterface.__annotations__["act"] = Activation  # stock PyTorch does not take it as text
+
+
+def before(module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    return (inputs[0] * 2,)
+
+
+def after(module, inputs: tuple[torch.Tensor], result: torch.Tensor) -> torch.Tensor:
+    return result + 5
+
+
+def with_hooks() -> nn.Module:
+    module = Swish()
+    module.register_forward_pre_hook(before)
+    module.register_forward_hook(after)
+    return module
+
+
+@pytest.mark.parametrize("make", [ThroughInterface, with_hooks])
+@pytest.mark.parametrize("use", ["torch.compile", "torch.export, strict"])
+def test_what_calls_lead_to_is_ready_for_torch_compile(make: Callable[[], nn.Module], use: str) -> None:
+    """Nothing of it was called before, so all of it is compiled now."""
+    original, buffer = make(), io.BytesIO()
+    torch.jit.save(torch.jit.script(original), buffer)
+    torch.testing.assert_close(USES[use](jit.load(buffer.getvalue()))(X), original(X))
+
+
 def test_straight_code_is_traced_by_fx() -> None:
     torch.testing.assert_close(torch.fx.symbolic_trace(jit.load(archived("trace")))(X), NET(X))
 

@@ -6,13 +6,14 @@ attributes. Lists and dicts keep their identity, and what is shared stays shared
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from .. import types as T
-from ..errors import ArchiveError, CompileError
+from ..errors import ArchiveError, CompileError, Error
 from .container import Container
 from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
@@ -54,7 +55,6 @@ class Materializer:
         self.set_state = set_state
         # keyed by identity; the values hold what they were made of, so that no id is used again
         self.made: dict[int, tuple[Any, Any]] = {}
-        self.parameters: dict[int, tuple[torch.Tensor, torch.nn.Parameter]] = {}
         self.unfinished: set[int] = set()
         self._interpreter: LoadTimeInterpreter | None = None
 
@@ -217,29 +217,31 @@ class Materializer:
         return attributes
 
     def _check_class(self, value: ScriptObject, type: T.Type) -> None:
-        """That an object is of the class that an attribute declares; an interface shows when it is called."""
+        """That an object is of the class that an attribute declares; an interface that it lacks shows when it is called."""
         declared = type.element if isinstance(type, T.OptionalType) else type
         if isinstance(declared, T.ClassType | T.CustomClassType):
             if declared.qualified_name != value.class_name:
                 raise self.error(f"an object of '{value.class_name}' stands where the class declares {type}")
         elif isinstance(declared, T.InterfaceType) and declared.is_module:
-            if not self.importer.class_named(value.class_name).is_module:
+            cls = self.importer.class_named(value.class_name)
+            if not cls.is_module:
                 raise self._mismatch(value, type)
+            with contextlib.suppress(Error):  # of a signature that makes no sense
+                declared.is_implemented_by(cls)  # which the interface remembers
         elif not isinstance(declared, T.InterfaceType | T.AnyType | T.UnionType):
             raise self._mismatch(value, type)
 
     def _parameter(self, value: Any) -> Any:
-        """The parameter for a tensor; the same one wherever objects share the tensor."""
+        """The tensor as a parameter: it becomes one, so that it is the same wherever else it stands.
+
+        The weights of an LSTM are parameters, and in a list that its code reads.
+        """
         if isinstance(value, torch.nn.Parameter) or value is None:
             return value
         if not isinstance(value, torch.Tensor):
             raise self._mismatch(value, T.TENSOR)
-        known = self.parameters.get(id(value))
-        if known is None:
-            requires_grad = value.requires_grad
-            parameter = torch.nn.Parameter(value.detach() if requires_grad else value, requires_grad)
-            known = self.parameters[id(value)] = (value, parameter)
-        return known[1]
+        value.__class__ = torch.nn.Parameter
+        return value
 
     def _custom(self, source: ScriptObject) -> Any:
         """An object of a C++ class: quantised modules' are remade by the operators that packed them."""

@@ -31,6 +31,10 @@ class ArchivedHook:
     def __call__(self, module: torch.nn.Module, *args: Any) -> Any:
         if id(module) in getattr(_state, "inside", ()):
             return None
+        if torch.compiler.is_compiling():
+            from .readiness import make_ready
+
+            make_ready(type(module))
         return getattr(module, f"_ts_{self.name}")(*args)
 
     def __repr__(self) -> str:

@@ -25,7 +25,7 @@ def make_ready(made: type) -> None:
         elif isinstance(cls, T.ClassType) and cls not in done:
             done.add(cls)
             runtime = LINKER.python_class(cls)
-            for name in cls.methods:
+            for name in (*cls.methods, *(hook.name for hook in (*cls.forward_pre_hooks, *cls.forward_hooks))):
                 code = getattr(runtime, f"_ts_{name}" if cls.is_module else name, None)
                 entry = runtime.__dict__.get(name)
                 if cls.is_module and entry is not None and hasattr(entry, "signature"):
