@@ -47,9 +47,11 @@ def test_large_files_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_extra_files() -> None:
     data = saved(scripted(torch.nn.Linear(1, 1)), _extra_files={"notes/a.txt": "hé"})
-    wanted: dict[str, Any] = {"notes/a.txt": "", "other": "kept"}
+    wanted: dict[str, Any] = {"notes/a.txt": "", "other": "not there"}
+    theirs = dict(wanted)
     read = read_archive(data, extra_files=wanted)
-    assert wanted == {"notes/a.txt": "hé".encode(), "other": "kept"}
+    torch.jit.load(io.BytesIO(data), _extra_files=theirs)
+    assert wanted == theirs == {"notes/a.txt": "hé".encode(), "other": b""}
     assert read.extra_files() == {"notes/a.txt": "hé".encode()}
 
 

@@ -160,7 +160,7 @@ def test_extra_files_devices_and_training(source: bool, tmp_path: Path) -> None:
     path.write_bytes(data)
     extra = {"note.txt": "", "other": None}
     loaded = jit.load(path, map_location=torch.device("cpu"), _extra_files=extra)
-    assert extra == {"note.txt": b"hello", "other": None}
+    assert extra == {"note.txt": b"hello", "other": b""}
     optimizer = torch.optim.SGD(loaded.parameters(), 0.1)
     before = loaded.weight.detach().clone()
     loaded(torch.ones(1, 3)).sum().backward()

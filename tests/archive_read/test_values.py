@@ -93,6 +93,16 @@ def test_map_location() -> None:
     assert seen == ["cpu", "cpu"]
 
 
+@pytest.mark.parametrize("where", ["cuda", "cuda:3", torch.device("cuda"), "mps", "nonsense", 0])
+def test_a_location_that_is_not_here(where: Any) -> None:
+    if torch.accelerator.is_available():
+        pytest.skip("there is another device than the CPU")
+    with pytest.raises(
+        ArchiveError, match=r"cannot load to map_location='.*': .*; map_location='cpu' works everywhere"
+    ):
+        read_archive(saved(scripted(nn.Linear(2, 2))), map_location=where)
+
+
 def test_a_device_that_is_not_here() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
@@ -106,7 +116,7 @@ def test_a_device_that_is_not_here() -> None:
     )
     root = Object("__torch__.M", {"w": Call(Name("torch._utils", "_rebuild_tensor_v2"), sizes)})
     data = archive("", root, records={"data/0": b"\0" * 16})
-    with pytest.raises(ArchiveError, match="map_location='cpu'"):
+    with pytest.raises(ArchiveError, match=r"was saved on 'cuda:0' and .*map_location='cpu'"):
         read_archive(data)
     assert attributes(data, map_location="cpu")["w"].tolist() == [0.0] * 4
 

@@ -180,6 +180,8 @@ def test_a_directory(tmp_path):
 def test_no_file_object():
     with pytest.raises(jit.ArchiveError, match="give a path or a binary file object"):
         save(module(), 3)
+    with pytest.raises(jit.ArchiveError, match="takes text: open it as 'wb'"):
+        save(module(), io.StringIO())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

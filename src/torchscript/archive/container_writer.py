@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import io
 import os
 import stat
 import struct
@@ -210,6 +211,8 @@ def written_file(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]
     if not isinstance(file, str | os.PathLike):
         if not callable(getattr(file, "write", None)):
             raise ArchiveError(f"cannot save to a {type(file).__name__}: give a path or a binary file object")
+        if isinstance(file, io.TextIOBase):
+            raise ArchiveError("an archive is binary, and this file object takes text: open it as 'wb'")
         yield file
         return
     path = Path(os.path.realpath(file))

@@ -11,7 +11,7 @@ library makes of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ from .legacy import MODEL, read_legacy
 from .materialize import Materializer
 from .mobile import FlatbufferContainer, is_flatbuffer, read_methods, source_of
 from .provenance import producer
-from .tensors import MapLocation, TensorReader
+from .tensors import MapLocation, TensorReader, usable_device
 from .unpickler import ScriptObject, Unpickler
 from .upgraders import CURRENT_VERSION
 
@@ -149,16 +149,16 @@ def read_archive(
     Code of the archive that calls an operator which reaches outside the process does not compile, unless
     `allow_io` says that it may.
     `map_location` is a device, or what `torch.load` takes besides. `extra_files` names files whose contents
-    are wanted: its values are replaced by their bytes, as `torch.jit.load` does.
+    are wanted: its values are replaced by their bytes, as `torch.jit.load` does, empty where there is no such file.
     """
+    _check_location(map_location)
     buffer, name = open_file(f)
     container = (FlatbufferContainer if is_flatbuffer(buffer) else Container)(buffer, name)
     if not isinstance(container, FlatbufferContainer):
         _check_kind(container)
     if extra_files is not None:
         for name in extra_files:
-            if _EXTRA + name in container:
-                extra_files[name] = container.read(_EXTRA + name)
+            extra_files[name] = container.read(_EXTRA + name) if _EXTRA + name in container else b""
     records: Records = container
     constants: list[Any] | None = None
     typed = True
@@ -168,7 +168,12 @@ def read_archive(
         root, version, operators, constants = module.root, CURRENT_VERSION, CURRENT_VERSION, module.constants
         if not has_code(container):
             records, tensors = source_of(
-                root, module.methods, container.name, module.annotations, allow_io=allow_io
+                root,
+                module.methods,
+                container.name,
+                module.annotations,
+                file_size=len(container.buffer),
+                allow_io=allow_io,
             )
             constants, typed = list(tensors), False
     elif MODEL in container:
@@ -187,13 +192,26 @@ def read_archive(
         if not has_code(container):
             pickled = _unpickle(container, "bytecode", map_location, folder="constants")
             methods = read_methods(pickled, f"{container.name}: record 'bytecode.pkl'")
-            records, tensors = source_of(root, methods, container.name, annotations, allow_io=allow_io)
+            records, tensors = source_of(
+                root, methods, container.name, annotations, file_size=len(container.buffer), allow_io=allow_io
+            )
             constants, typed = list(tensors), False
     archive: LoadedArchive
     importer = Importer(records, operators, lambda number: archive._constant(number), allow_io)
     importer.typed = typed
     archive = LoadedArchive(container, importer, version, root, map_location, constants)
     return archive
+
+
+def _check_location(map_location: MapLocation) -> None:
+    if map_location is None or callable(map_location) or isinstance(map_location, Mapping):
+        return
+    try:
+        usable_device(map_location)
+    except ValueError as error:
+        raise ArchiveError(
+            f"cannot load to map_location={str(map_location)!r}: {error}; map_location='cpu' works everywhere"
+        ) from None
 
 
 def _unpickle(

@@ -57,6 +57,17 @@ class TypedStorage:
     dtype: torch.dtype
 
 
+def usable_device(where: Any) -> torch.device:
+    """A device by its name, its number or itself; ValueError with the reason if this process has none such."""
+    try:
+        device = torch.device(where)
+        if device.type not in ("cpu", "meta"):
+            torch.empty(0, device=device)
+        return device
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, AttributeError) as error:
+        raise ValueError((str(error) or type(error).__name__).partition("\n")[0]) from None
+
+
 class TensorReader:
     """Makes the tensors of one pickle. `folder` is where the records of its storages stand (`data`).
 
@@ -155,9 +166,9 @@ class TensorReader:
         elif isinstance(where, Mapping):
             where = where.get(device)
         try:
-            target = torch.device(where if where is not None else device)
+            target = usable_device(where if where is not None else device)
             return storage if target.type == "cpu" else storage.to(device=target)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
+        except (RuntimeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise self.error(
                 f"was saved on '{device}' and cannot be put on '{where or device}' ({reason}); "
