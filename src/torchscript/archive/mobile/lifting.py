@@ -20,9 +20,10 @@ import json
 import keyword
 import math
 import re
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -32,8 +33,10 @@ from ...schema import Schema
 from ..unpickler import EnumMember
 from ..upgraders import CURRENT_VERSION, upgrades_for
 from .bytecode import Instruction, Method
+from .stack import Entry, Stack
 
-_MAX_TEXT = 1 << 20
+Item = TypeVar("Item")
+
 _FOREVER = str((1 << 63) - 1)
 _MAX_DEPTH = 100
 _LITERAL = re.compile(r"(?:None)?(?:True|False|-?[\d.][\d.e+-]*|\"[^\"\\\\]*\")(?:None)?", re.ASCII)
@@ -53,12 +56,11 @@ _CALLS: dict[str, tuple[str, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A value on the stack or in a register: its text, and the class of an object."""
+@dataclass(slots=True)
+class Budget:
+    """How many characters of code may still be lifted."""
 
-    text: str
-    class_name: str | None = None
+    left: int
 
 
 _UNINITIALIZED = Entry("uninitialized(None)")
@@ -75,9 +77,10 @@ class Lifter:
         attributes: dict[str, dict[str, str]],
         constant: Callable[[Any], str],
         type_text: Callable[[str], str],
+        budget: Budget,
         assigned: set[tuple[str, str]] | None = None,
     ) -> None:
-        """`constant` names a tensor or a member of an enum.
+        """`constant` names a tensor or a member of an enum. `budget` is shared by methods of one file.
 
         `assigned` are the attributes that some method assigns, by class and name: one that holds None and is
         none of them is known to hold None. Without it nothing is known.
@@ -88,10 +91,10 @@ class Lifter:
         self.type_text = type_text
         self.assigned = assigned
         self.assigns: set[tuple[str, str]] = set()
-        self.budget = _MAX_TEXT
-        self.registers: dict[int, Entry] = {}
+        self.budget = budget
+        self.registers: ChainMap[int, Entry] = ChainMap()
         self.lines: Lines = []
-        self.stack: list[Entry] = []
+        self.stack = Stack()
         self.count = 0
         self.depth = 0
         self.taken = {parameter.name for parameter in method.parameters or ()}
@@ -103,10 +106,7 @@ class Lifter:
         """The method as text, indented for its class."""
         method = self.method
         header = self._header()
-        try:
-            self._run(0, len(method.instructions))
-        except IndexError:
-            raise self.error("takes more values than there are, or names what is not there") from None
+        self._run(0, len(method.instructions))
         body = self.lines or ["pass"]
         return f"  def {method.name}({header}:\n" + "".join(f"    {line}\n" for line in body)
 
@@ -118,7 +118,7 @@ class Lifter:
             count = first.n if first.code == "STOREN" else 1
             names = ["self", *(f"argument_{i}" for i in range(1, count))]
             texts = [f"self: {method.class_name}", *(f"{name}: Tensor" for name in names[1:])]
-            self.stack = [Entry("self", method.class_name), *(Entry(name) for name in names[1:])]
+            self.stack.push(Entry("self", method.class_name), *(Entry(name) for name in names[1:]))
             return f"{', '.join(texts)}) -> Any"
         texts = []
         for i, parameter in enumerate(parameters):
@@ -130,7 +130,7 @@ class Lifter:
             if i > 0 and parameter.default is None and kind.startswith("Optional["):
                 default = "=None"
             texts.append(f"{name}: {kind}{default}")
-            self.stack.append(Entry(name, kind if kind in self.attributes else None))
+            self.stack.push(Entry(name, kind if kind in self.attributes else None))
         last_required = max((i for i, text in enumerate(texts) if "=" not in text), default=0)
         texts = [text.partition("=")[0] if i < last_required else text for i, text in enumerate(texts)]
         return f"{', '.join(texts)}) -> {self.type_text(method.returns or 'Any')}"
@@ -143,12 +143,15 @@ class Lifter:
             if f"_{self.count}" not in self.taken:
                 return f"_{self.count}"
 
+    def _spend(self, characters: int) -> None:
+        self.budget.left -= characters
+        if self.budget.left < 0:
+            raise self.error("stands for far more code than a file of its size holds")
+
     def _constant(self, value: Any, depth: int = 0) -> str:
         if depth > _MAX_DEPTH:
             raise self.error("has a constant that nests too deep")
-        self.budget -= 1
-        if self.budget < 0:
-            raise self.error("has constants of too many parts")
+        self._spend(len(value) if isinstance(value, str) else 1)
         match value:
             case None | bool() | int():
                 return str(value)
@@ -159,7 +162,7 @@ class Lifter:
             case complex():
                 return f"complex({value.real!r}, {value.imag!r})"
             case str():
-                return json.dumps(value)
+                return quoted(value)
             case torch.device():
                 return f'torch.device("{value}")'
             case list():
@@ -180,17 +183,28 @@ class Lifter:
     # -- the machine ---------------------------------------------------------------------------------------
 
     def _pop(self, count: int) -> list[Entry]:
-        if not 0 <= count <= len(self.stack):
-            raise self.error("takes more values than there are")
-        start = len(self.stack) - count
-        taken = self.stack[start:]
-        del self.stack[start:]
-        return taken
+        try:
+            return self.stack.pop(count)
+        except IndexError:
+            raise self.error(f"takes {count} values, where there are {len(self.stack)}") from None
+
+    def _named(self, number: int, items: Sequence[Item], what: str) -> Item:
+        """What an instruction names by its number."""
+        if not 0 <= number < len(items):
+            raise self.error(f"names {what} {number}, where there are {len(items)}")
+        return items[number]
+
+    def _type(self, number: int) -> str:
+        return self.type_text(self._named(number, self.method.types, "type"))
+
+    def _line(self, *lines: str) -> None:
+        self._spend(sum(map(len, lines)) + len(lines))
+        self.lines.extend(lines)
 
     def _assign(self, expression: str, class_name: str | None = None) -> None:
         name = self._fresh()
-        self.lines.append(f"{name} = {expression}")
-        self.stack.append(Entry(name, class_name))
+        self._line(f"{name} = {expression}")
+        self.stack.push(Entry(name, class_name))
 
     def _run(self, at: int, end: int) -> None:
         instructions = self.method.instructions
@@ -211,15 +225,17 @@ class Lifter:
                     at += 1
 
     def _return(self) -> None:
-        self.lines.append(f"return {self.stack[-1].text if self.stack else 'None'}")
+        result = self.stack.top()
+        self._line(f"return {'None' if result is None else result.text}")
 
     def _step(self, instruction: Instruction, at: int) -> None:
         code, x, n = instruction.code, instruction.x, instruction.n
-        if code in ("__IS__", "__ISNOT__") and len(self.stack) > 1 and self.assigned is not None:
-            same = _same_none(self.stack[-2].text, self.stack[-1].text)
+        if code in ("__IS__", "__ISNOT__") and self.assigned is not None:
+            left, right = self.stack.top(1), self.stack.top()
+            same = _same_none(left.text, right.text) if left is not None and right is not None else None
             if same is not None:
                 self._pop(2)
-                return self.stack.append(Entry(str(same is (code == "__IS__"))))
+                return self.stack.push(Entry(str(same is (code == "__IS__"))))
         if code in _CALLS:
             function, count = _CALLS[code]
             return self._assign(f"{function}({', '.join(e.text for e in self._pop(count))})")
@@ -232,13 +248,14 @@ class Lifter:
             case "LOAD" | "MOVE":
                 if x not in self.registers:
                     raise self.error(f"reads register {x}, which holds nothing")
-                self.stack.append(self.registers[x])
+                self.stack.push(self.registers[x])
             case "DROP":
                 self._pop(1)
             case "DROPR":
                 self.registers.pop(x, None)
             case "LOADC":
-                self.stack.append(Entry(self._constant(self.method.constants[x])))
+                constant = self._named(x, self.method.constants, "constant")
+                self.stack.push(Entry(self._constant(constant)))
             case "OP" | "OPN":
                 self._operator(instruction, at)
             case "GET_ATTR":
@@ -253,10 +270,10 @@ class Lifter:
                 if code == "DICT_CONSTRUCT":
                     items = [f"{key}: {value}" for key, value in zip(items[::2], items[1::2])]
                 display = f"{{{', '.join(items)}}}" if code == "DICT_CONSTRUCT" else f"[{', '.join(items)}]"
-                self._assign(f"annotate({self.type_text(self.method.types[x])}, {display})")
+                self._assign(f"annotate({self._type(x)}, {display})")
             case "NAMED_TUPLE_CONSTRUCT":
                 items = [entry.text for entry in self._pop(n)]
-                self._assign(f"{self.type_text(self.method.types[x])}({', '.join(items)})")
+                self._assign(f"{self._type(x)}({', '.join(items)})")
             case "LIST_UNPACK":
                 self._unpack(self._pop(1)[0], x)
             case "TUPLE_SLICE":
@@ -267,23 +284,25 @@ class Lifter:
                 self._assign(f"({whole.text})[{index.text}]")
             case "RAISE_EXCEPTION":
                 message, kind_of_error = self._pop(2)
-                self.lines.append(f"ops.prim.RaiseException({message.text}, {kind_of_error.text})")
+                self._line(f"ops.prim.RaiseException({message.text}, {kind_of_error.text})")
             case "UN_INITIALIZED":
-                self.stack.append(_UNINITIALIZED)
+                self.stack.push(_UNINITIALIZED)
             case "UNCHECKED_CAST":
                 pass
             case "FORMAT":
                 self._assign(f"torch.format({', '.join(e.text for e in self._pop(x))})")
             case "ISINSTANCE":
                 (value,) = self._pop(1)
-                kinds = "".join(f"{self.type_text(kind)}, " for kind in self.method.types[x : x + n])
+                kinds = "".join(f"{self._type(number)}, " for number in range(x, x + n))
                 self._assign(f"isinstance({value.text}, ({kinds}))")
             case "WARN":
                 message, level = self._pop(2)
-                self.lines.append(f"torch.warn({message.text}, stacklevel={level.text})")
+                self._line(f"torch.warn({message.text}, stacklevel={level.text})")
             case "INTERFACE_CALL":
+                if n < 1:
+                    raise self.error("calls a method of no object")
                 owner, *arguments = self._pop(n)
-                name = self.method.constants[x]
+                name = self._named(x, self.method.constants, "constant")
                 if not isinstance(name, str) or not _usable(name):
                     raise self.error("calls a method without a usable name")
                 self._assign(f"({owner.text}).{name}({''.join(f'{e.text}, ' for e in arguments)})")
@@ -294,7 +313,7 @@ class Lifter:
     def _get_attribute(self, owner: Entry, number: int) -> None:
         name, kind = self._slot(owner, number)
         if kind == "None" and self.assigned is not None and (owner.class_name, name) not in self.assigned:
-            return self.stack.append(Entry("None"))
+            return self.stack.push(Entry("None"))
         text = f"{owner.text}.{name}" if _usable(name) else f"getattr({owner.text}, {json.dumps(name)})"
         return self._assign(text, kind if kind in self.attributes else None)
 
@@ -303,7 +322,7 @@ class Lifter:
         self.assigns.add((owner.class_name or "", name))
         target = f"{owner.text}.{name}" if _usable(name) else None
         setter = f"setattr({owner.text}, {json.dumps(name)}, {value.text})"
-        self.lines.append(f"{target} = {value.text}" if target else setter)
+        self._line(f"{target} = {value.text}" if target else setter)
 
     def _slot(self, owner: Entry, number: int) -> tuple[str, str]:
         if owner.class_name is None:
@@ -315,24 +334,23 @@ class Lifter:
         return slots[number]
 
     def _unpack(self, whole: Entry, count: int) -> None:
+        if count < 0:
+            raise self.error(f"unpacks {count} values")
+        self._spend(count)
         names = [self._fresh() for _ in range(count)]
         if names:
-            self.lines.append(f"{', '.join(names)}, = {whole.text}")
-        self.stack.extend(Entry(name) for name in names)
+            self._line(f"{', '.join(names)}, = {whole.text}")
+        self.stack.push(*(Entry(name) for name in names))
 
     # -- operators -----------------------------------------------------------------------------------------
 
     def _operator(self, instruction: Instruction, at: int) -> None:
-        name, overload, count = self.method.operators[instruction.x]
+        name, overload, count = self._named(instruction.x, self.method.operators, "operator")
         if instruction.code == "OPN":
             count = instruction.n
         match name:
-            case "prim::TupleUnpack":
-                following = self.method.instructions[at + 1]
-                stored = following.n if following.code == "STOREN" else 1
-                return self._unpack(self._pop(1)[0], stored)
-            case "prim::ListUnpack":
-                following = self.method.instructions[at + 1]
+            case "prim::TupleUnpack" | "prim::ListUnpack":
+                following = self._named(at + 1, self.method.instructions, "instruction")
                 return self._unpack(self._pop(1)[0], following.n if following.code == "STOREN" else 1)
             case "prim::TupleIndex":
                 whole, index = self._pop(2)
@@ -344,13 +362,13 @@ class Lifter:
             case "prim::EnumValue":
                 return self._assign(f"({self._pop(1)[0].text}).value")
             case "prim::Uninitialized":
-                return self.stack.append(_UNINITIALIZED)
+                return self.stack.push(_UNINITIALIZED)
             case "prim::Print":
-                self.lines.append(f"print({', '.join(e.text for e in self._pop(count or 0))})")
+                self._line(f"print({', '.join(e.text for e in self._pop(count or 0))})")
                 return None
             case "prim::RaiseException":
                 arguments = self._pop(2 if count is None else count)
-                self.lines.append(f"ops.prim.RaiseException({', '.join(e.text for e in arguments)})")
+                self._line(f"ops.prim.RaiseException({', '.join(e.text for e in arguments)})")
                 return None
             case "aten::format" | "aten::percentFormat":
                 return self._assign(
@@ -381,24 +399,39 @@ class Lifter:
         if len(schema.returns) == 1:
             return self._assign(call)
         names = [self._fresh() for _ in schema.returns]
-        self.lines.append(f"{', '.join(names)}, = {call}" if names else call)
-        self.stack.extend(Entry(result) for result in names)
+        self._line(f"{', '.join(names)}, = {call}" if names else call)
+        self.stack.push(*(Entry(result) for result in names))
         return None
 
     # -- control flow --------------------------------------------------------------------------------------
 
-    def _inside(self, at: int, end: int, stack: Sequence[Entry]) -> tuple[Lines, list[Entry]]:
-        """The lines of a part, and the stack that it leaves. Registers set in it are not seen outside."""
-        outer = self.lines, self.stack, self.registers
-        self.lines, self.stack, self.registers = [], list(stack), dict(self.registers)
+    def _inside(self, at: int, end: int, *given: Entry) -> tuple[Lines, int, list[Entry]]:
+        """The lines of a part that begins with more on the stack; and what is left of it, as `Stack.end` has it.
+
+        Registers set in the part are not seen outside.
+        """
+        outer = self.lines, self.registers
+        self.lines, self.registers = [], self.registers.new_child()
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise self.error("nests too deep")
+        self.stack.begin()
+        self.stack.push(*given)
         self._run(at, end)
+        untouched, left = self.stack.end()
         self.depth -= 1
-        found = self.lines, self.stack
-        self.lines, self.stack, self.registers = outer
-        return found
+        lines = self.lines
+        self.lines, self.registers = outer
+        return lines, untouched, left
+
+    def _leave(self, untouched: int, left: Sequence[Entry]) -> None:
+        """Do to the stack what a part has done to it."""
+        self._pop(len(self.stack) - untouched)
+        self.stack.push(*left)
+
+    def _indented(self, lines: Lines) -> Lines:
+        self._spend(2 * len(lines))
+        return [f"  {line}" for line in lines] or ["  pass"]
 
     def _target(self, at: int, end: int) -> int:
         target = at + self.method.instructions[at].x
@@ -415,15 +448,17 @@ class Lifter:
         after = self._target(otherwise - 1, end)
         if condition.text in ("True", "False"):
             taken = (at + 1, otherwise - 1) if condition.text == "True" else (otherwise, after)
-            lines, self.stack = self._inside(*taken, self.stack)
+            lines, untouched, left = self._inside(*taken)
+            self._leave(untouched, left)
             self.lines += lines
             return after
+        parts = [self._inside(at + 1, otherwise - 1), self._inside(otherwise, after)]
+        untouched = min(kept for _, kept, _ in parts)
         sides = [
-            self._inside(at + 1, otherwise - 1, self.stack),
-            self._inside(otherwise, after, self.stack),
+            (lines, self.stack.above(untouched)[: kept - untouched] + left) for lines, kept, left in parts
         ]
         (_, one), (_, two) = sides
-        if len(one) != len(two) or len(one) < len(self.stack):
+        if len(one) != len(two) or untouched + len(one) < len(self.stack):
             raise self.error("has a branch whose sides leave different numbers of values")
         for i, pair in enumerate(zip(one, two)):
             if pair[0] == pair[1]:
@@ -432,10 +467,12 @@ class Lifter:
             for (lines, stack), entry in zip(sides, pair):
                 raised = bool(lines) and lines[-1].startswith("ops.prim.RaiseException(")
                 if not (entry is _UNINITIALIZED and raised):
+                    self._spend(len(entry.text))
                     lines.append(f"{name} = {entry.text}")
                 stack[i] = Entry(name, pair[0].class_name or pair[1].class_name)
-        self.lines += [f"if {condition.text}:", *_indented(sides[0][0]), "else:", *_indented(sides[1][0])]
-        self.stack = sides[0][1]
+        self._line(f"if {condition.text}:")
+        self.lines += [*self._indented(sides[0][0]), "else:", *self._indented(sides[1][0])]
+        self._leave(untouched, one)
         return after
 
     def _loop(self, at: int, end: int) -> int:
@@ -446,22 +483,24 @@ class Lifter:
             raise self.error("has a loop in a form that PyTorch does not emit")
         _, limit, first, *starts = self._pop(instruction.n + 1)
         carried = [Entry(self._fresh(), start.class_name) for start in starts]
-        self.lines += [f"{entry.text} = {start.text}" for entry, start in zip(carried, starts)]
+        self._line(*(f"{entry.text} = {start.text}" for entry, start in zip(carried, starts)))
         counter = Entry(self._fresh())
         outside = len(self.stack)
-        lines, stack = self._inside(at + 1, after - 1, [*self.stack, _HIDDEN, _HIDDEN, counter, *carried])
-        if len(stack) != outside + 3 + len(carried):
+        lines, untouched, left = self._inside(at + 1, after - 1, _HIDDEN, _HIDDEN, counter, *carried)
+        if untouched != outside or len(left) != 3 + len(carried) or left[:2] != [_HIDDEN, _HIDDEN]:
             raise self.error("has a loop that does not leave the values it began with")
-        again, *ends = stack[outside + 2 :]
+        again, *ends = left[2:]
         header, footer = self._loop_frame(limit, first, again, counter, lines)
         if again.text not in ("True", "False"):
             lines.append(f"{footer[0]} = {again.text}")
         changed = [(c.text, e.text) for c, e in zip(carried, ends) if c.text != e.text]
+        self._spend(sum(len(end) for _, end in changed))
         if changed:
             targets, values = ", ".join(c for c, _ in changed), ", ".join(e for _, e in changed)
             lines.append(f"{targets}, = {values}" if len(changed) > 1 else f"{targets} = {values}")
-        self.lines += [header, *_indented(lines + footer[1:])]
-        self.stack += carried
+        self._line(header)
+        self.lines += self._indented(lines + footer[1:])
+        self.stack.push(*carried)
         return after
 
     def _loop_frame(
@@ -473,17 +512,12 @@ class Lifter:
         condition = self._fresh()
         uses_counter = any(re.search(rf"\b{counter.text}\b", line) for line in lines)
         if limit.text == _FOREVER and not uses_counter and again.text not in ("True", "False"):
-            self.lines.append(f"{condition} = {first.text}")
+            self._line(f"{condition} = {first.text}")
             return f"while {condition}:", [condition]
         trips = limit.text
         if first.text != "True":
             trips = self._fresh()
-            self.lines += [
-                f"if {first.text}:",
-                f"  {trips} = {limit.text}",
-                "else:",
-                f"  {trips} = 0",
-            ]
+            self._line(f"if {first.text}:", f"  {trips} = {limit.text}", "else:", f"  {trips} = 0")
         tested = again.text if again.text in ("True", "False") else condition
         footer = [condition, f"if {tested}:", "  pass", "else:", "  break"]
         return f"for {counter.text} in range({trips}):", footer
@@ -500,5 +534,6 @@ def _usable(name: str) -> bool:
     return _IDENTIFIER.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
-def _indented(lines: Lines) -> Lines:
-    return [f"  {line}" for line in lines] or ["  pass"]
+def quoted(value: str) -> str:
+    """A string as archives write it: the bytes of its UTF-8, those that are not plain ASCII escaped."""
+    return json.dumps(value.encode("utf-8", "surrogatepass").decode("latin-1"))

@@ -24,14 +24,19 @@ from ..importer import Importer
 from ..importer.code import Texts
 from ..upgraders import CURRENT_VERSION
 from .bytecode import Method
-from .lifting import Entry, Lifter
+from .lifting import Budget, Lifter
+from .stack import Entry
 
 _MOST = 10_000
 _RECORD, _NAME = "code/__torch__/torchscript_slots.py", "__torch__.torchscript_slots.slots"
 
 
 def slots_of(
-    method: Method, attributes: dict[str, dict[str, str]], type_text: Callable[[str], str], allow_io: bool
+    method: Method,
+    attributes: dict[str, dict[str, str]],
+    type_text: Callable[[str], str],
+    budget: Budget,
+    allow_io: bool,
 ) -> dict[str, str]:
     """The attributes that a `__setstate__` assigns, in the order of their slots, with their types."""
     constants: list[Any] = []
@@ -42,7 +47,7 @@ def slots_of(
         constants.append(value)
         return f"CONSTANTS.c{len(constants) - 1}"
 
-    lifter = _SlotsLifter(method, attributes, name_constant, type_text)
+    lifter = _SlotsLifter(method, attributes, name_constant, type_text, budget)
     records = Texts(method.qualified_name, {_RECORD: lifter.lift()})
     importer = Importer(records, CURRENT_VERSION, lambda number: (constants[number], T.TENSOR), allow_io)
     importer.typed = False
@@ -69,7 +74,9 @@ class _SlotsLifter(Lifter):
     def _header(self) -> str:
         parameters = super()._header().partition(") -> ")[0]
         first, _, others = parameters.partition(", ")
-        self.owner = self.stack[0].text
+        if not len(self.stack):
+            raise self.error("takes no object")
+        (self.owner, *_) = (entry.text for entry in self.stack.above(0))
         if not first.startswith(f"{self.owner}: ") or self.method.name != "__setstate__":
             raise self.error("is no __setstate__")
         return f"{self.owner}: Any{', ' if others else ''}{others}) -> Any"
@@ -79,7 +86,7 @@ class _SlotsLifter(Lifter):
             return super()._get_attribute(owner, number)
         if number not in self.slots:
             raise self.error(f"reads attribute {number} before it has assigned it")
-        return self.stack.append(Entry(f"slot_{number}"))
+        return self.stack.push(Entry(f"slot_{number}"))
 
     def _set_attribute(self, owner: Entry, number: int, value: Entry) -> None:
         if owner.text != self.owner:
@@ -87,8 +94,7 @@ class _SlotsLifter(Lifter):
         if not 0 <= number < _MOST:
             raise self.error(f"assigns attribute {number}")
         self.slots.add(number)
-        self.lines.append(f"slot_{number} = {value.text}")
-        return None
+        return self._line(f"slot_{number} = {value.text}")
 
     def _return(self) -> None:
-        self.lines.append(f"return ({''.join(f'slot_{number}, ' for number in sorted(self.slots))})")
+        self._line(f"return ({''.join(f'slot_{number}, ' for number in sorted(self.slots))})")

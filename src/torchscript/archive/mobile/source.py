@@ -19,13 +19,16 @@ from ...errors import ArchiveError, CompileError
 from ..importer.code import Texts
 from ..unpickler import EnumMember, ScriptObject
 from .bytecode import Method
-from .lifting import Lifter
+from .lifting import Budget, Lifter, quoted
 from .slots import slots_of
 
 _NAMED_TUPLE = re.compile(r"^(__torch__[\w.]*)\[NamedTuple, \[(.*)\]\]$", re.DOTALL)
-_FIELD = re.compile(r"\[\s*(\w+)\s*,\s*((?:[^\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])*)\]")
+_FIELD = re.compile(r"\[\s*(\w+)\s*,\s*([^\[\]\s](?:[^\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])*)\]")
 _MAX_DEPTH = 200
 _LONGEST_TYPE = 1 << 16
+_LEAST = 1 << 20
+_GROWTH = 20
+"""Characters of code that byte code may stand for: so many, or twenty times the file, as for code in a container."""
 _PLAIN = {bool: "bool", int: "int", float: "float", complex: "complex", str: "str", type(None): "None"}
 
 
@@ -36,9 +39,11 @@ class _Source:
         methods: list[Method],
         where: str,
         annotations: dict[int, tuple[Any, str]],
+        file_size: int,
         allow_io: bool,
     ) -> None:
         self.where = where
+        self.longest = max(_LEAST, _GROWTH * file_size)
         self.annotations = annotations
         self.allow_io = allow_io
         self.methods = methods
@@ -84,10 +89,7 @@ class _Source:
                 self.trained.setdefault(made.class_name, set()).add(name)
 
     def _slots(self, set_state: Method) -> dict[str, str]:
-        try:
-            return slots_of(set_state, self.attributes, self._type_text, self.allow_io)
-        except CompileError as error:
-            raise ArchiveError(f"{self.where}: {error}") from None
+        return slots_of(set_state, self.attributes, self._type_text, Budget(self.longest), self.allow_io)
 
     def _type(self, value: Any, depth: int) -> str:
         if depth > _MAX_DEPTH:
@@ -112,7 +114,10 @@ class _Source:
                 self._add_object(value, depth)
                 return value.class_name
             case list() | dict() if id(value) in self.annotations:
-                return self._type_text(self.annotations[id(value)][1])
+                try:
+                    return self._type_text(self.annotations[id(value)][1])
+                except CompileError as error:
+                    raise CompileError(f"a {type(value).__name__} was saved with its type: {error}") from None
             case list():
                 return f"List[{self._common(value, depth, 'Tensor')}]"
             case tuple():
@@ -169,15 +174,16 @@ class _Source:
 
     # -- text ----------------------------------------------------------------------------------------------
 
-    def _lift(self, method: Method, assigned: set[tuple[str, str]] | None) -> Lifter:
+    def _lift(self, method: Method, budget: Budget, assigned: set[tuple[str, str]] | None) -> Lifter:
         constant = self._constant if assigned is not None else lambda _: "None"
-        return Lifter(method, self.attributes, constant, self._type_text, assigned)
+        return Lifter(method, self.attributes, constant, self._type_text, budget, assigned)
 
     def _assigned(self) -> set[tuple[str, str]]:
         """The attributes that methods assign, by class and name. What held None when it was saved is optional then."""
         assigned: set[tuple[str, str]] = set()
+        budget = Budget(self.longest)
         for method in self.methods:
-            lifter = self._lift(method, None)
+            lifter = self._lift(method, budget, None)
             lifter.lift()
             assigned |= lifter.assigns
         for class_name, name in assigned:
@@ -186,19 +192,16 @@ class _Source:
         return assigned
 
     def texts(self) -> dict[str, str]:
-        try:
-            return self._texts()
-        except CompileError as error:
-            raise ArchiveError(f"{self.where}: {error}") from None
-
-    def _texts(self) -> dict[str, str]:
         for method in self.methods:
             self.attributes.setdefault(method.class_name, {})
         assigned = self._assigned()
         by_class: dict[str, list[Method]] = {name: [] for name in self.attributes}
         for method in self.methods:
             by_class.setdefault(method.class_name, []).append(method)
-        classes = {name: "".join(self._class(name, methods, assigned)) for name, methods in by_class.items()}
+        budget = Budget(self.longest)
+        classes = {
+            name: "".join(self._class(name, methods, budget, assigned)) for name, methods in by_class.items()
+        }
         for name, values in self.enums.items():
             lines = "".join(f"  member_{i} = {_literal(value)}\n" for i, value in enumerate(values))
             classes[name] = f"class {self._last_name(name)}(Enum):\n{lines}"
@@ -216,7 +219,9 @@ class _Source:
             raise ArchiveError(f"{self.where}: '{name[:60]}' is no name of a class")
         return name.rpartition(".")[2]
 
-    def _class(self, name: str, methods: list[Method], assigned: set[tuple[str, str]]) -> Iterator[str]:
+    def _class(
+        self, name: str, methods: list[Method], budget: Budget, assigned: set[tuple[str, str]]
+    ) -> Iterator[str]:
         attributes = self.attributes[name]
         trained = self.trained.get(name, set())
         yield f"class {self._last_name(name)}(Module):\n"
@@ -226,7 +231,7 @@ class _Source:
         for attribute, kind in attributes.items():
             yield f"  __annotations__[{json.dumps(attribute)}] = {kind}\n"
         for method in methods:
-            yield self._lift(method, assigned).lift()
+            yield self._lift(method, budget, assigned).lift()
 
 
 def _common(one: str, other: str) -> str:
@@ -240,7 +245,7 @@ def _common(one: str, other: str) -> str:
 
 
 def _literal(value: int | float | str) -> str:
-    return json.dumps(value) if isinstance(value, str) else str(value)
+    return quoted(value) if isinstance(value, str) else str(value)
 
 
 def source_of(
@@ -249,11 +254,15 @@ def source_of(
     where: str,
     annotations: dict[int, tuple[Any, str]],
     *,
+    file_size: int,
     allow_io: bool = False,
 ) -> tuple[Texts, list[torch.Tensor]]:
     """The code of a module, and the tensors among the constants that it names.
 
     `annotations` are the types that lists and dicts were saved with, by identity; others are found from their items.
     """
-    source = _Source(root, methods, where, annotations, allow_io)
-    return Texts(where, source.texts()), source.constants
+    try:
+        source = _Source(root, methods, where, annotations, file_size, allow_io)
+        return Texts(where, source.texts()), source.constants
+    except CompileError as error:
+        raise ArchiveError(f"{where}: {error}") from None
