@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..ir.graph import Function
+from ..tracing.structures import tensors_in
 from .linking import LINKER
 
 
@@ -56,7 +57,7 @@ def is_out_of_tune(arguments: Sequence[Any]) -> bool:
     """Whether a call with these arguments needs what tuned operators do not have."""
     if torch.is_autocast_enabled("cpu"):
         return True
-    tensors = [a for a in arguments if isinstance(a, torch.Tensor)]
+    tensors = tensors_in(arguments)
     if any(t.dtype in _OTHER_DTYPES or not t.is_cpu for t in tensors):
         return True
     return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
