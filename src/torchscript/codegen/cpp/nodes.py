@@ -9,10 +9,12 @@ from ... import types as T
 from ...ir.graph import Function, Graph, Node, Value
 from ...operators import builtin_of
 from ...passes.fusible import known
+from ...passes.patterns import constant_tensor
 from ...schema import Schema
 from ...schema.model import AnyClassType, AnyEnumType
 from .borrowing import is_borrowed
 from .contexts import Contexts
+from .images import CONVOLUTIONS, Convolution, chain_of, convolution_of
 from .names import quoted
 from .operators import (
     FAST,
@@ -62,6 +64,7 @@ class NodeWriter:
         self.contexts = Contexts(printer)
         self.steps: dict[Node, str] = {}  # linear layers that a loop takes several steps of at a time
         self.layers: dict[Node, str] = {}  # layers and cells that were prepared before a loop
+        self._chained: dict[Node, str] = {}  # convolutions → the variable that their chain's result has
         self.added: set[Node] = set()  # sums that were written with the linear layer that they add to
         self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
@@ -224,7 +227,50 @@ class NodeWriter:
             result = self._result_type(node)
             handle = self.unit.operator(schema.name, schema.overload)
             text = f"ts::call_boxed<{result}>({', '.join([handle, *arguments])})"
+            if schema.key in CONVOLUTIONS and self._convolution(node, schema.key, text):
+                return
         self.finish(node, text)
+
+    def _convolution(self, node: Node, key: str, otherwise: str) -> bool:
+        """A convolution of images that a kernel of our own computes, or the operator where it does not."""
+        found = convolution_of(node, key)
+        if found is None or not node.output.users:
+            return False
+        if constant_tensor(found.weights[0]) is not None:
+            weight = self._argument(found.weights[0])
+            self.unit.preparations[f"ts::fast::prepare({weight}, {found.groups});"] = None
+        whole = self._chained.get(node)
+        if whole is None and (chain := chain_of(node)):
+            whole = self._chain(node, chain)
+        operands = [self._argument(v) for v in (found.x, *found.weights)]
+        if found.other is not None:
+            operands += [self.value(found.other), "true" if found.in_place else "false"]
+        text = f"ts::fast::convolution({', '.join([found.how, *operands])})"
+        if whole is None:
+            self._define(node, text)
+            whole = name = self.value(node.output)
+        else:
+            if node.output not in self.p.variables:
+                self._define(node, "Tensor()")
+            name = self.value(node.output)
+            self.p.line(f"if (!{whole}.defined()) {name} = {text};")
+        both = f"!{name}.defined()" if name == whole else f"!{whole}.defined() && !{name}.defined()"
+        self.p.line(f"if ({both}) {name} = {otherwise};")
+        return True
+
+    def _chain(self, first: Node, chain: list[Convolution]) -> str:
+        """All of a chain at once: the variable of its result, which is undefined if that cannot be."""
+        nodes, last = [first], chain[-1]
+        for _ in chain[1:]:
+            nodes.append(next(iter(nodes[-1].output.users))[0])
+        steps = ", ".join(f"{{{c.how}, {', '.join(map(self._argument, c.weights))}}}" for c in chain)
+        other = "nullptr" if last.other is None else f"&{self.value(last.other)}"
+        in_place = "true" if last.in_place else "false"
+        x = self.value(chain[0].x)
+        self._define(nodes[-1], f"ts::fast::convolutions({x}, {{{steps}}}, {other}, {in_place})")
+        name = self.value(nodes[-1].output)
+        self._chained.update(dict.fromkeys(nodes, name))
+        return name
 
     def _linear(self, node: Node) -> bool:
         """A layer that was prepared before a loop, or whose result is only added to something."""

@@ -123,6 +123,9 @@ def generate(
         *definitions,
         '#line 1 "generated entries"',
         create,
+        "void _prepare() {",
+        *(f"  {line}" for line in unit.preparations),
+        "}",
         *wrappers,
         "const ts::Method _methods[] = {",
         *(f"  {{{quoted(e.name)}, {quoted(e.schema)}, {e.arguments}, &m_{identifier(e.name)}}}," for e in entries),
@@ -130,7 +133,7 @@ def generate(
         "}  // namespace",
         'extern "C" __attribute__((visibility("default"))) const ts::Program* torchscript_program() {',
         f"  static const ts::Program program{{ts::ABI, {quoted(torch.__version__)}, _methods, {len(entries)}, "
-        "&_create, &_tensors, &ts::set_hooks};",
+        "&_create, &_tensors, &_prepare, &ts::set_hooks};",
         "  return &program;",
         "}",
         "",

@@ -40,6 +40,7 @@ class Unit:
         self.kernels: list[str] = []
         self.kernel_names: dict[str, str] = {}  # text of a kernel, without its name → its name
         self.make_kernel: MakeKernel | None = None
+        self.preparations: dict[str, None] = {}  # statements that run once the program has its tensors
         self.groups: list[str] = []  # the operators of fusion groups, and how their gradients are recorded
         self._names = Names()
 

@@ -113,6 +113,7 @@ extern "C" __attribute__((visibility("default"))) const char* torchscript_regist
                 }));
     library.def("tensors_(Tensor[] tensors) -> ()", boxed([program](c10::Stack& stack) {
                   *program->tensors = pop(stack).toTensorVector();
+                  program->prepare();
                 }));
     return nullptr;
   } catch (const std::exception& error) {

@@ -14,7 +14,7 @@ namespace ts {
 using Stack = std::vector<c10::IValue>;
 
 // Raised whenever generated code and its loaders change together.
-constexpr int ABI = 1;
+constexpr int ABI = 2;
 
 // An attribute of one object, by its path under the root.
 struct Slot {
@@ -58,6 +58,7 @@ struct Program {
   size_t count;
   Instance* (*create)();
   std::vector<at::Tensor>* tensors;
+  void (*prepare)();  // what can be done for the tensors once, before the first call
   void (*set_hooks)(const Hooks& hooks);
 };
 

@@ -160,6 +160,7 @@ class Module {
         slot.set(slot.field, tensor);
       }
     }
+    program_->prepare();
   }
 
   const ts::Program* program_ = nullptr;

@@ -20,6 +20,7 @@
 #include "errors.h"
 #include "fast.h"
 #include "future.h"
+#include "images.h"
 #include "lang/lang.h"
 #include "recording.h"
 #include "support.h"

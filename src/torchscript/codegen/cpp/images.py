@@ -1,0 +1,145 @@
+"""Convolutions of images by oneDNN's operators, which native code has kernels of its own for (`torchscript/images.h`).
+
+    %r = mkldnn::_convolution_pointwise(%x, %w, %b, [1, 1], …, "relu", …)
+
+        Tensor r = ts::fast::convolution({{1, 1}, …, {ts::images::Activation::clamp, 0.f, INFINITY}}, x, w, b);
+        if (!r.defined()) r = ts::call_boxed<Tensor>(…);
+
+Convolutions of which each reads only what the one before made go through an image at a time:
+
+        Tensor r = ts::fast::convolutions(x, {{how, w, b}, {how, w, b}, …}, other, in_place);
+
+What the kernels do not take on (other dtypes and layouts, groups of several channels, windows that sum many numbers)
+goes to the operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...ir.graph import Node, Value
+from ...passes.constants import is_constant
+from ...passes.fusible import UNKNOWN
+from ...passes.patterns import argument, constant_tensor, key_of, known_argument
+
+CONVOLUTIONS = {
+    "mkldnn::_convolution_pointwise": ("attr", "scalars"),
+    "mkldnn::_convolution_pointwise.binary": ("unary_attr", "unary_scalars"),
+    "mkldnn::_convolution_pointwise_.binary": ("unary_attr", "unary_scalars"),
+}
+"""Operators → the names of the arguments that say what follows the sum."""
+
+_INFINITY = float("inf")
+_CLAMPS = {"none": (-_INFINITY, _INFINITY), "relu": (0.0, _INFINITY)}
+_OTHERS = {"swish": "silu", "sigmoid": "sigmoid", "hardsigmoid": "hardsigmoid", "hardswish": "hardswish"}
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A convolution whose numbers are all known: the operands of `ts::fast::convolution`."""
+
+    how: str
+    x: Value
+    weights: tuple[Value, Value]
+    groups: int
+    other: Value | None
+    in_place: bool
+    """Whether the sum goes into its other operand."""
+
+
+def convolution_of(node: Node, key: str) -> Convolution | None:
+    """None for a convolution that only the operator computes."""
+    attr, scalars = CONVOLUTIONS[key]
+    pairs = [known_argument(node, name) for name in ("padding", "stride", "dilation")]
+    groups = known_argument(node, "groups")
+    end = _epilogue(known_argument(node, attr), _numbers(node, scalars))
+    if end is None or not isinstance(groups, int) or any(not _is_pair(pair) for pair in pairs):
+        return None
+    if min(pairs[0]) < 0 or min(*pairs[1], *pairs[2]) < 1:
+        return None
+    numbers = ", ".join(f"{{{a}, {b}}}" for a, b in pairs)
+    how = f"{{{numbers}, {groups}, {{ts::images::Activation::{end}}}}}"
+    x, weights = argument(node, "X"), (argument(node, "W"), argument(node, "B"))
+    if not key.endswith(".binary"):
+        return Convolution(how, x, weights, groups, None, False)
+    if known_argument(node, "binary_attr") != "add" or known_argument(node, "alpha") not in (None, 1):
+        return None
+    return Convolution(how, x, weights, groups, argument(node, "other"), key.endswith("_.binary"))
+
+
+def chain_of(first: Node) -> list[Convolution]:
+    """The convolutions from this one on of which each alone reads what the one before made; none if it is alone.
+
+    They are computed where the first one is, so the last may only add what is there by then.
+    """
+    chain: list[Convolution] = []
+    node = first
+    position = {n: i for i, n in enumerate(first.block.nodes)}
+    while True:
+        found = convolution_of(node, key_of(node)) if key_of(node) in CONVOLUTIONS else None
+        if found is None or not _has_kernel(node) or not all(map(is_constant, found.weights)):
+            break
+        if chain and found.other is not None and not _is_there(found, first, position):
+            break
+        chain.append(found)
+        users = node.output.users
+        if found.other is not None or len(users) != 1:
+            break
+        ((node, place),) = users
+        if node.block is not first.block or node not in position:
+            break
+        if key_of(node) not in CONVOLUTIONS or node.inputs[place] is not argument(node, "X"):
+            break
+    return chain if len(chain) > 1 else []
+
+
+def _has_kernel(node: Node) -> bool:
+    """Whether it is of single places or of single channels, which kernels always take on."""
+    weight = constant_tensor(argument(node, "W"))
+    groups = known_argument(node, "groups")
+    if weight is None or weight.dim() != 4:
+        return False
+    return tuple(weight.shape[2:]) == (1, 1) if groups == 1 else tuple(weight.shape[:2]) == (groups, 1)
+
+
+def _is_there(last: Convolution, first: Node, position: dict[Node, int]) -> bool:
+    """Whether what the last one adds is made before the first, and not read after it by others if it is written."""
+    assert last.other is not None
+    made = last.other.node
+    if made is not None and made in position and position[made] >= position[first]:
+        return False
+    if not last.in_place:
+        return True
+    readers = {user for user, _ in last.other.users} - {last.x.node, first}
+    return sum(position.get(reader, len(position)) > position[first] for reader in readers) == 1
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value)
+
+
+def _numbers(node: Node, name: str) -> list[float] | None:
+    values = known_argument(node, name)
+    if values is UNKNOWN or values is None:
+        return [] if values is None else None
+    return [float(v) for v in values]
+
+
+def _epilogue(name: Any, numbers: list[float] | None) -> str | None:
+    if numbers is None:
+        return None
+    if name is None:
+        name = "none"
+    if name == "leaky_relu" and len(numbers) == 1:
+        return f"leaky_relu, {_float(numbers[0])}, 0.f"
+    if name in _OTHERS:
+        return f"{_OTHERS[name]}, 0.f, 0.f"
+    bounds = tuple(numbers) if name == "hardtanh" and len(numbers) == 2 else _CLAMPS.get(name)
+    return None if bounds is None else f"clamp, {_float(bounds[0])}, {_float(bounds[1])}"
+
+
+def _float(value: float) -> str:
+    if value in (_INFINITY, -_INFINITY):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    return f"static_cast<float>({value!r})"
