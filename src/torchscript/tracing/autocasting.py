@@ -19,6 +19,7 @@ import torch
 
 from ..schema import Schema
 from . import conversions, structures
+from .snapshots import is_same
 from .state import current, paused
 
 _LOWERED = frozenset(
@@ -178,5 +179,5 @@ def _is_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.dtype != other.dtype or one.shape != other.shape or one.layout != other.layout:
         return False
     if one.layout != torch.strided or not (one.is_floating_point() or one.is_complex()):
-        return torch.equal(one, other)
+        return is_same(one, other)
     return torch.equal(one, other) or torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)

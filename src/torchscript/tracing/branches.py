@@ -30,6 +30,7 @@ from . import state, structures, trampolines
 from .locations import is_library, line_of
 from .rewriting import original_code
 from .sizes import without_history
+from .snapshots import put_back
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -244,9 +245,7 @@ class _Snapshot:
         for module, found in self.plain:
             module.__dict__.update(found)
         for tensor, content in self.tensors:
-            if not torch.equal(tensor, content):  # versions do not count what batch_norm writes
-                with torch.no_grad():
-                    tensor.copy_(content)
+            put_back(tensor, content)
         torch.set_rng_state(self.random)
 
 

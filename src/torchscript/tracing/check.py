@@ -146,10 +146,10 @@ def _compare_outputs(
     ours: list[torch.Tensor], theirs: list[torch.Tensor], tolerance: float, diagnostics: Diagnostics
 ) -> None:
     for number, (actual, expected) in enumerate(zip(ours, theirs, strict=False), 1):
+        pair = [actual.detach(), expected.detach()]
+        found, wanted = [list(t.unbind()) if t.is_nested else t for t in pair]
         try:
-            torch.testing.assert_close(
-                actual.detach(), expected.detach(), rtol=tolerance, atol=tolerance, equal_nan=True
-            )
+            torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance, equal_nan=True)
         except AssertionError as error:
             diagnostics.warn(
                 f"output {number}",

@@ -34,16 +34,53 @@ class Buffers:
         for table, entries in self._tables:
             table.update(entries)
         for tensor, content in self._contents:
-            if not torch.equal(tensor, content):  # versions do not count what batch_norm writes
-                with torch.no_grad():
-                    if tensor.shape != content.shape:
-                        tensor.resize_(content.shape)
-                    tensor.copy_(content)
+            put_back(tensor, content)
 
 
 def _has_content(tensor: torch.Tensor) -> bool:
     is_lazy = nn.parameter.is_lazy(tensor)
-    return not is_lazy and not tensor.is_meta and tensor.layout == torch.strided
+    return not is_lazy and not tensor.is_meta
+
+
+def put_back(tensor: torch.Tensor, content: torch.Tensor) -> None:
+    """Give a tensor the content that it had, if it has another."""
+    if is_same(tensor, content):  # versions do not count what batch_norm writes
+        return
+    with torch.no_grad():
+        if tensor.layout in _COMPRESSED:
+            tensor.resize_as_sparse_(content)
+        elif tensor.shape != content.shape and tensor.layout == torch.strided:
+            tensor.resize_(content.shape)
+        tensor.copy_(content)
+
+
+def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """`torch.equal` for all layouts."""
+    if one.dtype != other.dtype or one.layout != other.layout or one.is_nested != other.is_nested:
+        return False
+    ours, theirs = _parts(one), _parts(other)
+    same = len(ours) == len(theirs) and all(map(torch.equal, ours, theirs))
+    return same and (one.is_nested or one.shape == other.shape)
+
+
+_COMPRESSED = {
+    torch.sparse_csr: (torch.Tensor.crow_indices, torch.Tensor.col_indices),
+    torch.sparse_bsr: (torch.Tensor.crow_indices, torch.Tensor.col_indices),
+    torch.sparse_csc: (torch.Tensor.ccol_indices, torch.Tensor.row_indices),
+    torch.sparse_bsc: (torch.Tensor.ccol_indices, torch.Tensor.row_indices),
+}
+
+
+def _parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """The dense tensors that a tensor consists of."""
+    if tensor.is_nested:
+        return list(tensor.unbind())
+    if tensor.layout == torch.sparse_coo:
+        tensor = tensor.coalesce()
+        return [tensor.indices(), tensor.values()]
+    if tensor.layout in _COMPRESSED:
+        return [*(part(tensor) for part in _COMPRESSED[tensor.layout]), tensor.values()]
+    return [tensor.to_dense() if tensor.layout != torch.strided else tensor]
 
 
 @contextmanager
