@@ -117,15 +117,14 @@ class FlatbufferContainer(Container):
 
     def module(self, map_location: MapLocation) -> FlatbufferModule:
         """The objects and the byte code. ArchiveError for whatever is wrong with them."""
+        reader = _Reader(self, map_location)
         try:
-            return _Reader(self, map_location).read()
+            return reader.read()
         except ArchiveError:
             raise
-        except (
-            DamagedFlatbuffer, CompileError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError,
-        ) as error:  # fmt: skip
+        except (CompileError, OverflowError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).partition("\n")[0][:200]
-            raise ArchiveError(f"{self.name}: does not describe a module: {reason}") from None
+            raise ArchiveError(f"{self.name}: does not describe a module: {reader.part}: {reason}") from None
 
 
 def is_flatbuffer(buffer: bytearray | mmap.mmap) -> bool:
@@ -139,13 +138,12 @@ class _Reader:
         self.tensors = TensorReader(container, _TENSORS, map_location)
         self.tensors_made: dict[tuple[Any, ...], torch.Tensor] = {}
         self.values: list[Any] = []
+        self.part = "its classes"
+        """What is read, for messages."""
+        self.classes: list[tuple[str, int, list[str]]] = []
         self.annotations: dict[
             int, tuple[Any, str]
         ] = {}  # the values hold what was saved, so that no id is used again
-        self.classes = [
-            (cls.text(0), cls.number(1, _UBYTE), cls.texts(2))
-            for cls in self.table.tables(_ModuleField.CLASSES)
-        ]
         self._makers: list[Callable[[Table], Any]] = [
             lambda _: None,
             lambda value: value.structure(1, _LONG)[0],
@@ -167,11 +165,16 @@ class _Reader:
         ]
 
     def read(self) -> FlatbufferModule:
+        for cls in self.table.tables(_ModuleField.CLASSES):
+            self.classes.append((cls.text(0), cls.number(1, _UBYTE), cls.texts(2)))
+        self.part = "value 0"
         for value in self.table.tables(_ModuleField.VALUES):
             kind = value.number(0, _UBYTE)
             if kind >= len(self._makers):
-                raise ValueError(f"value {len(self.values)} is of kind {kind}, which is not known")
+                raise ValueError(f"is of kind {kind}, which is not known")
             self.values.append(self._makers[kind](value))
+            self.part = f"value {len(self.values)}"
+        self.part = "the module"
         root = self._that(self.table.number(_ModuleField.STATE, _U32))
         if not isinstance(root, ScriptObject):
             raise ValueError("its top value is no object")
@@ -195,7 +198,7 @@ class _Reader:
     def _content(self, value: Table) -> Table:
         content = value.table(1)
         if content is None:
-            raise DamagedFlatbuffer(f"has value {len(self.values)} without its content")
+            raise DamagedFlatbuffer("has a value without its content")
         return content
 
     def _annotated(self, made: Any, annotation: str) -> Any:
@@ -217,7 +220,10 @@ class _Reader:
 
     def _object(self, value: Table) -> Any:
         content = self._content(value)
-        name, kind, attributes = self.classes[content.number(0, _U32)]
+        number = content.number(0, _U32)
+        if number >= len(self.classes):
+            raise ValueError(f"is of class {number}, where there are {len(self.classes)}")
+        name, kind, attributes = self.classes[number]
         if kind != _ClassKind.WITH_ATTRIBUTES:
             state = self._that(content.number(1, _U32))
             return state if name in STATES else ScriptObject(name, state)
@@ -234,7 +240,11 @@ class _Reader:
 
     def _tensor(self, content: Table) -> torch.Tensor:
         key = str(content.number(_TensorField.STORAGE, _U32))
-        dtype = dtype_of(content.number(_TensorField.DTYPE, _BYTE))
+        code = content.number(_TensorField.DTYPE, _BYTE)
+        try:
+            dtype = dtype_of(code)
+        except KeyError:
+            raise ValueError(f"a tensor is of dtype {code}, which is not known") from None
         record = self.container.records.get(f"{_TENSORS}/{key}")
         if record is None:
             raise ValueError(f"a tensor is in storage {key}, which there is not")

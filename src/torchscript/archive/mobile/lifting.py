@@ -125,7 +125,7 @@ class Lifter:
             name = parameter.name
             if not _IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
                 raise self.error("has a parameter without a usable name")
-            kind = self.type_text(parameter.type)
+            kind = self._type_text(parameter.type)
             default = "" if i == 0 or parameter.default is None else f"={self._constant(parameter.default)}"
             if i > 0 and parameter.default is None and kind.startswith("Optional["):
                 default = "=None"
@@ -133,7 +133,7 @@ class Lifter:
             self.stack.push(Entry(name, kind if kind in self.attributes else None))
         last_required = max((i for i, text in enumerate(texts) if "=" not in text), default=0)
         texts = [text.partition("=")[0] if i < last_required else text for i, text in enumerate(texts)]
-        return f"{', '.join(texts)}) -> {self.type_text(method.returns or 'Any')}"
+        return f"{', '.join(texts)}) -> {self._type_text(method.returns or 'Any')}"
 
     # -- names and constants -------------------------------------------------------------------------------
 
@@ -195,7 +195,13 @@ class Lifter:
         return items[number]
 
     def _type(self, number: int) -> str:
-        return self.type_text(self._named(number, self.method.types, "type"))
+        return self._type_text(self._named(number, self.method.types, "type"))
+
+    def _type_text(self, text: str) -> str:
+        try:
+            return self.type_text(text)
+        except CompileError as error:
+            raise self.error(f"has a type that is none: {error.message}") from None
 
     def _line(self, *lines: str) -> None:
         self._spend(sum(map(len, lines)) + len(lines))
