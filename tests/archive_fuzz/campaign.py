@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import fnmatch
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .seeds import SEEDS
 from .worker import DIED_AT, MEMORY, SECONDS, case, is_of
 
 CHUNK = 2000
@@ -141,14 +143,15 @@ def campaign(
     subject: str, first: int, cases: int, processes: int, show: bool = True, pattern: str = "*"
 ) -> Totals:
     totals = Totals()
-    chunks = collections.deque(range(first, first + cases, CHUNK))
+    chunk = CHUNK * len(SEEDS) // max(1, len(fnmatch.filter(SEEDS, pattern)))
+    chunks = collections.deque(range(first, first + cases, chunk))
 
     def work() -> None:
         while chunks:
             with contextlib.suppress(IndexError):  # another thread was faster
                 begin = chunks.popleft()
                 try:
-                    run_chunk(subject, begin, min(begin + CHUNK, first + cases), totals, pattern)
+                    run_chunk(subject, begin, min(begin + chunk, first + cases), totals, pattern)
                 except Exception as error:
                     totals.failures.append(error)
                     return

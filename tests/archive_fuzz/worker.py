@@ -29,7 +29,7 @@ from pathlib import Path
 import torch
 
 from .mutators import mutated
-from .seeds import seeds
+from .seeds import SEEDS, seeds
 from .target import load_and_compile
 
 SECONDS = 5.0
@@ -51,7 +51,7 @@ def case(number: int) -> tuple[str, bytes, list[str]]:
 
 def is_of(number: int, pattern: str) -> bool:
     """Whether case `number` is made of a seed whose name fits `pattern`: "flatbuffer*"."""
-    return pattern == "*" or fnmatch.fnmatchcase(random.Random(number).choice(list(seeds())), pattern)
+    return pattern == "*" or fnmatch.fnmatchcase(random.Random(number).choice(list(SEEDS)), pattern)
 
 
 def load_with_stock(data: bytes) -> str:
