@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 
 import pytest
@@ -29,10 +30,15 @@ _CONVOLUTIONS: list[tuple[int, int, dict[str, object]]] = [
     (19, 19, {"kernel_size": 5, "padding": 2, "groups": 19, "bias": False}),
     (24, 24, {"kernel_size": (3, 1), "padding": (2, 0), "groups": 24, "dilation": (2, 1)}),
     (6, 6, {"kernel_size": 3, "groups": 6, "padding": 4}),
+    # Winograd's way
+    (32, 16, {"kernel_size": 3, "padding": 1}),
+    (48, 80, {"kernel_size": 3, "padding": (0, 2), "bias": False}),
+    (80, 96, {"kernel_size": 3}),
     # what stays with oneDNN
     (16, 32, {"kernel_size": 3, "padding": 1, "groups": 4}),
-    (64, 32, {"kernel_size": 3, "padding": 1}),
+    (64, 32, {"kernel_size": 3, "padding": 1, "stride": 2}),
 ]
+_WITH_ONEDNN = 2  # at the end
 
 _ACTIVATIONS = [
     nn.Identity(), nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.3, 0.4), nn.SiLU(), nn.Sigmoid(), nn.Hardsigmoid(), nn.Hardswish(),
@@ -58,6 +64,19 @@ class Each(nn.Module):
         ):
             results.append(activation(norm(convolution(images[i]))))
         return results
+
+
+class Residual(nn.Module):
+    """A block of convolutions that go Winograd's way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(32, 48, 3, 1, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(48, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32))
+        self.third = nn.Sequential(nn.Conv2d(32, 64, 3, bias=False), nn.BatchNorm2d(64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.third(torch.relu(x + self.second(self.first(x))))
 
 
 class Blocks(nn.Module):
@@ -143,7 +162,7 @@ def test_nan_and_infinity_come_out_where_eager_has_them(each: tuple[nn.Module, n
         image[0, -1, 8, 2] = float("inf")
     with torch.no_grad():
         results = list(zip(native(images), module(images), strict=True))
-    for got, wanted in results[:-2]:  # oneDNN's own bounds turn NaN into numbers
+    for got, wanted in results[:-_WITH_ONEDNN]:  # oneDNN's own bounds turn NaN into numbers
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
@@ -182,6 +201,40 @@ def test_images_that_are_too_small_or_have_other_channels(each: tuple[nn.Module,
         native([torch.randn(1, n, 1, 1) for n, _, _ in _CONVOLUTIONS])
     with torch.no_grad(), pytest.raises(RuntimeError):
         native([torch.randn(1, n + 1, 9, 9) for n, _, _ in _CONVOLUTIONS])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_residual_blocks_agree(threads: int) -> None:
+    torch.manual_seed(2)
+    module = Residual()
+    native = torchscript.compile(_optimized(module))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.no_grad():
+            for shape in ((1, 32, 14, 14), (3, 32, 7, 9), (2, 32, 56, 5), (1, 32, 3, 3)):
+                x = torch.randn(shape)
+                torch.testing.assert_close(native(x), module(x), rtol=1e-4, atol=1e-5)
+                exact = copy.deepcopy(module).double()(x.double())
+                assert (native(x) - exact).abs().max() <= 4 * (module(x) - exact).abs().max() + 1e-6
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 3e38])
+def test_numbers_that_are_not_finite_stay_where_they_belong(number: float) -> None:
+    torch.manual_seed(3)
+    module = nn.Sequential(
+        nn.Conv2d(32, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.Conv2d(32, 48, 3), nn.BatchNorm2d(48)
+    )
+    native = torchscript.compile(_optimized(module))
+    x = torch.randn(2, 32, 12, 15)
+    x[1, 3, 5, 6] = number
+    with torch.no_grad():
+        got, wanted = native(x), module(x)
+    assert torch.equal(torch.isfinite(got), torch.isfinite(wanted))
+    finite = torch.isfinite(wanted)
+    torch.testing.assert_close(got[finite], wanted[finite], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU6, nn.Hardswish])

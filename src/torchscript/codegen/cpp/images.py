@@ -42,7 +42,6 @@ class Convolution:
     how: str
     x: Value
     weights: tuple[Value, Value]
-    groups: int
     other: Value | None
     in_place: bool
     """Whether the sum goes into its other operand."""
@@ -62,10 +61,10 @@ def convolution_of(node: Node, key: str) -> Convolution | None:
     how = f"{{{numbers}, {groups}, {{ts::images::Activation::{end}}}}}"
     x, weights = argument(node, "X"), (argument(node, "W"), argument(node, "B"))
     if not key.endswith(".binary"):
-        return Convolution(how, x, weights, groups, None, False)
+        return Convolution(how, x, weights, None, False)
     if known_argument(node, "binary_attr") != "add" or known_argument(node, "alpha") not in (None, 1):
         return None
-    return Convolution(how, x, weights, groups, argument(node, "other"), key.endswith("_.binary"))
+    return Convolution(how, x, weights, argument(node, "other"), key.endswith("_.binary"))
 
 
 def chain_of(first: Node) -> list[Convolution]:

@@ -238,7 +238,7 @@ class NodeWriter:
             return False
         if constant_tensor(found.weights[0]) is not None:
             weight = self._argument(found.weights[0])
-            self.unit.preparations[f"ts::fast::prepare({weight}, {found.groups});"] = None
+            self.unit.preparations[f"ts::fast::prepare({weight}, {found.how});"] = None
         whole = self._chained.get(node)
         if whole is None and (chain := chain_of(node)):
             whole = self._chain(node, chain)

@@ -24,9 +24,11 @@ using images::Results;
 
 // Sums of so many numbers at most go the direct way; of windows of one place, of more.
 constexpr int64_t MOST_TAPS = 256, MOST_CHANNELS = 1 << 12;
+// Weights that Winograd's way takes on, of which it keeps 16 for nine: with more it waits for them.
+constexpr int64_t MOST_WINOGRAD_WEIGHTS = 1 << 20, FEWEST_WINOGRAD_PLACES = 24;
 constexpr int64_t MOST_WEIGHTS_KEPT = int64_t(1) << 24;
 
-enum class Way { library, direct, each_channel };
+enum class Way { library, direct, each_channel, winograd };
 
 // A weight as kernels want it. `way` is library where they do not want it.
 struct Prepared {
@@ -35,21 +37,25 @@ struct Prepared {
   Tensor weight;
 };
 
-Way way_of(const Tensor& weight, int64_t groups) {
+bool has_winograd_steps(const Convolution& how) {
+  constexpr std::array<int64_t, 2> ones{1, 1};
+  return how.stride == ones && how.dilation == ones;
+}
+
+Way way_of(const Tensor& weight, const Convolution& how) {
+  const int64_t groups = how.groups;
   const int64_t n = weight.size(0), window = weight.size(2) * weight.size(3);
   if (n == 0 || window == 0 || weight.size(1) == 0 || weight.numel() > MOST_WEIGHTS_KEPT) return Way::library;
   if (groups == n && weight.size(1) == 1 && n > 1) return Way::each_channel;
   if (groups != 1) return Way::library;
   const int64_t k = window * weight.size(1);
-  return k <= (window == 1 ? MOST_CHANNELS : MOST_TAPS) ? Way::direct : Way::library;
+  if (k <= (window == 1 ? MOST_CHANNELS : MOST_TAPS)) return Way::direct;
+  const bool is_winograd = weight.size(2) == 3 && weight.size(3) == 3 && has_winograd_steps(how) && n % 16 == 0 && weight.size(1) % 16 == 0 && weight.numel() <= MOST_WINOGRAD_WEIGHTS;
+  return is_winograd ? Way::winograd : Way::library;
 }
 
-std::shared_ptr<const Prepared> prepared_from(const Tensor& given, int64_t groups) {
+std::shared_ptr<const Prepared> prepared_for(Way way, const Tensor& given) {
   auto made = std::make_shared<Prepared>();
-  if (!given.defined() || given.dim() != 4 || given.scalar_type() != at::kFloat) return made;
-  if (!given.is_mkldnn() && !is_plain_float(given)) return made;
-  const Way way = way_of(given, groups);
-  if (way == Way::library) return made;
   const at::NoGradGuard guard;
   const Tensor weight = given.is_mkldnn() ? at::_ops::to_dense::call(given, std::nullopt, std::nullopt) : given;  // [n, channels, rows, columns]
   const int64_t n = weight.size(0), window = weight.size(2) * weight.size(3), channels = weight.size(1);
@@ -57,6 +63,14 @@ std::shared_ptr<const Prepared> prepared_from(const Tensor& given, int64_t group
   const Tensor by_place = weight.reshape({n, channels, window}).transpose(1, 2).contiguous();
   if (way == Way::each_channel) {
     made->weight = by_place.reshape({n, window}).t().contiguous();
+  } else if (way == Way::winograd) {
+    std::vector<float> matrices(16 * n * channels);
+    images::winograd_weights(by_place.const_data_ptr<float>(), n, channels, matrices.data());
+    const int64_t each = panels_size(n, channels);
+    made->weight = Tensor(at::detail::empty_cpu({16 * each}, at::kFloat));
+    for (int64_t m = 0; m < 16; ++m)
+      make_panels({matrices.data() + m * n * channels, n, channels, channels, false},
+                  made->weight.mutable_data_ptr<float>() + m * each);
   } else {
     const int64_t k = window * channels;
     made->weight = Tensor(at::detail::empty_cpu({panels_size(n, k)}, at::kFloat));
@@ -70,10 +84,17 @@ std::shared_ptr<const Prepared> prepared_from(const Tensor& given, int64_t group
   return made;
 }
 
+std::shared_ptr<const Prepared> prepared_from(const Tensor& weight, const Convolution& how) {
+  const bool is_known = weight.defined() && weight.dim() == 4 && weight.scalar_type() == at::kFloat &&
+                        (weight.is_mkldnn() || is_plain_float(weight));
+  const Way way = is_known ? way_of(weight, how) : Way::library;
+  return way == Way::library ? std::make_shared<Prepared>() : prepared_for(way, weight);
+}
+
 // What is prepared of each weight, as long as there is the weight.
 class Kept {
  public:
-  std::shared_ptr<const Prepared> of(const Tensor& weight, int64_t groups) {
+  std::shared_ptr<const Prepared> of(const Tensor& weight, const Convolution& how) {
     c10::TensorImpl* key = weight.unsafeGetTensorImpl();
     {
       const std::shared_lock<std::shared_mutex> lock(mutex_);
@@ -81,7 +102,7 @@ class Kept {
       // as long as there is an entry no other tensor has the address
       if (found != entries_.end()) return found->second.prepared;
     }
-    auto made = prepared_from(weight, groups);
+    auto made = prepared_from(weight, how);
     const std::unique_lock<std::shared_mutex> lock(mutex_);
     for (auto entry = entries_.begin(); entry != entries_.end();)
       entry = entry->second.weight.expired() ? entries_.erase(entry) : std::next(entry);
@@ -112,10 +133,9 @@ bool is_by_places(const Tensor& t) {
   return true;
 }
 
-// The images with `padding` zeros around each, place by place.
-Tensor padded(const Tensor& x, const std::array<int64_t, 2>& padding) {
+// The images with so many zeros before their rows and columns, and as many after them as make the size; place by place.
+Tensor padded(const Tensor& x, const std::array<int64_t, 2>& padding, int64_t rows, int64_t columns) {
   const int64_t batch = x.size(0), c = x.size(1), height = x.size(2), width = x.size(3);
-  const int64_t rows = height + 2 * padding[0], columns = width + 2 * padding[1];
   Tensor out = fresh({batch, rows, columns, c}, at::kFloat);
   const float* data = x.const_data_ptr<float>();
   float* to = out.mutable_data_ptr<float>();
@@ -136,7 +156,7 @@ Tensor padded(const Tensor& x, const std::array<int64_t, 2>& padding) {
       else
         for (int64_t k = 0; k < c; ++k)
           for (int64_t place = 0; place < width; ++place) line[place * c + k] = from[k * channel_step + place * place_step];
-      std::fill_n(line + width * c, padding[1] * c, 0.f);
+      std::fill_n(line + width * c, (columns - padding[1] - width) * c, 0.f);
     }
   });
   return out;
@@ -157,22 +177,26 @@ struct Ready {
   std::shared_ptr<const Prepared> prepared;
   const float* bias;
   Results size;
-  bool pads() const { return prepared->way == Way::direct && (how->padding[0] != 0 || how->padding[1] != 0); }
+  // The rows and columns of images that the kernel takes.
+  std::array<int64_t, 2> taken(int64_t height, int64_t width) const {
+    if (prepared->way == Way::winograd) return {(size.height + 1) / 2 * 2 + 2, (size.width + 1) / 2 * 2 + 2};
+    if (prepared->way == Way::direct) return {height + 2 * how->padding[0], width + 2 * how->padding[1]};
+    return {height, width};
+  }
+  bool pads(const Images& x) const { return taken(x.height, x.width) != std::array<int64_t, 2>{x.height, x.width}; }
 
-  // `x` has been padded if the kernel wants that.
-  void run(Images x, const float* other, float* out) const {
-    if (pads()) {
-      x.height += 2 * how->padding[0];
-      x.width += 2 * how->padding[1];
-    }
-    (prepared->way == Way::direct ? images::direct : images::each_channel)(
-        x, *how, size, prepared->weight.const_data_ptr<float>(), bias, other, out);
+  // `x` is as large as the kernel takes it. False if the result is of no use.
+  bool run(const Images& x, const float* other, float* out) const {
+    const float* weight = prepared->weight.const_data_ptr<float>();
+    if (prepared->way == Way::winograd) return images::winograd(x, *how, size, weight, bias, other, out);
+    (prepared->way == Way::direct ? images::direct : images::each_channel)(x, *how, size, weight, bias, other, out);
+    return true;
   }
 };
 
 // Nothing where the library has to compute it, or to say what is wrong.
 std::optional<Ready> get_ready(const Convolution& how, const Images& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-  Ready ready{&how, kept().of(weight, how.groups), nullptr, {}};
+  Ready ready{&how, kept().of(weight, how), nullptr, {}};
   const Prepared& prepared = *ready.prepared;
   if (prepared.way == Way::library || x.channels != prepared.channels) return {};
   if (bias.has_value() && bias->defined()) {
@@ -186,6 +210,7 @@ std::optional<Ready> get_ready(const Convolution& how, const Images& x, const Te
   ready.size = {x.batch, places(x.height + 2 * how.padding[0] - high, how.stride[0]),
                 places(x.width + 2 * how.padding[1] - wide, how.stride[1]), prepared.results, prepared.rows, prepared.columns};
   if (ready.size.places() == 0) return {};
+  if (prepared.way == Way::winograd && (!has_winograd_steps(how) || ready.size.places() < FEWEST_WINOGRAD_PLACES)) return {};
   return ready;
 }
 
@@ -199,31 +224,44 @@ bool can_be_added(const Tensor& other, const Results& size) {
   return is_plain_float(other) && !wants_gradients(other) && other.sizes() == at::IntArrayRef(sizes) && is_by_places(other);
 }
 
-// The images as the first convolution wants them.
-Tensor arranged(const Tensor& x, const Ready& first) {
-  if (!first.pads() && is_by_places(x)) return x;
-  return padded(x, first.pads() ? first.how->padding : std::array<int64_t, 2>{0, 0});
+// The images as the first convolution takes them: what `from` says, and where they lie.
+Tensor arranged(const Tensor& x, const Ready& first, Images& from) {
+  const bool pads = first.pads(from);
+  const auto [rows, columns] = first.taken(from.height, from.width);
+  Tensor held = x;
+  if (pads || !is_by_places(x)) held = padded(x, pads ? first.how->padding : std::array<int64_t, 2>{0, 0}, rows, columns);
+  from.height = rows;
+  from.width = columns;
+  from.data = held.const_data_ptr<float>();
+  return held;
 }
 
 Images images_of(const Tensor& x) { return {nullptr, x.size(0), x.size(2), x.size(3), x.size(1)}; }
 
 }  // namespace
 
-void prepare(const Tensor& weight, int64_t groups) {
-  if (weight.defined() && kernel::Vec<float>::size() == 16) kept().of(weight, groups);
+void prepare(const Tensor& weight, const Convolution& how) {
+  if (weight.defined() && kernel::Vec<float>::size() == 16) kept().of(weight, how);
 }
 
 Tensor convolution(const Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const Tensor* other, bool in_place) {
   if (!takes(x)) return {};
   Images from = images_of(x);
-  const auto ready = get_ready(how, from, weight, bias);
+  auto ready = get_ready(how, from, weight, bias);
   if (!ready || (other != nullptr && !can_be_added(*other, ready->size))) return {};
-  const Tensor held = arranged(x, *ready);
-  from.data = held.const_data_ptr<float>();
+  const Images given = from;
+  Tensor held = arranged(x, *ready, from);
   const Results& size = ready->size;
+  if (ready->prepared->way == Way::winograd) in_place = false;  // what is added may be needed once more
   Tensor out = in_place ? *other : empty_images(size.batch, size.channels, size.height, size.width);
-  ready->run(from, other != nullptr ? other->const_data_ptr<float>() : nullptr, out.mutable_data_ptr<float>());
+  const float* added = other != nullptr ? other->const_data_ptr<float>() : nullptr;
+  if (!ready->run(from, added, out.mutable_data_ptr<float>())) {
+    ready->prepared = prepared_for(Way::direct, weight);
+    from = given;
+    held = arranged(x, *ready, from);
+    ready->run(from, added, out.mutable_data_ptr<float>());
+  }
   return out;
 }
 
@@ -235,7 +273,7 @@ Tensor convolutions(const Tensor& x, std::initializer_list<Step> steps, const Te
   Images now = from;
   for (const Step& step : steps) {
     auto next = get_ready(step.how, now, step.weight, step.bias);
-    if (!next || (!ready.empty() && next->pads())) return {};
+    if (!next || next->prepared->way == Way::winograd || (!ready.empty() && next->pads(now))) return {};
     now = {nullptr, now.batch, next->size.height, next->size.width, next->size.channels};
     next->size.batch = 1;
     ready.push_back(std::move(*next));
@@ -244,8 +282,7 @@ Tensor convolutions(const Tensor& x, std::initializer_list<Step> steps, const Te
   Results size = ready.back().size;
   size.batch = from.batch;
   if (other != nullptr && !can_be_added(*other, size)) return {};
-  const Tensor held = arranged(x, ready.front());
-  from.data = held.const_data_ptr<float>();
+  const Tensor held = arranged(x, ready.front(), from);
   Tensor out = in_place ? *other : empty_images(size.batch, size.channels, size.height, size.width);
   const float* added = other != nullptr ? other->const_data_ptr<float>() : nullptr;
   float* to = out.mutable_data_ptr<float>();

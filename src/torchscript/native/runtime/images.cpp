@@ -1,8 +1,10 @@
 #include "torchscript/kernels.h"
 
+#include "torchscript/blocks.h"
 #include "torchscript/images.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace ts::images {
 
@@ -275,6 +277,160 @@ void each_channel(const Images& x, const Convolution& how, const Results& size, 
                    [&](int64_t from, int64_t to) {
                      for (int64_t i = from; i < to; ++i) line(i / size.height, i % size.height);
                    });
+}
+
+// -- Winograd ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int64_t SIDE = 4, MATRICES = SIDE * SIDE;
+
+// The tiles of all images: each is two by two places.
+struct Tiles {
+  explicit Tiles(const Results& size)
+      : rows((size.height + 1) / 2), columns((size.width + 1) / 2), count(size.batch * rows * columns) {}
+  int64_t rows, columns, count;
+};
+
+struct Tile {
+  Tile(const Tiles& tiles, int64_t i)
+      : image(i / (tiles.rows * tiles.columns)), row(i / tiles.columns % tiles.rows * 2), column(i % tiles.columns * 2) {}
+  int64_t image, row, column;
+};
+
+// What a tile's numbers are multiplied as: Bᵀ d B, for each channel.
+void enter(const float* from, int64_t line, int64_t channels, float* to, int64_t step) {
+  for (int64_t c = 0; c < channels; c += W) {
+    V d[SIDE][SIDE], e[SIDE][SIDE];
+    for (int i = 0; i < SIDE; ++i)
+      for (int j = 0; j < SIDE; ++j) d[i][j] = V::loadu(from + i * line + j * channels + c);
+    for (int j = 0; j < SIDE; ++j) {
+      e[0][j] = d[0][j] - d[2][j];
+      e[1][j] = d[1][j] + d[2][j];
+      e[2][j] = d[2][j] - d[1][j];
+      e[3][j] = d[1][j] - d[3][j];
+    }
+    for (int i = 0; i < SIDE; ++i) {
+      float* at = to + i * SIDE * step + c;
+      (e[i][0] - e[i][2]).store(at);
+      (e[i][1] + e[i][2]).store(at + step);
+      (e[i][2] - e[i][1]).store(at + 2 * step);
+      (e[i][1] - e[i][3]).store(at + 3 * step);
+    }
+  }
+}
+
+// The results of a tile: Aᵀ m A, for each channel. What is beyond the image is left out. Returns what is NaN if one is not
+// finite.
+V leave(const float* from, int64_t step, int64_t n, const float* bias, const float* other, const Bounds& bounds, bool has_row,
+        bool has_column, float* out, int64_t line) {
+  const V low = bounds.low, high = bounds.high;
+  V check(0.f);
+  for (int64_t c = 0; c < n; c += W) {
+    V a[2][SIDE];
+    for (int j = 0; j < SIDE; ++j) {
+      const float* m = from + j * step + c;
+      const V m1 = V::loadu(m + SIDE * step), m2 = V::loadu(m + 2 * SIDE * step);
+      a[0][j] = V::loadu(m) + m1 + m2;
+      a[1][j] = m1 - m2 - V::loadu(m + 3 * SIDE * step);
+    }
+    const V first = bias != nullptr ? V::loadu(bias + c) : V(0.f);
+    const auto put = [&](V v, int64_t place) {
+      check = at::vec::fmadd(v, V(0.f), check);
+      if (other != nullptr) v = v + V::loadu(other + place);
+      at::vec::clamp(v, low, high).store(out + place);
+    };
+    for (int i = 0; i < (has_row ? 2 : 1); ++i) {
+      put(a[i][0] + a[i][1] + a[i][2] + first, i * line + c);
+      if (has_column) put(a[i][1] - a[i][2] - a[i][3] + first, i * line + n + c);
+    }
+  }
+  return check;
+}
+
+bool is_finite(const V& check) {
+  alignas(64) float items[W];
+  check.store(items);
+  return std::all_of(items, items + W, [](float v) { return v == 0.f; });
+}
+
+}  // namespace
+
+bool winograd(const Images& x, const Convolution& how, const Results& size, const float* panels, const float* bias,
+              const float* other, float* out) {
+  const Tiles tiles(size);
+  const int64_t k = x.channels, n = size.channels;
+  // as much of numbers and products as there is of weights, so that none of them crowds the others out
+  int64_t most = std::max<int64_t>(24, k * n / (k + n));
+  most = std::max<int64_t>(1, std::min(most, (tiles.count + at::get_num_threads() - 1) / at::get_num_threads()));
+  const Epilogue nothing{Activation::clamp, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
+  const Bounds bounds(how.end), none(nothing);
+  const Convolution alone{{0, 0}, {1, 1}, {1, 1}, 1, nothing};
+  const Windows windows{1, 1, k, 0, 0};
+  const auto block = [&](int64_t first, int64_t count, float* numbers, float* products) {
+    for (int64_t t = 0; t < count; ++t) {
+      const Tile tile(tiles, first + t);
+      enter(x.data + ((tile.image * x.height + tile.row) * x.width + tile.column) * k, x.width * k, k, numbers + t * k, most * k);
+    }
+    const Results rows{1, 1, count, n, 1, 1};
+    for (int64_t m = 0; m < MATRICES; ++m) {
+      const Images from{numbers + m * most * k, 1, 1, count, k};
+      for (int64_t i = 0; i < n; i += 4 * W) {
+        Places places(from, alone, rows, 0);
+        const int64_t here = std::min(4 * W, n - i);
+        const Block what{windows, panels + (m * n + i) * k, k, n, none};
+        float* to = products + m * most * n + i;
+        if (here == 4 * W)
+          rows_of<6, 4, true>(places, count, what, here, nullptr, nullptr, to);
+        else if (here == 3 * W)
+          rows_of<8, 3, true>(places, count, what, here, nullptr, nullptr, to);
+        else if (here == 2 * W)
+          rows_of<12, 2, true>(places, count, what, here, nullptr, nullptr, to);
+        else
+          rows_of<12, 1, true>(places, count, what, here, nullptr, nullptr, to);
+      }
+    }
+    V check(0.f);
+    for (int64_t t = 0; t < count; ++t) {
+      const Tile tile(tiles, first + t);
+      const int64_t place = ((tile.image * size.height + tile.row) * size.width + tile.column) * n;
+      const bool has_row = tile.row + 1 < size.height, has_column = tile.column + 1 < size.width;
+      check = check + leave(products + t * n, most * n, n, bias, other != nullptr ? other + place : nullptr, bounds, has_row,
+                            has_column, out + place, size.width * n);
+      if (how.end.activation == Activation::clamp) continue;
+      for (int row = 0; row < (has_row ? 2 : 1); ++row) finish(how.end, out + place + row * size.width * n, (has_column ? 2 : 1) * n);
+    }
+    return is_finite(check);
+  };
+  std::atomic<bool> finite = true;
+  at::parallel_for(0, (tiles.count + most - 1) / most, 1, [&](int64_t from, int64_t to) {
+    const Tensor scratch = fresh({MATRICES * most * (k + n)}, at::kFloat);
+    float* numbers = scratch.mutable_data_ptr<float>();
+    for (int64_t i = from; i < to; ++i)
+      if (!block(i * most, std::min(most, tiles.count - i * most), numbers, numbers + MATRICES * most * k)) finite = false;
+  });
+  return finite;
+}
+
+void winograd_weights(const float* weights, int64_t n, int64_t channels, float* matrices) {
+  const auto across = [](double a, double b, double c, double* to) {
+    to[0] = a;
+    to[1] = (a + b + c) / 2;
+    to[2] = (a - b + c) / 2;
+    to[3] = c;
+  };
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t c = 0; c < channels; ++c) {
+      const float* w = weights + i * 9 * channels + c;
+      double half[3][SIDE], whole[SIDE];
+      for (int64_t row = 0; row < 3; ++row)
+        across(w[row * 3 * channels], w[(row * 3 + 1) * channels], w[(row * 3 + 2) * channels], half[row]);
+      for (int64_t column = 0; column < SIDE; ++column) {
+        across(half[0][column], half[1][column], half[2][column], whole);
+        for (int64_t row = 0; row < SIDE; ++row)
+          matrices[((row * SIDE + column) * n + i) * channels + c] = static_cast<float>(whole[row]);
+      }
+    }
 }
 
 }  // namespace ts::images
