@@ -16,12 +16,16 @@ goes to the operator.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...ir.graph import Node, Value
 from ...passes.constants import is_constant
 from ...passes.fusible import UNKNOWN
 from ...passes.patterns import argument, constant_tensor, key_of, known_argument
+
+if TYPE_CHECKING:
+    from .function import FunctionPrinter
+    from .nodes import NodeWriter
 
 CONVOLUTIONS = {
     "mkldnn::_convolution_pointwise": ("attr", "scalars"),
@@ -33,6 +37,56 @@ CONVOLUTIONS = {
 _INFINITY = float("inf")
 _CLAMPS = {"none": (-_INFINITY, _INFINITY), "relu": (0.0, _INFINITY)}
 _OTHERS = {"swish": "silu", "sigmoid": "sigmoid", "hardsigmoid": "hardsigmoid", "hardswish": "hardswish"}
+
+
+class ConvolutionWriter:
+    """Writes convolutions as statements of a function."""
+
+    def __init__(self, printer: FunctionPrinter, nodes: NodeWriter) -> None:
+        self._printer = printer
+        self._nodes = nodes
+        self._chained: dict[Node, str] = {}  # convolutions → the variable that their chain's result has
+
+    def write(self, node: Node, key: str, otherwise: str) -> bool:
+        """A convolution of images that a kernel of our own computes, or the operator where it does not."""
+        found = convolution_of(node, key)
+        if found is None or not node.output.users:
+            return False
+        if constant_tensor(found.weights[0]) is not None:
+            weight = self._nodes.argument(found.weights[0])
+            self._printer.unit.preparations[f"ts::fast::prepare({weight}, {found.how});"] = None
+        whole = self._chained.get(node)
+        if whole is None and (chain := chain_of(node)):
+            whole = self._chain(node, chain)
+        operands = [self._nodes.argument(v) for v in (found.x, *found.weights)]
+        if found.other is not None:
+            operands += [self._nodes.value(found.other), "true" if found.in_place else "false"]
+        text = f"ts::fast::convolution({', '.join([found.how, *operands])})"
+        if whole is None:
+            self._nodes.define(node, text)
+            whole = name = self._nodes.value(node.output)
+        else:
+            if node.output not in self._printer.variables:
+                self._nodes.define(node, "Tensor()")
+            name = self._nodes.value(node.output)
+            self._printer.line(f"if (!{whole}.defined()) {name} = {text};")
+        both = f"!{name}.defined()" if name == whole else f"!{whole}.defined() && !{name}.defined()"
+        self._printer.line(f"if ({both}) {name} = {otherwise};")
+        return True
+
+    def _chain(self, first: Node, chain: list[Convolution]) -> str:
+        """All of a chain at once: the variable of its result, which is undefined if that cannot be."""
+        nodes, last = [first], chain[-1]
+        for _ in chain[1:]:
+            nodes.append(next(iter(nodes[-1].output.users))[0])
+        steps = ", ".join(f"{{{c.how}, {', '.join(map(self._nodes.argument, c.weights))}}}" for c in chain)
+        other = "nullptr" if last.other is None else f"&{self._nodes.value(last.other)}"
+        in_place = "true" if last.in_place else "false"
+        x = self._nodes.value(chain[0].x)
+        self._nodes.define(nodes[-1], f"ts::fast::convolutions({x}, {{{steps}}}, {other}, {in_place})")
+        name = self._nodes.value(nodes[-1].output)
+        self._chained.update(dict.fromkeys(nodes, name))
+        return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from ... import types as T
 from ...ir.graph import Function, Graph, Node, Value
 from ...operators import builtin_of
 from ...passes.fusible import known
-from ...passes.patterns import constant_tensor
 from ...schema import Schema
 from ...schema.model import AnyClassType, AnyEnumType
 from .borrowing import is_borrowed
 from .contexts import Contexts
-from .images import CONVOLUTIONS, Convolution, chain_of, convolution_of
+from .images import CONVOLUTIONS, ConvolutionWriter
 from .names import quoted
 from .operators import (
     FAST,
@@ -62,9 +61,9 @@ class NodeWriter:
         self.unit = printer.unit
         self.types = printer.unit.types
         self.contexts = Contexts(printer)
+        self._convolutions = ConvolutionWriter(printer, self)
         self.steps: dict[Node, str] = {}  # linear layers that a loop takes several steps of at a time
         self.layers: dict[Node, str] = {}  # layers and cells that were prepared before a loop
-        self._chained: dict[Node, str] = {}  # convolutions → the variable that their chain's result has
         self.added: set[Node] = set()  # sums that were written with the linear layer that they add to
         self.unpacked: set[Node] = set()  # prim::ListUnpack that were written with what makes the list
         self._writers: dict[str, Callable[[Node], None]] = {
@@ -159,7 +158,7 @@ class NodeWriter:
             return f"std::move({text})"
         return text
 
-    def _define(self, node: Node, text: str, output: int = 0, *, owned: bool = True) -> None:
+    def define(self, node: Node, text: str, output: int = 0, *, owned: bool = True) -> None:
         value = node.outputs[output]
         if not value.users and not is_heavy(value.type) and not text.endswith(")"):
             return
@@ -195,7 +194,7 @@ class NodeWriter:
         if node in self.steps:
             index = node.inputs[0].node
             assert index is not None
-            self._define(node, f"{self.steps[node]}.at({self.value(index.inputs[2])})")
+            self.define(node, f"{self.steps[node]}.at({self.value(index.inputs[2])})")
             return
         if (
             node.kind == "aten::select"
@@ -209,7 +208,7 @@ class NodeWriter:
             x, state = map(self.value, node.inputs[:2])
             self.finish(node, f"{self.layers[node]}.at({x}, {state})")
             return
-        arguments = [self._argument(v) for v in node.inputs]
+        arguments = [self.argument(v) for v in node.inputs]
         fast = FAST.get(schema.key)
         if fast is None and schema.key in FAST_VIEWS and is_only_read(node.output):
             fast = FAST_VIEWS[schema.key]
@@ -227,64 +226,23 @@ class NodeWriter:
             result = self._result_type(node)
             handle = self.unit.operator(schema.name, schema.overload)
             text = f"ts::call_boxed<{result}>({', '.join([handle, *arguments])})"
-            if schema.key in CONVOLUTIONS and self._convolution(node, schema.key, text):
+            if schema.key in CONVOLUTIONS and self._convolutions.write(node, schema.key, text):
                 return
         self.finish(node, text)
-
-    def _convolution(self, node: Node, key: str, otherwise: str) -> bool:
-        """A convolution of images that a kernel of our own computes, or the operator where it does not."""
-        found = convolution_of(node, key)
-        if found is None or not node.output.users:
-            return False
-        if constant_tensor(found.weights[0]) is not None:
-            weight = self._argument(found.weights[0])
-            self.unit.preparations[f"ts::fast::prepare({weight}, {found.how});"] = None
-        whole = self._chained.get(node)
-        if whole is None and (chain := chain_of(node)):
-            whole = self._chain(node, chain)
-        operands = [self._argument(v) for v in (found.x, *found.weights)]
-        if found.other is not None:
-            operands += [self.value(found.other), "true" if found.in_place else "false"]
-        text = f"ts::fast::convolution({', '.join([found.how, *operands])})"
-        if whole is None:
-            self._define(node, text)
-            whole = name = self.value(node.output)
-        else:
-            if node.output not in self.p.variables:
-                self._define(node, "Tensor()")
-            name = self.value(node.output)
-            self.p.line(f"if (!{whole}.defined()) {name} = {text};")
-        both = f"!{name}.defined()" if name == whole else f"!{whole}.defined() && !{name}.defined()"
-        self.p.line(f"if ({both}) {name} = {otherwise};")
-        return True
-
-    def _chain(self, first: Node, chain: list[Convolution]) -> str:
-        """All of a chain at once: the variable of its result, which is undefined if that cannot be."""
-        nodes, last = [first], chain[-1]
-        for _ in chain[1:]:
-            nodes.append(next(iter(nodes[-1].output.users))[0])
-        steps = ", ".join(f"{{{c.how}, {', '.join(map(self._argument, c.weights))}}}" for c in chain)
-        other = "nullptr" if last.other is None else f"&{self.value(last.other)}"
-        in_place = "true" if last.in_place else "false"
-        x = self.value(chain[0].x)
-        self._define(nodes[-1], f"ts::fast::convolutions({x}, {{{steps}}}, {other}, {in_place})")
-        name = self.value(nodes[-1].output)
-        self._chained.update(dict.fromkeys(nodes, name))
-        return name
 
     def _linear(self, node: Node) -> bool:
         """A layer that was prepared before a loop, or whose result is only added to something."""
         layer, sum = self.layers.get(node), find_sum(node)
-        x, *rest = map(self._argument, node.inputs)
+        x, *rest = map(self.argument, node.inputs)
         if layer is None and sum is None:
             return False
         if sum is None:
-            self._define(node, f"{layer}.at({x})")
+            self.define(node, f"{layer}.at({x})")
             return True
         add, other = sum
         start = self.value(other)
         text = f"ts::fast::linear_add({', '.join([x, *rest, start])})"
-        self._define(add, text if layer is None else f"{layer}.at({x}, {start})")
+        self.define(add, text if layer is None else f"{layer}.at({x}, {start})")
         self.added.add(add)
         return True
 
@@ -325,12 +283,12 @@ class NodeWriter:
                 self.p.line(f"{text};")
                 self.p.variables[node.output] = "None()"
             else:
-                self._define(node, text if wanted in ("Tensor", "void") else f"ts::convert<{wanted}>({text})")
+                self.define(node, text if wanted in ("Tensor", "void") else f"ts::convert<{wanted}>({text})")
         else:
             held = self.p.names.unique("_results")
             self.p.line(f"auto {held} = {text};")
             for i, value in enumerate(node.outputs):
-                self._define(
+                self.define(
                     node, f"ts::convert<{self.types.of(value.type)}>(std::get<{i}>(std::move({held})))", i
                 )
 
@@ -363,13 +321,13 @@ class NodeWriter:
         if len(node.outputs) == 1:
             formal = schema.returns[0].type
             wanted = self.types.of(node.output.type)
-            self._define(
+            self.define(
                 node, text if str(formal) == str(node.output.type) else f"ts::convert<{wanted}>({text})"
             )
             return
         self.finish(node, text)
 
-    def _argument(self, value: Value) -> str:
+    def argument(self, value: Value) -> str:
         """An argument of an operator of PyTorch; a list that is made just for it is an array."""
         node = value.node
         if node is not None and node.kind == "prim::Constant" and "value" not in node.attributes:
@@ -396,7 +354,7 @@ class NodeWriter:
                 self.p.line(f"const std::array<{element}, {len(node.inputs)}> {name}{{{items}}};")
                 return
         items = ", ".join(self._element(v, type.element, node) for v in node.inputs)
-        self._define(node, f"{spelled}{{{items}}}")
+        self.define(node, f"{spelled}{{{items}}}")
 
     def _element(self, value: Value, type: T.Type, node: Node) -> str:
         if self.types.of(type) == self.types.of(value.type):
@@ -420,14 +378,14 @@ class NodeWriter:
         type = node.output.type
         assert isinstance(type, T.TupleType)
         items = ", ".join(self._element(v, t, node) for v, t in zip(node.inputs, type.elements, strict=True))
-        self._define(node, f"{self.types.of(type)}({items})")
+        self.define(node, f"{self.types.of(type)}({items})")
 
     def _dict(self, node: Node) -> None:
         type = node.output.type
         assert isinstance(type, T.DictType)
         spelled = self.types.of(type)
         keys, values = node.inputs[::2], node.inputs[1::2]
-        self._define(node, f"{spelled}()", owned=True)
+        self.define(node, f"{spelled}()", owned=True)
         if not node.output.users:
             return
         name = self.p.variables[node.output]
@@ -438,7 +396,7 @@ class NodeWriter:
         source = self.value(node.inputs[0])
         for i in range(len(node.outputs)):
             if node.outputs[i].users:
-                self._define(node, f"std::get<{i}>({source})", i)
+                self.define(node, f"std::get<{i}>({source})", i)
 
     def _tuple_index(self, node: Node) -> None:
         type = node.inputs[0].type
@@ -449,7 +407,7 @@ class NodeWriter:
         place = index.attributes["value"] % len(type.elements)
         text = f"std::get<{place}>({self.value(node.inputs[0])})"
         wanted = self.types.of(node.output.type)
-        self._define(
+        self.define(
             node, text if wanted == self.types.of(type.elements[place]) else f"ts::convert<{wanted}>({text})"
         )
 
@@ -459,7 +417,7 @@ class NodeWriter:
         beg, end = node.attributes["beg"], node.attributes["end"]
         source = self.value(node.inputs[0])
         items = ", ".join(f"std::get<{i}>({source})" for i in range(len(type.elements))[beg:end])
-        self._define(node, f"{self.types.of(node.output.type)}({items})")
+        self.define(node, f"{self.types.of(node.output.type)}({items})")
 
     def _list_unpack(self, node: Node) -> None:
         if node in self.unpacked:
@@ -468,7 +426,7 @@ class NodeWriter:
         self.p.line(f"ts::check_unpack({source}, {len(node.outputs)});")
         for i, value in enumerate(node.outputs):
             if value.users:
-                self._define(node, f"{source}.items()[{i}]", i)
+                self.define(node, f"{source}.items()[{i}]", i)
 
     # -- objects ---------------------------------------------------------------------------------------------
 
@@ -483,19 +441,19 @@ class NodeWriter:
     def _get_attribute(self, node: Node) -> None:
         if isinstance(node.inputs[0].type, T.NamedTupleType):
             place = node.inputs[0].type.field_names.index(node.attributes["name"])
-            self._define(node, f"std::get<{place}>({self.value(node.inputs[0])})")
+            self.define(node, f"std::get<{place}>({self.value(node.inputs[0])})")
             return
         owner, name = self._attribute(node)
         spelled = self.types.of(node.output.type)
         text = f"{self.value(node.inputs[0])}->{field(name)}"
         declared = owner.attributes.get(name)
         if declared is not None and self.types.of(declared.type) != spelled:
-            self._define(node, f"ts::convert<{spelled}>({text})")
+            self.define(node, f"ts::convert<{spelled}>({text})")
         elif self.p.unit.is_constant(owner, name) and is_heavy(node.output.type) and node.output.users:
             local = self.p.local(node.output)
             self.p.line(f"const {spelled}& {local} = {text};")
         else:
-            self._define(node, text)
+            self.define(node, text)
 
     def _set_attribute(self, node: Node) -> None:
         owner, name = self._attribute(node)
@@ -515,17 +473,17 @@ class NodeWriter:
     def _isinstance(self, node: Node) -> None:
         value = self.value(node.inputs[0])
         tests = [f"ts::is<{self.types.of(t)}>({value})" for t in node.attributes["types"]]
-        self._define(node, " || ".join(tests) or "false")
+        self.define(node, " || ".join(tests) or "false")
 
     def _enum_name(self, node: Node) -> None:
         type = node.inputs[0].type
         assert isinstance(type, T.EnumType)
-        self._define(node, f"{self.types.enum(type)}::name({self.value(node.inputs[0])}.member)")
+        self.define(node, f"{self.types.enum(type)}::name({self.value(node.inputs[0])}.member)")
 
     def _enum_value(self, node: Node) -> None:
         type = node.inputs[0].type
         assert isinstance(type, T.EnumType)
-        self._define(node, f"{self.types.enum(type)}::value({self.value(node.inputs[0])}.member)")
+        self.define(node, f"{self.types.enum(type)}::value({self.value(node.inputs[0])}.member)")
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -588,14 +546,14 @@ class NodeWriter:
         assert isinstance(node.output.type, T.FutureType)
         result = self.types.of(node.output.type.element)
         # the call keeps its arguments: what is only borrowed here may be gone when it runs
-        self._define(node, f"ts::fork<{result}>([=] {{ return {self._called(function, values)}; }})")
+        self.define(node, f"ts::fork<{result}>([=] {{ return {self._called(function, values)}; }})")
 
     def _tolist(self, node: Node) -> None:
         text = f"lang::tolist_<{self.types.of(node.output.type)}>({self.value(node.inputs[0])})"
-        self._define(node, text)
+        self.define(node, text)
 
     def _wait(self, node: Node) -> None:
-        self._define(node, f"ts::wait({self.value(node.inputs[0])})")
+        self.define(node, f"ts::wait({self.value(node.inputs[0])})")
 
     def _print(self, node: Node) -> None:
         self.p.line(f"lang::print_({', '.join(map(self.value, node.inputs))});")
