@@ -317,7 +317,7 @@ def judge(
     )
 
 
-SECONDS = 20.0
+SECONDS = 60.0
 """How long a mutant may take."""
 
 
