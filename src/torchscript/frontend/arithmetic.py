@@ -160,9 +160,14 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
         and is_number(lt)
     ):
         left, right = right, left
-    elif op in (ast.BitAnd, ast.BitOr, ast.BitXor) and isinstance(lt, T.TensorType):
-        pass
+    elif op in (ast.LShift, ast.RShift) and isinstance(rt, T.TensorType) and is_number(lt):
+        name = "aten::bitwise_left_shift" if op is ast.LShift else "aten::bitwise_right_shift"
     lt, rt = type_of(left), type_of(right)
+    if op in (ast.Div, ast.Pow) and lt != rt and T.COMPLEX in (lt, rt) and is_number(lt) and is_number(rt):
+        # there are operators of two complex numbers only; a number and a complex one would be of type float
+        left, right = (
+            v if type_of(v) == T.COMPLEX else Dynamic(e.call("aten::Complex", [v])) for v in (left, right)
+        )
     if isinstance(lt, T.OptionalType) or isinstance(rt, T.OptionalType):
         bad = lt if isinstance(lt, T.OptionalType) else rt
         assert isinstance(bad, T.OptionalType)

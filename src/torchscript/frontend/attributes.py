@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..errors import CompileError
 from ..ir.graph import Function
 from ..schema.reasons import name_of
 from . import (
@@ -119,6 +120,15 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return Dynamic(
             e.emit(kind, [e.materialize(owner)], [T.STRING if name == "name" else type.value_type]).output
         )
+    if isinstance(type, T.IntType | T.FloatType | T.StringType) and name in ("name", "value"):
+        from . import generated
+
+        mixed = _enumeration_of(e, node)
+        if mixed is not None and name == "value":
+            return owner
+        if mixed is not None:
+            names = {member.value: member.name for member in mixed}
+            return generated.in_place(e, f"def name(value):\n    return {names!r}[value]", {"value": owner})
     if isinstance(type, T.DtypeType) and name in prelude.DTYPE_ATTRIBUTES:
         return function_calls.call_function(e, prelude.DTYPE_ATTRIBUTES[name], [owner], {})
     if isinstance(type, T.EnumType) and hasattr(type.python_class, name):
@@ -152,6 +162,26 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
             "Only the methods of an interface can be used of what stands behind it.",
         )
     return BuiltinMethod(owner, name)
+
+
+def _enumeration_of(e: Emitter, node: ast.AST | None) -> type[enum.Enum] | None:
+    """The enum that a parameter is annotated with whose members are numbers or strings, which is what they are here."""
+    from . import expressions
+
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    if isinstance(e.source.tree, ast.Lambda):
+        return None
+    arguments = e.source.tree.args
+    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        if argument.arg == node.value.id and argument.annotation is not None:
+            try:
+                found = known_of(expressions.emit(e, argument.annotation))
+            except CompileError:
+                return None
+            cls = found.object if found is not None else None
+            return cls if isinstance(cls, type) and issubclass(cls, enum.Enum) else None
+    return None
 
 
 def _python_attribute(e: Emitter, owner: Val, cls: Any, name: str) -> Val:

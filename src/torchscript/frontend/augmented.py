@@ -5,7 +5,19 @@ from __future__ import annotations
 import ast
 
 from .. import types as T
-from . import arithmetic, default_dicts, deques, mappings, methods, outer, returned, sets, tensor_indexing
+from . import (
+    arithmetic,
+    default_dicts,
+    deques,
+    function_calls,
+    mappings,
+    methods,
+    outer,
+    prelude_lists,
+    returned,
+    sets,
+    tensor_indexing,
+)
 from .emitter import Emitter
 from .values import Attribute, Dynamic, Mapping, Sequence, Static, Val, known_of, type_of
 
@@ -71,6 +83,10 @@ def in_place(e: Emitter, op: type[ast.operator], current: Val, value: Val) -> Va
         elif isinstance(value, Dynamic):
             items = Dynamic(e.convert(value.value, type) or value.value)
         e.call_operator("aten::extend", [current, items], {}, "+=")
+        return current
+    if isinstance(type, T.ListType) and op is ast.Mult and isinstance(current, Dynamic | Attribute):
+        outer.refuse_change(e, current, "__imul__")
+        function_calls.call_function(e, prelude_lists.repeat_in_place, [current, value], {})
         return current
     if isinstance(type, T.SetType):
         method = _OF_SETS.get(op)

@@ -162,6 +162,11 @@ def _list(e: Emitter, node: ast.List, hint: T.Type | None) -> Val:
     if stars and _has_run_time_star(e, node.elts):
         return _list_with_stars(e, node)
     items = _elements(e, node.elts, (element,) * len(node.elts) if element is not None else None)
+    return listed(e, items, node, element)
+
+
+def listed(e: Emitter, items: list[Val], node: ast.expr, element: T.Type | None = None) -> Val:
+    """A new list of these items: a value, or its parts where they are of mixed types."""
     if any(type_of(item) is None or isinstance(item, Module) for item in items):
         return Sequence(items, is_list=True)
     e.node = node

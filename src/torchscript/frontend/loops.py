@@ -80,7 +80,29 @@ def static_items(e: Emitter, val: Val, known_lists: bool = False) -> list[Val] |
         value = e.materialize(val)
         outs = e.emit("prim::TupleUnpack", [value], type.elements).outputs
         return [Dynamic(v) for v in outs]
-    return None
+    return _of_a_display(e, val.value) if known_lists and isinstance(val, Dynamic) else None
+
+
+_READING = frozenset(
+    {"aten::__getitem__", "aten::len", "aten::cat", "aten::stack", "prim::ListUnpack", "aten::slice"}
+)
+"""What a list display may have gone through and still hold what it was written with."""
+
+
+def _of_a_display(e: Emitter, value: Value) -> list[Val] | None:
+    """The parts of `[a, b]` where the list that was made of it cannot have changed up to here."""
+    node = value.node
+    if node is None or node.kind != "prim::ListConstruct" or not node.inputs:
+        return None
+    if any(user.kind not in _READING for user, _ in value.users):
+        return None
+    block = e.block
+    while block is not node.block:
+        owner = block.owner
+        if owner is None or owner.kind != "prim::If":
+            return None
+        block = owner.block
+    return [Dynamic(v) for v in node.inputs]
 
 
 def _known_parts(val: Attribute) -> list[Known]:

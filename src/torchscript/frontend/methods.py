@@ -196,6 +196,7 @@ def _kind(type: T.Type | None) -> str:
         (T.TupleType, "tuple"),
         (T.FutureType, "future"),
         (T.FloatType, "float"),
+        (T.ComplexType, "complex"),
     ]
     return next((k for c, k in kinds if isinstance(type, c)), "")
 

@@ -385,6 +385,27 @@ def merged_dicts(a: Any, b: Any) -> Any:
     return result
 
 
+def conjugate(value: complex) -> complex:
+    return complex(value.real, -value.imag)
+
+
+def power_modulo(base: int, exponent: int, modulus: int) -> int:
+    """`pow(base, exponent, modulus)`."""
+    if (
+        exponent < 0 or modulus > 3037000499 or modulus < -3037000499
+    ):  # the square of more does not fit 64 bits
+        raise ValueError(
+            "pow() with three arguments takes an exponent from 0 on and a modulus below 2**31.5 here"
+        )
+    result, factor = 1 % modulus, base % modulus
+    while exponent > 0:
+        if exponent % 2 == 1:
+            result = result * factor % modulus
+        factor = factor * factor % modulus
+        exponent = exponent // 2
+    return result
+
+
 def hypotenuse(a: float, b: float) -> float:
     """`math.hypot(a, b)`."""
     first = torch.full([], a, dtype=torch.float64)

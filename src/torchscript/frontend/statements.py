@@ -24,6 +24,7 @@ from . import (
     outer,
     returned,
     subscripts,
+    tensor_indexing,
     unpacking,
 )
 from .control import assigned_names, discard, emit_if, run_steps
@@ -274,7 +275,9 @@ def _unpack(e: Emitter, target: ast.Tuple | ast.List, value: Val) -> None:
     for element, item in zip(target.elts[:star], items[:star], strict=True):
         assign(e, element, item)
     middle = items[star : len(items) - after]
-    assign(e, starred.value, Sequence(middle))
+    rest = expressions.listed(e, middle, target)
+    # a list, as in Python; what no list of the language can hold is a tuple
+    assign(e, starred.value, Sequence(middle) if isinstance(rest, Sequence) else rest)
     for element, item in zip(target.elts[star + 1 :], items[len(items) - after :], strict=True):
         assign(e, element, item)
 
@@ -478,10 +481,14 @@ def _delete(e: Emitter, node: ast.Delete) -> Outcome:
         elif isinstance(target, ast.Subscript):
             owner = expressions.emit(e, target.value)
             if isinstance(target.slice, ast.Slice):
-                subscripts.assign_slice(e, owner, target.slice, Sequence([], is_list=True), target)
+                subscripts.assign_slice(e, owner, subscripts.bounds_of(e, target.slice), None, target)
                 continue
             outer.refuse_change(e, owner, "__setitem__", target)
             index = expressions.emit(e, target.slice)
+            bounds = tensor_indexing.bounds_of_object(e, index)
+            if bounds is not None:
+                subscripts.assign_slice(e, owner, bounds, None, target)
+                continue
             if isinstance(owner, Mapping) and known_of(index) is not None:
                 mappings.delete(e, owner, index, node)
                 continue

@@ -15,9 +15,11 @@ from . import (
     chosen,
     default_dicts,
     deques,
+    function_calls,
     mappings,
     methods,
     outer,
+    prelude_lists,
     presence,
     returned,
     tensor_indexing,
@@ -26,6 +28,7 @@ from .emitter import Emitter
 from .values import (
     Attribute,
     Dynamic,
+    Iterable,
     Mapping,
     Method,
     Module,
@@ -80,9 +83,12 @@ def subscript(e: Emitter, owner: Val, index: ast.expr, node: ast.AST) -> Val:
         if array is not None:
             return array
     if isinstance(index, ast.Slice):
-        return _slice(e, owner, index, node)
+        return _slice(e, owner, bounds_of(e, index), node)
     key = expressions.emit(e, index)
     e.node = node
+    bounds = tensor_indexing.bounds_of_object(e, key)
+    if bounds is not None and not isinstance(type, T.ClassType):
+        return _slice(e, owner, bounds, node)
     known = known_of(key)
     if isinstance(owner, Mapping):
         if known is None:
@@ -201,11 +207,15 @@ def _module_item(e: Emitter, owner: Module, key: Val, node: ast.AST) -> Val:
     return e.program.submodule(e, owner, name)
 
 
-def _slice(e: Emitter, owner: Val, node: ast.Slice, where: ast.AST) -> Val:
+def bounds_of(e: Emitter, index: ast.Slice) -> list[Val]:
+    """`a`, `b` and `c` of `a:b:c`."""
+    return [tensor_indexing.bound(e, n) for n in (index.lower, index.upper, index.step)]
+
+
+def _slice(e: Emitter, owner: Val, bounds: list[Val], where: ast.AST) -> Val:
     """`owner[a:b:c]` of a tuple, list, string or container of modules."""
     from . import loops
 
-    bounds = [tensor_indexing.bound(e, n) for n in (node.lower, node.upper, node.step)]
     known = [known_of(b) for b in bounds]
     type = type_of(owner)
     fixed = isinstance(owner, Sequence | Module) or isinstance(type, T.TupleType) or type is None
@@ -267,10 +277,14 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
         tensor_indexing.assign(e, e.materialize(owner), target.slice, value)
         return
     if isinstance(target.slice, ast.Slice):
-        assign_slice(e, owner, target.slice, value, target)
+        assign_slice(e, owner, bounds_of(e, target.slice), value, target)
         return
     key = expressions.emit(e, target.slice)
     e.node = target
+    bounds = tensor_indexing.bounds_of_object(e, key)
+    if bounds is not None and isinstance(type, T.ListType):
+        assign_slice(e, owner, bounds, value, target)
+        return
     if isinstance(type, T.ClassType):
         methods.call_class_method(e, owner, "__setitem__", [key, value], {})
         return
@@ -283,19 +297,32 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
     loops.set_item(e, e.materialize(owner), key, value)
 
 
-def assign_slice(e: Emitter, owner: Val, index: ast.Slice, value: Val, target: ast.AST) -> None:
-    """`xs[a:b] = ys`: the list is emptied, and filled with what comes before, `ys`, and what comes after."""
-    if not isinstance(type_of(owner), T.ListType):
+def assign_slice(e: Emitter, owner: Val, bounds: list[Val], value: Val | None, target: ast.AST) -> None:
+    """`xs[a:b] = ys`: the list is emptied, and filled with what comes before, `ys`, and what comes after.
+
+    Without `value` it is `del xs[a:b]`. Slices with a step are left to the prelude.
+    """
+    from .builtins import containers
+
+    if not isinstance(type_of(owner), T.ListType) or returned.stands_for_tuple(e, owner):
         raise e.error(f"{owner.subject()} has no slice that can be assigned.", target)
     outer.refuse_change(e, owner, "__setitem__", target)
-    if index.step is not None:
-        raise e.unsupported(
-            "A slice of a list with a step cannot be assigned.", target, "Assign the elements in a loop."
-        )
-    items = Dynamic(e.materialize(owner))
-    new = Dynamic(e.coerce(value, items.value.type, target, "the assigned value"))
-    low, high = tensor_indexing.bound(e, index.lower), tensor_indexing.bound(e, index.upper)
     e.node = target
+    items = Dynamic(e.materialize(owner))
+    low, high, step = bounds
+    if value is None and _is_one(step):
+        value = Sequence([], is_list=True)
+    new: Val | None = None
+    if value is not None:
+        if isinstance(value, Iterable):
+            value = containers.collect(e, value)
+        new = Dynamic(e.coerce(value, items.value.type, target, "the assigned value"))
+    if not _is_one(step):
+        function = prelude_lists.assign_steps if new is not None else prelude_lists.delete_steps
+        given = [items, low, high, step, *([new] if new is not None else [])]
+        function_calls.call_function(e, function, given, {})
+        return
+    assert new is not None
 
     def part(low: Val, high: Val) -> Val:
         return Dynamic(e.call("aten::slice", [items, low, high, e.static(1)]))
@@ -303,9 +330,9 @@ def assign_slice(e: Emitter, owner: Val, index: ast.Slice, value: Val, target: a
     def length(part: Val) -> Val:
         return Dynamic(e.call("aten::len", [part]))
 
-    before = part(e.static(0), low) if index.lower is not None else None
+    before = None if _is_none(low) else part(e.static(0), low)
     after: Val | None = None
-    if index.upper is not None:
+    if not _is_none(high):
         start = length(part(e.static(0), high))
         if before is not None:
             start = Dynamic(e.call("prim::max", [start, length(before)]))
@@ -316,3 +343,11 @@ def assign_slice(e: Emitter, owner: Val, index: ast.Slice, value: Val, target: a
     for values in (before, new, after):
         if values is not None:
             e.call_operator("aten::extend", [items, values], {}, "[:]=")
+
+
+def _is_none(bound: Val) -> bool:
+    return isinstance(type_of(bound), T.NoneType)
+
+
+def _is_one(step: Val) -> bool:
+    return _is_none(step) or (isinstance(step, Static) and step.object == 1)

@@ -14,7 +14,7 @@ from .. import types as T
 from ..ir.graph import Value
 from . import arrays
 from .emitter import Emitter
-from .values import Dynamic, Iterable, Sequence, Special, Static, Val, type_of
+from .values import Dynamic, Iterable, Sequence, Slice, Static, Val, known_of, type_of
 
 Part = ast.Slice | Val
 _OPTIONAL_TENSORS = T.ListType(T.OptionalType(T.TENSOR))
@@ -114,6 +114,15 @@ def bound(e: Emitter, node: ast.expr | None) -> Val:
     return val
 
 
+def bounds_of_object(e: Emitter, val: Val) -> list[Val] | None:
+    """The bounds of a `slice(a, b, c)`, if that is what `val` is."""
+    known = known_of(val)
+    if known is not None and isinstance(known.object, slice):
+        obj = e.depend(val)
+        return [e.static(obj.start), e.static(obj.stop), e.static(obj.step)]
+    return val.bounds if isinstance(val, Slice) else None
+
+
 def _parts(e: Emitter, index: ast.expr) -> list[Part]:
     """The comma-separated parts of an index."""
     from . import expressions, loops
@@ -147,11 +156,9 @@ def _apply(e: Emitter, value: Value, part: Part, dim: int, tensors: dict[int, Va
     """Apply one part of an index at dimension `dim`; the new value and the dimension after it."""
     if isinstance(part, ast.Slice):
         return _sliced(e, value, dim, [bound(e, n) for n in (part.lower, part.upper, part.step)]), dim + 1
-    if isinstance(part, Static) and isinstance(part.object, slice):
-        obj = part.object
-        return _sliced(e, value, dim, [e.static(obj.start), e.static(obj.stop), e.static(obj.step)]), dim + 1
-    if isinstance(part, Special) and part.name == "slice":
-        return _sliced(e, value, dim, part.handler()), dim + 1  # type: ignore[arg-type]
+    bounds = bounds_of_object(e, part)
+    if bounds is not None:
+        return _sliced(e, value, dim, bounds), dim + 1
     array = arrays.as_tensor(e, part)
     if array is not None:
         part = array

@@ -327,6 +327,18 @@ class Iterable(Val):
         return f"'{self.kind}(…)'"
 
 
+class Slice(Val):
+    """`slice(start, stop, step)`."""
+
+    __slots__ = ("bounds",)
+
+    def __init__(self, bounds: list[Val]) -> None:
+        self.bounds = bounds
+
+    def describe(self) -> str:
+        return "a slice"
+
+
 class RaisedException(Val):
     """An exception object that is about to be raised."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import keyword
 import numbers
@@ -28,7 +29,10 @@ def _check_of(type: T.Type) -> Check:
     if isinstance(type, T.TensorType):
         return lambda v: isinstance(v, torch.Tensor)
     if isinstance(type, T.IntType):
-        return lambda v: isinstance(v, int | torch.dtype | torch.layout)
+        return lambda v: (
+            v.__class__ is int
+            or (isinstance(v, int | torch.dtype | torch.layout) and not isinstance(v, enum.Enum))
+        )
     if isinstance(type, T.FloatType):
         return lambda v: isinstance(v, float | int)
     if isinstance(type, T.NumberType):
@@ -81,19 +85,36 @@ def _convert(type: T.Type, value: Any) -> Any:
     return value
 
 
-def _stands_for_tensor(type: T.Type, value: Any) -> bool:
-    """Whether an archive's function, which may know an argument as Tensors only because nobody annotated it, can do
-    with this value: an int or a bool for a Tensor, a tensor for the list of its rows."""
+def _stand_in(type: T.Type, value: Any, archived: bool) -> Any:
+    """What is passed for a value that is not of the type itself but stands for one; None where none does."""
     if isinstance(type, T.OptionalType):
         type = type.element
+    if isinstance(value, enum.Enum) and isinstance(type, T.EnumType) and type.python_class is not None:
+        # an archive's enum has a class of its own
+        return type.python_class[value.name] if (value.name, value.value) in type.members else None
+    plain = _PLAIN.get(type.__class__)
+    if plain is not None and not isinstance(value, torch.Tensor | bool):
+        data = value.value if isinstance(value, enum.Enum) else value
+        return plain[0](data) if plain[1](data) else None
+    return _as_tensors(type, value) if archived else None
+
+
+_PLAIN: dict[type[T.Type], tuple[Callable[[Any], Any], Callable[[Any], bool]]] = {
+    T.IntType: (int, lambda v: isinstance(v, numbers.Integral)),
+    T.FloatType: (float, lambda v: isinstance(v, numbers.Real)),
+    T.StringType: (str, lambda v: isinstance(v, str)),
+    T.BoolType: (bool, lambda v: type(v).__module__ == "numpy" and getattr(v, "dtype", None) == "bool"),
+}
+"""For values of other classes, numpy's and those of enums: what makes them plain, and which can be made so."""
+
+
+def _as_tensors(type: T.Type, value: Any) -> Any:
+    """An archive's function may know an argument as Tensors only because nobody annotated it: an int or a bool stands
+    for a Tensor, a tensor for the list of its rows."""
     if isinstance(type, T.TensorType):
-        return isinstance(value, int) and -(2**63) <= value < 2**63
+        return torch.tensor(value) if isinstance(value, int) and -(2**63) <= value < 2**63 else None
     rows = isinstance(type, T.ListType) and isinstance(type.element, T.TensorType)
-    return rows and isinstance(value, torch.Tensor) and value.dim() > 0
-
-
-def _as_tensor(value: Any) -> Any:
-    return list(value.unbind()) if isinstance(value, torch.Tensor) else torch.tensor(value)
+    return list(value.unbind()) if rows and isinstance(value, torch.Tensor) and value.dim() > 0 else None
 
 
 def _needs_conversion(type: T.Type, archived: bool) -> bool:
@@ -140,11 +161,9 @@ class Signature:
         """The arguments in order, defaults filled in. ArgumentError where they do not fit."""
         if named or len(positional) != self.count:
             positional = self._fill(positional, named)
-        for check, value, argument in zip(self.checks, positional, self.arguments, strict=True):
+        for check, value in zip(self.checks, positional, strict=True):
             if not check(value):
-                if self.archived and _stands_for_tensor(argument.type, value):
-                    return self._converted(positional)
-                raise self._mismatch(argument, value)
+                return self._converted(positional)
         if self.converts:
             values = list(positional)
             for i in self.converts:
@@ -160,14 +179,16 @@ class Signature:
         return called_with_sets(call, values, types, self.function.schema.return_type)
 
     def _converted(self, positional: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments with Tensors for what stands for them."""
-        return self.bind(
-            tuple(
-                _as_tensor(v) if not check(v) and _stands_for_tensor(a.type, v) else v
-                for check, a, v in zip(self.checks, self.arguments, positional, strict=True)
-            ),
-            {},
-        )
+        """The arguments with what they stand for. ArgumentError where one stands for nothing that fits."""
+        values = []
+        for check, argument, value in zip(self.checks, self.arguments, positional, strict=True):
+            if not check(value):
+                found = _stand_in(argument.type, value, self.archived)
+                if found is None:
+                    raise self._mismatch(argument, value)
+                value = found
+            values.append(value)
+        return self.bind(tuple(values), {})
 
     def _fill(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         if len(positional) > self.count:

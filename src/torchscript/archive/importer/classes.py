@@ -14,6 +14,7 @@ import ast
 import collections
 import enum
 import keyword
+import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -187,7 +188,21 @@ def define_enum(name: str, tree: ast.ClassDef, importer: Importer) -> T.EnumType
     except (ValueError, TypeError) as error:
         raise CompileError(f"its members cannot be those of an enum: {error}") from None
     value_type = importer.type_of([value for _, value in members]).contained[0]
-    return T.EnumType(name, value_type, tuple(members), python_class)
+    known = _class_of_this_process(name, members)
+    return T.EnumType(name, value_type, tuple(members), known if known is not None else python_class)
+
+
+def _class_of_this_process(name: str, members: list[tuple[str, Any]]) -> type[enum.Enum] | None:
+    """The enum that an archive's enum was compiled from, where its module is imported already and it still is the same.
+
+    A member that loaded code returns is then the one that the program compares it with.
+    """
+    module, _, short = name.removeprefix("__torch__.").rpartition(".")
+    found = vars(sys.modules.get(module or "__main__", enum)).get(short)
+    if not isinstance(found, enum.EnumMeta) or issubclass(found, int | float | str):
+        return None
+    same = [(member.name, member.value) for member in found] == members  # type: ignore[attr-defined]
+    return found if same else None  # type: ignore[return-value]
 
 
 def define_interface(interface: T.InterfaceType, definition: Definition, importer: Importer) -> None:

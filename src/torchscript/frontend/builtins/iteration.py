@@ -9,18 +9,44 @@ import torch
 from ... import types as T
 from .. import generated
 from ..emitter import Emitter
-from ..values import Dynamic, Iterable, Sequence, Static, Val, known_of
+from ..values import Dynamic, Iterable, Sequence, Slice, Static, Val, known_of, type_of
 from .registry import Handler, handles
 
 
 def _iterable(kind: str) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-        named.pop("strict", None)
+        strict = named.pop("strict", None)
+        if strict is not None and e.depend(strict):
+            _need_one_length(e, positional)
         if not positional and not named and kind != "zip":
             raise TypeError
         return Iterable(kind, [*positional, *named.values()])
 
     return handler
+
+
+def _need_one_length(e: Emitter, values: list[Val]) -> None:
+    """`zip(…, strict=True)` of values that differ in length: Python raises when it comes to the end of the shortest."""
+    from .. import loops
+
+    lengths: list[Val] = []
+    for val in values:
+        items = loops.static_items(e, val)
+        countable = isinstance(type_of(val), T.ListType | T.DictType | T.StringType | T.TensorType)
+        if items is None and not countable:
+            raise e.unsupported(
+                "zip(…, strict=True) of this cannot be compiled.", None, "Compare the lengths first."
+            )
+        lengths.append(e.static(len(items)) if items is not None else e.call_operator("aten::len", [val], {}))
+    generated.in_place(e, _SAME_LENGTHS, {"lengths": Sequence(lengths)})
+
+
+_SAME_LENGTHS = """
+def check(lengths):
+    for i, n in enumerate(lengths):
+        if n != lengths[0]:
+            raise ValueError(f"zip() argument {i + 1} is {'shorter' if n < lengths[0] else 'longer'} than argument 1")
+"""
 
 
 for _obj, _kind in ((enumerate, "enumerate"), (zip, "zip"), (reversed, "reversed")):
@@ -40,6 +66,15 @@ def _range(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
         if i == 2 and known.object == 0:
             raise e.certain(ValueError, "The step of a range is not 0.")
     return Iterable("range", positional)
+
+
+@handles(slice)
+def _slice(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`slice(stop)`, `slice(start, stop, step)`: what `start:stop:step` is in a subscript."""
+    if not positional or named:
+        raise TypeError
+    bounds = positional if len(positional) > 1 else [e.none(), *positional]
+    return Slice([*bounds, e.none()][:3])
 
 
 @handles(filter)

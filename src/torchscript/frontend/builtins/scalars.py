@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import types as python_types
 from typing import Any
 
 from ... import types as T
@@ -73,11 +74,31 @@ def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     return formatting.text_of(e, positional[0])
 
 
+@handles(format)
+def _format(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`format(value, specification)`."""
+    value, *specification = positional
+    spec = formatting.spec_of(e, list(specification))
+    return formatting.format_value(e, value, spec) if spec else formatting.text_of(e, value)
+
+
 @handles(abs)
 def _abs(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if isinstance(type_of(positional[0]), T.ClassType):
+        return methods.call_class_method(e, positional[0], "__abs__", [], {})
     return _folding(
         e, abs, "aten::abs" if isinstance(type_of(positional[0]), T.TensorType) else "prim::abs", positional
     )
+
+
+@handles(hash)
+def _hash(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    type = type_of(positional[0])
+    if isinstance(type, T.ClassType) and isinstance(
+        getattr(type.python_class, "__hash__", None), python_types.FunctionType
+    ):
+        return methods.call_class_method(e, positional[0], "__hash__", [], {})
+    return e.call_operator("aten::hash", positional, {}, "hash")
 
 
 @handles(round)
@@ -94,6 +115,11 @@ def _round(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
     if len(positional) == 1 and isinstance(type_of(rounded), T.FloatType):
         return e.call_operator("aten::Int", [rounded], {}, "round")
     return rounded
+
+
+METHOD_HANDLERS["complex", "conjugate"] = lambda e, owner, p, n: function_calls.call_function(
+    e, prelude.conjugate, [owner], {}
+)
 
 
 METHOD_HANDLERS["float", "is_integer"] = lambda e, owner, p, n: function_calls.call_function(
@@ -133,8 +159,13 @@ def _divmod(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Ty
 
 @handles(pow)
 def _pow(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-
-    return arithmetic.binary(e, ast.Pow, positional[0], positional[1])
+    given = [
+        *positional,
+        *(named[name] for name in ("base", "exp", "mod")[len(positional) :] if name in named),
+    ]
+    if len(given) == 3 and not isinstance(type_of(given[2]), T.NoneType):
+        return function_calls.call_function(e, prelude.power_modulo, given, {})
+    return arithmetic.binary(e, ast.Pow, given[0], given[1])
 
 
 for _py, _name in (
@@ -158,6 +189,7 @@ _OPERATOR_FUNCTIONS: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add, operator.sub: ast.Sub, operator.mul: ast.Mult, operator.truediv: ast.Div,
     operator.floordiv: ast.FloorDiv, operator.mod: ast.Mod, operator.pow: ast.Pow, operator.matmul: ast.MatMult,
     operator.and_: ast.BitAnd, operator.or_: ast.BitOr, operator.xor: ast.BitXor,
+    operator.lshift: ast.LShift, operator.rshift: ast.RShift,
 }  # fmt: skip
 
 
