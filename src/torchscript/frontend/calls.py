@@ -26,6 +26,7 @@ from . import (
     marks,
     methods,
     module_hooks,
+    nonlocals,
     outer,
     transient,
 )
@@ -462,8 +463,13 @@ def call_closure(e: Emitter, callee: Closure, positional: list[Val], named: dict
     source = _ClosureSource(callee)
     display = getattr(callee.tree, "name", "lambda")
     bound = binding.bind(e, source, (defaults, by_name), positional, named, display)
-    run = generators.collect if generators.is_generator(callee.tree) else compilation.inline
-    return run(e, source, {k: b.val for k, b in bound.items()}, e.self_module, None, callee.present_scope())
+    given = {k: b.val for k, b in bound.items()}
+    if generators.is_generator(callee.tree):
+        return generators.collect(e, source, given, e.self_module, None, callee.present_scope())
+    assigned = nonlocals.of_call(e, callee)
+    return compilation.inline(
+        e, source, given, e.self_module, None, callee.present_scope(), nonlocals=assigned
+    )
 
 
 def _ClosureSource(callee: Closure) -> Any:  # makes a FunctionSource

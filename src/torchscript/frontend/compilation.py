@@ -216,8 +216,12 @@ def inline(
     function: Any = None,
     scope: Scope | None = None,
     yielded: Val | None = None,
+    nonlocals: frozenset[str] = frozenset(),
 ) -> Val:
-    """Compile a function's body in place of its call; `yielded` is where a generator's values go."""
+    """Compile a function's body in place of its call; `yielded` is where a generator's values go.
+
+    `nonlocals` are the variables of the caller that the function assigns.
+    """
     if e.depth >= MAX_INLINE_DEPTH:
         raise e.unsupported("Calls are nested too deeply; a recursive function cannot be compiled.")
     inner = Emitter(e.program, source, e.graph, Scope(scope))
@@ -245,7 +249,14 @@ def inline(
             if known_of(val) is None and not isinstance(val, Sequence):
                 val = Dynamic(e.coerce(val, annotated, None, f"the argument '{name}'"))
         inner.scope.set(name, val)
+    if nonlocals:
+        inner.nonlocals = nonlocals
+        inner.finalizing += 1  # so that they are joined where paths return
     result = run_body(inner, source.tree)
+    for assigned in nonlocals:
+        latest = inner.scope.get(assigned)
+        if latest is not None:
+            e.scope.set(assigned, latest)
     if inner.return_type is not None and type_of(result) is not None and known_of(result) is None:
         result = Dynamic(inner.coerce(result, inner.return_type, source.tree, "the returned value"))
     e.block = inner.block

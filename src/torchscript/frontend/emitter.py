@@ -78,6 +78,8 @@ class Emitter:
         self.behind_exit = 0  # how many statements before may have returned
         self.frame: Frame | None = None  # the list of statements that is compiled (splitting.py)
         self.splits = 0
+        self.statement_scope: Scope | None = None  # where the statement that is compiled began
+        self.nonlocals: frozenset[str] = frozenset()  # variables of the caller that this function assigns
 
     # -- positions and errors ------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Value
-from . import conditions, expressions, growing, merging
+from . import conditions, expressions, growing, merging, nonlocals
 from .control import assigned_names, discard, emit_if, run_steps
 from .emitter import Emitter
 from .outcomes import Outcome
@@ -347,7 +347,7 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
     e.looping += may_unroll
     try:
         plan = plan_of(e, iterable, node.iter)
-        names = _targets(node)
+        names = _targets(e, node)
         outcome = emit_loop(
             e, plan.length, names, None, lambda i: body_for(plan.item(e, i)), runs_at_least_once=plan.nonempty
         )
@@ -386,7 +386,7 @@ def _peeled(e: Emitter, node: ast.For, iterable: Val, body: Callable[[Val], Outc
     saved, taken = e.pending_rest, e.rest_taken
     e.pending_rest = ()
     plan = plan_of(e, iterable, node.iter)
-    names = _targets(node)
+    names = _targets(e, node)
     before = {name: val for name in names if (val := e.scope.get(name)) is not None and _is_number(val)}
     changed: list[str] = []
 
@@ -439,8 +439,9 @@ def _type_of(val: Val | None) -> T.Type | None:
     return type_of(val) if val is not None else None
 
 
-def _targets(node: ast.For | ast.While) -> list[str]:
+def _targets(e: Emitter, node: ast.For | ast.While) -> list[str]:
     names = assigned_names(node.body)
+    names += [name for name in nonlocals.may_be_assigned(e, node) if name not in names]
     if isinstance(node, ast.For):
         for target in ast.walk(node.target):
             if isinstance(target, ast.Name) and target.id not in names:
@@ -489,7 +490,7 @@ def emit_while(e: Emitter, node: ast.While) -> Outcome:
         return _with_flag(e, node)
     if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test)):
         return _tested_inside(e, node)
-    names = _targets(node)
+    names = _targets(e, node)
 
     def condition() -> Value:
         e.node = node

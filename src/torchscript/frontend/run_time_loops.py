@@ -154,7 +154,7 @@ def _attempt_loop(
     for name, (before, type) in carried.items():
         final = inside.scope.get(name)
         assert final is not None
-        if outcome.dead or outcome.returns is True:
+        if outcome.dead or (outcome.returns is True and not e.finalizing):
             final = Dynamic(block.parameters[1 + list(carried).index(name)])
         if isinstance(final, Unusable):
             if isinstance(type, T.IntType | T.FloatType) and not final.is_data and not e.promoting:

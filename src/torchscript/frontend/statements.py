@@ -70,7 +70,10 @@ def run_body(e: Emitter, body: list[ast.stmt]) -> Outcome:
 
 def emit_statement(e: Emitter, node: ast.stmt) -> Outcome:
     e.node = node
+    e.statement_scope = e.scope
     handler = HANDLERS.get(type(node))
+    if isinstance(node, ast.Nonlocal) and e.nonlocals.issuperset(node.names):
+        return Outcome()
     if handler is None:
         name, advice = UNSUPPORTED.get(type(node), (type(node).__name__, ()))
         refusal = e.outside if isinstance(node, ast.Global | ast.Nonlocal) else e.unsupported

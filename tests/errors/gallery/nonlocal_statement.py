@@ -4,6 +4,6 @@ def main(n: int):
     def add(k: int):
         nonlocal total
         total = total + k
+        return total
 
-    add(n)
-    return total
+    return [add(i) for i in range(n)]
