@@ -24,7 +24,7 @@ from ..ir import Node, Value
 from ..operators.dispatcher import dispatcher_schemas_of, schemas_of
 from ..schema import Argument, Conversion, Schema, match_overloads
 from ..types.of_values import TYPE_OF_CLASS, type_of_plain
-from . import structures
+from . import pieces, structures
 from .recorder import Recorder, info_type
 from .sizes import TracedFloat, TracedInt, TracedNumber, follows, plain
 
@@ -155,6 +155,9 @@ def value_for(recorder: Recorder, obj: Any, formal: T.Type, argument: Argument |
     if isinstance(obj, torch.Tensor):
         return _tensor_for(recorder, obj, formal)
     if isinstance(formal, T.ListType):
+        whole = pieces.list_of(recorder, obj)
+        if whole is not None and whole.type == formal:
+            return whole
         if isinstance(obj, list | tuple):
             values = [value_for(recorder, element, formal.element) for element in obj]
         else:
@@ -359,6 +362,7 @@ def write_call(
         _detach(recorder, node, results, arguments)
     if len(node.outputs) == 1:
         recorder.name_result(node.outputs[0])
+        return pieces.with_list(recorder, result, node.outputs[0])
     return result
 
 

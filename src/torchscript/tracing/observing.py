@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import conversions, stand_ins, state
+from . import conversions, pieces, stand_ins, state
 from .interception import TracingFloat, operator_of
 
 _lock = threading.RLock()
@@ -51,6 +51,11 @@ def _len(obj: Any, /) -> int:
         recorder = state.current()
         if recorder is not None:
             return conversions.traced_len(recorder, obj)  # type: ignore[no-any-return]
+    elif type(obj) is pieces.Pieces:
+        recorder = state.current()
+        value = pieces.list_of(recorder, obj) if recorder is not None else None
+        if recorder is not None and value is not None:
+            return pieces.number_of(recorder, obj, value)  # type: ignore[no-any-return]
     return _original_len(obj)
 
 

@@ -17,6 +17,7 @@ from .. import types as T
 from ..ir import Value
 from ..types.of_values import type_of_plain
 from .modules import qualified_name
+from .pieces import Pieces
 from .sizes import TracedNumber, traced
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def is_tensors_only(obj: Any) -> bool:
         return True
     if type(obj) is dict:
         return bool(obj) and all(isinstance(k, str) and is_tensors_only(v) for k, v in obj.items())
-    if (isinstance(obj, tuple) and (type(obj) is tuple or is_named_tuple(obj))) or type(obj) is list:
+    if type(obj) in (tuple, list, Pieces) or is_named_tuple(obj):
         return bool(obj) and all(map(is_tensors_only, obj))
     return False
 
