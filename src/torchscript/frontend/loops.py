@@ -112,7 +112,7 @@ def _known_parts(val: Attribute) -> list[Known]:
 
 def _module_items(e: Emitter, val: Module) -> list[Val] | None:
     module = val.module
-    if isinstance(module, torch.nn.ModuleDict):
+    if isinstance(module, torch.nn.ModuleDict | torch.nn.ParameterDict):
         return [e.static(k) for k in module]
     if isinstance(module, torch.nn.ModuleList | torch.nn.Sequential) or (
         hasattr(module, "__iter__") and hasattr(module, "__len__")
@@ -591,4 +591,8 @@ def set_item(e: Emitter, container: Value, key: Val, value: Val) -> None:
         own = type_of(value)
         if isinstance(type.value, T.PendingType) and type.value.resolved is None and own is not None:
             resolve_pending(type.value, own)
+    held = type.contained[-1] if isinstance(type, T.DictType | T.ListType) else None
+    if isinstance(held, T.ListType | T.DictType) and isinstance(value, Dynamic):  # d["k"] = []
+        fitted = e.try_coerce(value, held)
+        value = Dynamic(fitted) if fitted is not None else value
     e.call_operator("aten::_set_item", [Dynamic(container), key, value], {}, "[]=")

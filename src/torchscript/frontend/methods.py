@@ -128,6 +128,9 @@ def call_builtin_method(
         positional = [containers.as_run_time_list(e, positional[0])]
     if isinstance(type, T.DictType) and name in ("get", "pop", "setdefault") and positional:
         default_dicts.key_of(e, type, positional[0])
+        if len(positional) == 2:  # d.setdefault(k, []) is given a list of what d holds
+            fitted = e.try_coerce(positional[1], type.value) if type_of(positional[1]) is not None else None
+            positional = [positional[0], Dynamic(fitted) if fitted is not None else positional[1]]
     for methods_of in (deques.method, default_dicts.method):
         try:
             found = methods_of(e, owner, name, positional)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import types as python_types
 from typing import Any
@@ -131,6 +132,38 @@ for _name, _function in (("removeprefix", prelude.without_prefix), ("removesuffi
     METHOD_HANDLERS["str", _name] = lambda e, owner, p, n, f=_function: function_calls.call_function(  # type: ignore[misc]
         e, f, [owner, *p], n
     )
+
+
+def _affix(name: str) -> Any:
+    """`s.startswith(("a", "b"))`."""
+
+    def handler(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val:
+        from .. import loops
+
+        parts = (
+            loops.static_items(e, positional[0]) if isinstance(type_of(positional[0]), T.TupleType) else None
+        )
+        if not parts:
+            return e.call_operator(f"aten::{name}", [owner, *positional], named, name)
+        found: Val | None = None
+        for part in parts:
+            one = e.call_operator(f"aten::{name}", [owner, part, *positional[1:]], named, name)
+            found = one if found is None else e.call_operator("aten::__or__", [found, one], {}, name)
+        assert found is not None
+        return found
+
+    return handler
+
+
+for _name in ("startswith", "endswith"):
+    METHOD_HANDLERS["str", _name] = _affix(_name)
+
+
+@handles(math.trunc)
+def _trunc(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if isinstance(type_of(positional[0]), T.TensorType):
+        raise e.certain(TypeError, "type Tensor doesn't define __trunc__ method")
+    return e.call_operator("aten::Int", positional, {}, "trunc")
 
 
 def _known_result(e: Emitter, function: Any, positional: list[Val]) -> Val | None:

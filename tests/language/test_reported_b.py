@@ -1,0 +1,66 @@
+"""More kinds of complaints about torch.jit: empty lists as values of dicts, ParameterDict, tuples of affixes."""
+
+import math
+from typing import Dict, List
+
+import pytest
+import torch
+from torch import nn
+
+
+def lists_in_dicts(d: Dict[str, List[int]], xs: List[List[int]]):
+    d["z"] = []
+    d["z"].append(3)
+    d.setdefault("b", []).append(3)
+    d.setdefault("a", [5]).append(4)
+    xs[0] = []
+    xs[0].append(5)
+    copied = d.copy()
+    copied["q"] = []
+    return d, xs, copied, d.get("none", []), d.pop("b"), d.pop("none", [])
+
+
+def grouped(xs: List[int]):
+    groups: Dict[int, List[int]] = {}
+    for x in xs:
+        if x not in groups:
+            groups[x] = []
+        groups[x].append(x)
+        groups.setdefault(x % 2, []).append(x)
+    return groups
+
+
+class ByKey(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scales = nn.ParameterDict({"k": nn.Parameter(torch.rand(4)), "jj": nn.Parameter(torch.rand(4))})
+
+    def forward(self, x):
+        for key in self.scales:
+            x = x + self.scales[key] * len(key)
+        for _, scale in self.scales.items():
+            x = x * scale
+        return x, len(self.scales)
+
+
+def affixes(s: str, t: str):
+    return s.endswith(("b", t)), s.startswith(("x", "y")), s.startswith("a"), s.endswith(t)
+
+
+def truncated(x: float):
+    return math.trunc(x), math.trunc(3.9)
+
+
+@pytest.mark.parametrize(
+    "program, given",
+    [
+        (lists_in_dicts, ({"a": [1]}, [[1], [2]])),
+        (grouped, ([3, 1, 3],)),
+        (ByKey(), (torch.rand(4),)),
+        (affixes, ("abc", "c")),
+        (affixes, ("xyz", "c")),
+        (truncated, (-2.7,)),
+    ],
+)
+def test_agrees(assert_everywhere, program, given):
+    assert_everywhere(program, *given)
