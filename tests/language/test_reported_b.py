@@ -1,5 +1,6 @@
 """More kinds of complaints about torch.jit: empty lists as values of dicts, ParameterDict, tuples of affixes."""
 
+import collections
 import math
 from typing import Dict, List
 
@@ -64,3 +65,25 @@ def truncated(x: float):
 )
 def test_agrees(assert_everywhere, program, given):
     assert_everywhere(program, *given)
+
+
+class Output(collections.OrderedDict):
+    def first(self):
+        return next(iter(self.values()))
+
+
+def makes_a_dict(x: torch.Tensor):
+    return Output(a=x)["a"]
+
+
+def density(x: torch.Tensor):
+    return torch.distributions.Normal(x, 1.0).log_prob(x)
+
+
+@pytest.mark.parametrize(
+    "program, advice",
+    [(makes_a_dict, "Use a dict, or a NamedTuple"), (density, "Write its log_prob")],
+)
+def test_classes_of_python_are_refused_with_advice(assert_refused, program, advice):
+    line = "Output(a=x)" if program is makes_a_dict else "torch.distributions.Normal(x, 1.0)"
+    assert advice in assert_refused(program, line, match="cannot be used in compiled code")

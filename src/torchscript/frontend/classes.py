@@ -234,13 +234,21 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
         raise e.unsupported("An autograd.Function cannot be constructed.")
     made = e.program.class_type(cls)
     if not isinstance(made, T.ClassType):
-        raise e.outside(f"The class '{cls.__qualname__}' cannot be used in compiled code.")
+        notes = (note for base, note in _ADVICE if issubclass(cls, base))
+        raise e.outside(f"The class '{cls.__qualname__}' cannot be used in compiled code.", None, *notes)
     init = e.program.class_method(made, "__init__")
     value = e.emit("prim::CreateObject", [], [made]).output
     result = Dynamic(value)
     if init is not None:
         methods.call_class_method(e, result, "__init__", positional, named)
     return result
+
+
+_ADVICE: tuple[tuple[type, str], ...] = (
+    (dict, "Use a dict, or a NamedTuple or dataclass where its fields have names."),
+    (list, "Use a list, or a class that holds one."),
+    (torch.distributions.Distribution, "Write its log_prob, or how it samples, as a function of tensors."),
+)
 
 
 def _member_of(e: Emitter, cls: type[enum.Enum], value: Val) -> Val:
