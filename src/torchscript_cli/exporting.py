@@ -39,8 +39,13 @@ def to_torch_export(module: Any, arguments: dict[str, Any], path: Path, dynamic:
     module, arguments, notes = _without_state(module, arguments)
     program = _program(module, arguments, dynamic)
     with _written(path) as file, _quiet():
-        torch.export.save(program, file)
-        again = torch.export.load(file).module()
+        try:
+            torch.export.save(program, file)
+            again = torch.export.load(file).module()
+        except Exception as error:
+            raise Error(
+                f"torch.export cannot save the program and read it again: {_reason(error)}"
+            ) from error
     made = Exported(_shapes(program), notes=notes + _fixed(program, arguments, dynamic))
     _compare(made, program, module, arguments, lambda given: again(**given))
     return made
@@ -60,6 +65,10 @@ def to_onnx(module: Any, arguments: dict[str, Any], path: Path, dynamic: bool, o
                 simpler = program.run_decompositions(_simpler())
                 made = torch.onnx.export(simpler, dynamo=True, opset_version=opset, verbose=False)
         except Exception as error:
+            if not _has_tensors(program):
+                raise Error(
+                    "the method neither takes nor returns tensors: ONNX has nothing to compute"
+                ) from error
             raise Error(f"torch.onnx.export cannot translate the program: {_reason(error)}") from error
         assert made is not None
         written = made.model.opset_imports.get("")
@@ -175,7 +184,8 @@ def _reason(error: BaseException | None) -> str:
     if "'__obj_flatten__'" in text:
         kind = text.partition("torch.classes.")[2].partition(" ")[0] or "a C++ class"
         return (
-            f"it holds objects of {kind}, a class in C++ (packed quantised weights are), which it cannot read"
+            f"it holds objects of {kind}, a class in C++ (packed quantised weights are), which it cannot read; export the "
+            "module as it was before it was quantised, or go on running the archive, which works here and in C++"
         )
     place = archived_line(cause) or archived_line(error)
     return f"{text} ({place})" if place else text
@@ -218,6 +228,12 @@ def _shapes(program: Any) -> dict[str, list[str]]:
         for node in program.graph.nodes
         if node.op == "placeholder" and node.name in wanted and isinstance(node.meta.get("val"), torch.Tensor)
     }
+
+
+def _has_tensors(program: Any) -> bool:
+    import torch
+
+    return any(isinstance(node.meta.get("val"), torch.Tensor) for node in program.graph.nodes)
 
 
 def _fixed(program: Any, arguments: dict[str, Any], dynamic: bool) -> list[str]:

@@ -134,6 +134,7 @@ def test_packed_weights_stand_in_the_way(run: Command, tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(made), tmp_path / "packed.pt")
     result = run("export", tmp_path / "packed.pt", tmp_path / "out.pt2", "2x8")
     assert result.code == 2 and "objects of quantized.LinearPackedParamsBase, a class in C++" in result.err
+    assert "export the module as it was before it was quantised, or go on running the archive" in result.err
 
 
 def test_nothing_is_left_half_written(run: Command, archives: Path, tmp_path: Path) -> None:
@@ -196,3 +197,36 @@ def test_infinities_are_equal_and_numbers_beside_nan_are_compared(run: Command, 
         ([1 + 1j], [1 + 4j], 3),
     ):
         assert exporting._difference(torch.tensor(one), torch.tensor(other)) == expected
+
+
+def test_what_has_no_tensors_has_nothing_for_onnx(run: Command, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+
+    class Answer(torch.nn.Module):
+        def forward(self):
+            return 42
+
+    jit.save(jit.script(Answer()), tmp_path / "answer.pt")
+    result = run("export", tmp_path / "answer.pt", tmp_path / "answer.onnx")
+    assert result.code == 2 and "neither takes nor returns tensors" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["answer.pt"]
+
+
+def test_what_torch_export_cannot_read_again_is_an_error_and_no_file(run: Command, tmp_path: Path) -> None:
+    class Named(torch.nn.Module):
+        def forward(self, x: torch.Tensor):
+            return x + 1, "a\x00\ud7ff"
+
+    class Endless(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.empty = torch.nn.Parameter(torch.empty(0, 3))
+
+        def forward(self, x: torch.Tensor):
+            return x * float("nan") + float("inf"), self.empty
+
+    for module in (Named(), Endless()):
+        jit.save(jit.script(module), tmp_path / "odd.pt")
+        result = run("export", tmp_path / "odd.pt", tmp_path / "odd.pt2", "3x4")
+        assert result.code == 0 or "cannot save the program and read it again" in result.err, result
+        assert (tmp_path / "odd.pt2").exists() == (result.code == 0)
