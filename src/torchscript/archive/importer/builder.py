@@ -14,6 +14,7 @@ from ...codes import dtype_of, layout_of, memory_format_of
 from ...errors import ArchiveError, CompileError
 from ...ir.graph import Block, Graph, Node, Value
 from ...source import SourceRange
+from .limits import allowed_statements
 
 if TYPE_CHECKING:
     from ...schema import Schema
@@ -73,6 +74,10 @@ class Builder:
         self.closures: dict[str, ast.FunctionDef] = {}
         self.here: SourceRange | None = None
         self.return_type: T.Type = T.ANY
+        self.left = allowed_statements(definition.text)
+        # what the loops inside a loop carry, by their statements, while that one is built again
+        self.carried: dict[int, dict[str, T.Type]] = {}
+        self.loops = 0
 
     # -- positions and errors --------------------------------------------------------------------------------
 

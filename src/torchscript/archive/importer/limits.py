@@ -17,6 +17,15 @@ from ...errors import CompileError
 LARGEST_TYPE = 20_000
 LARGEST_CONSTANT = 1_000_000
 
+_LEAST_STATEMENTS = 20_000
+_STATEMENT_REPEATS = 50
+
+
+def allowed_statements(text: str) -> int:
+    """How many statements of a function may be built: loops are built again where a variable of theirs widens,
+    and closures wherever they are forked, which one inside the other doubles with each."""
+    return max(_LEAST_STATEMENTS, _STATEMENT_REPEATS * text.count("\n"))
+
 
 class TypeSizes:
     """The number of parts of types, each counted once."""

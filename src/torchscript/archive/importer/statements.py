@@ -66,6 +66,9 @@ class FunctionBuilder(Expressions):
         return result
 
     def statements(self, statements: Sequence[ast.stmt]) -> None:
+        self.left -= len(statements)
+        if self.left < 0:
+            raise self.error("the function stands for far more code than it is")
         for statement in statements:
             handler = _STATEMENTS.get(type(statement))
             if handler is None:
@@ -274,9 +277,11 @@ class FunctionBuilder(Expressions):
     ) -> None:
         """A `prim::Loop`. `element` makes the loop's variable of its counter.
 
-        If the body widens a variable (None, then an int), it is built again, wider.
+        If the body widens a variable (None, then an int), it is built again, wider. Loops inside begin with what
+        they have been widened to before: otherwise each level would double the number of builds.
         """
         outer_block, outer_scope = self.block, self.scope
+        known = self.carried.get(id(statement), {})
         carried: dict[str, T.Type] = {}
         starts: list[Value] = []
         for name in dict.fromkeys(assigned_names(body)):
@@ -285,8 +290,10 @@ class FunctionBuilder(Expressions):
                 continue
             declared = outer_scope.declared_type(name)
             starts.append(start)
-            carried[name] = self._joined([start.type], [] if declared is None else [declared])
+            wider = [type for type in (declared, known.get(name)) if type is not None]
+            carried[name] = self._joined([start.type], wider)
         node = self.emit("prim::Loop", (trips, first, *starts))
+        self.loops += 1
         while True:
             block = self.block = node.add_block()
             self.scope = Scope(outer_scope)
@@ -311,6 +318,10 @@ class FunctionBuilder(Expressions):
             block.clear()
             node.blocks.clear()
         self.block, self.scope = outer_block, outer_scope
+        self.loops -= 1
+        self.carried[id(statement)] = carried
+        if not self.loops:
+            self.carried.clear()
         for name, type in carried.items():
             output = node.add_output(type)
             self.assign(name, output)
