@@ -358,6 +358,8 @@ class Calls(Operators):
             raise self.error("an exception has a message and the name of its class", node)
         if len(positional) == 1:
             positional.append(self.none())
+        if not positional[1].type.is_subtype_of(T.OptionalType(T.STRING)):
+            raise self.error(f"the name of an exception's class is of type {positional[1].type}", node)
         self.emit("prim::RaiseException", positional, (), None, schemas_of("prim::RaiseException")[0])
         return []
 
