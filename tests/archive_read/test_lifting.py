@@ -8,7 +8,7 @@ import torch
 import torchscript as jit
 from torchscript.archive.mobile.bytecode import Instruction, Method, Parameter
 from torchscript.archive.mobile.source import source_of
-from torchscript.archive.unpickler import ScriptObject
+from torchscript.archive.unpickler import EnumMember, ScriptObject
 
 from .mobile_archives import without_source
 
@@ -131,3 +131,19 @@ def test_text_outside_of_ascii() -> None:
     script = torch.jit.script(Greeting())
     loaded = jit.load(without_source(bytes(script._save_to_buffer_for_lite_interpreter())))
     assert loaded(torch.ones(1)) == Greeting()(torch.ones(1))
+
+
+def test_many_values_of_one_long_type() -> None:
+    """A hundred million characters, if the type of each tuple were written out."""
+    inner = tuple(range(3000))
+    with pytest.raises(jit.ArchiveError, match=r"^file: an attribute has a type of too many parts"):
+        lifted(state={f"a{i}": (inner, i) for i in range(5000)})
+    with pytest.raises(jit.ArchiveError, match=r"^file: an attribute has a type of too many parts"):
+        lifted(state={"a": (inner,) * 10_000})
+
+
+def test_many_members_of_one_enum() -> None:
+    members = [EnumMember("__torch__.E", i) for i in range(30_000)]
+    begin = time.process_time()
+    lifted(state={"a": members})
+    assert time.process_time() - begin < 2

@@ -91,6 +91,7 @@ class Lifter:
         self.type_text = type_text
         self.assigned = assigned
         self.assigns: set[tuple[str, str]] = set()
+        self._slots: dict[str, list[tuple[str, str]]] = {}
         self.budget = budget
         self.registers: ChainMap[int, Entry] = ChainMap()
         self.lines: Lines = []
@@ -333,8 +334,9 @@ class Lifter:
     def _slot(self, owner: Entry, number: int) -> tuple[str, str]:
         if owner.class_name is None:
             raise self.error("reads an attribute of an object whose class is not known")
-        attributes = self.attributes[owner.class_name]
-        slots = list(attributes.items())
+        slots = self._slots.get(owner.class_name)
+        if slots is None:
+            slots = self._slots[owner.class_name] = list(self.attributes[owner.class_name].items())
         if not 0 <= number < len(slots):
             raise self.error(f"names attribute {number} of '{owner.class_name}', which has {len(slots)}")
         return slots[number]
@@ -516,7 +518,7 @@ class Lifter:
         if first.text == again.text == "True":
             return f"for {counter.text} in range({limit.text}):", [""]
         condition = self._fresh()
-        uses_counter = any(re.search(rf"\b{counter.text}\b", line) for line in lines)
+        uses_counter = any(counter.text in line and re.search(rf"\b{counter.text}\b", line) for line in lines)
         if limit.text == _FOREVER and not uses_counter and again.text not in ("True", "False"):
             self._line(f"{condition} = {first.text}")
             return f"while {condition}:", [condition]

@@ -54,7 +54,9 @@ def slots_of(
     function = importer.function_named(_NAME)
     assert function is not None
     (result,) = function.graph.block.outputs
-    found = dict(zip(sorted(lifter.slots), result.type.contained, strict=True))
+    if not isinstance(result.type, T.TupleType) or len(result.type.elements) != len(lifter.slots):
+        raise lifter.error("does not return where it ends")
+    found = dict(zip(sorted(lifter.slots), result.type.elements))
     return {
         f"slot_{i}": found[i].annotation() if i in found else "None"
         for i in range(max(found, default=-1) + 1)

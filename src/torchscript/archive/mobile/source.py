@@ -52,9 +52,11 @@ class _Source:
         self.trained: dict[str, set[str]] = {}
         self.constants: list[torch.Tensor] = []
         self.named_tuples: dict[str, list[tuple[str, str]]] = {}
-        self.enums: dict[str, list[int | float | str]] = {}
+        self.enums: dict[str, dict[int | float | str, int]] = {}
         self._seen: set[int] = set()
         self._types: dict[int, str] = {}
+        self._type_texts: dict[str, str] = {}
+        self._room = self.longest  # for the texts of types
         self._add_object(root, 0)
 
     # -- classes -------------------------------------------------------------------------------------------
@@ -100,7 +102,8 @@ class _Source:
         known = self._types.get(id(value))
         if known is None:
             known = self._types[id(value)] = self._type_of(value, depth)
-            if len(known) > _LONGEST_TYPE:
+            self._room -= len(known)
+            if len(known) > _LONGEST_TYPE or self._room < 0:
                 raise ArchiveError(f"{self.where}: an attribute has a type of too many parts")
         return known
 
@@ -121,7 +124,10 @@ class _Source:
             case list():
                 return f"List[{self._common(value, depth, 'Tensor')}]"
             case tuple():
-                return f"Tuple[{', '.join(self._type(item, depth + 1) for item in value) or '()'}]"
+                items = [self._type(item, depth + 1) for item in value]
+                if sum(map(len, items)) > _LONGEST_TYPE:
+                    raise ArchiveError(f"{self.where}: an attribute has a type of too many parts")
+                return f"Tuple[{', '.join(items) or '()'}]"
             case dict():
                 keys = self._common(list(value), depth, "str")
                 return f"Dict[{keys}, {self._common(list(value.values()), depth, 'Tensor')}]"
@@ -141,6 +147,12 @@ class _Source:
 
     def _type_text(self, text: str) -> str:
         """A type of the byte code. One of a NamedTuple lists its fields, and becomes a class."""
+        known = self._type_texts.get(text)
+        if known is None:
+            known = self._type_texts[text] = self._checked_type(text)
+        return known
+
+    def _checked_type(self, text: str) -> str:
         found = _NAMED_TUPLE.match(text)
         if found is not None:
             fields = [(name, self._type_text(kind.strip())) for name, kind in _FIELD.findall(found[2])]
@@ -167,10 +179,8 @@ class _Source:
             raise ArchiveError(
                 f"{self.where}: '{member.class_name}' has a member that is no number and no text"
             )
-        values = self.enums.setdefault(member.class_name, [])
-        if member.value not in values:
-            values.append(member.value)
-        return f"{member.class_name}.member_{values.index(member.value)}"
+        values = self.enums.setdefault(member.class_name, {})
+        return f"{member.class_name}.member_{values.setdefault(member.value, len(values))}"
 
     # -- text ----------------------------------------------------------------------------------------------
 
@@ -203,7 +213,7 @@ class _Source:
             name: "".join(self._class(name, methods, budget, assigned)) for name, methods in by_class.items()
         }
         for name, values in self.enums.items():
-            lines = "".join(f"  member_{i} = {_literal(value)}\n" for i, value in enumerate(values))
+            lines = "".join(f"  member_{i} = {_literal(value)}\n" for value, i in values.items())
             classes[name] = f"class {self._last_name(name)}(Enum):\n{lines}"
         for name, fields in self.named_tuples.items():
             lines = "".join(f"  {field} : {kind}\n" for field, kind in fields)
