@@ -87,3 +87,15 @@ def density(x: torch.Tensor):
 def test_classes_of_python_are_refused_with_advice(assert_refused, program, advice):
     line = "Output(a=x)" if program is makes_a_dict else "torch.distributions.Normal(x, 1.0)"
     assert advice in assert_refused(program, line, match="cannot be used in compiled code")
+
+
+def dtypes_in_containers(x: torch.Tensor):
+    both = [x.dtype, torch.bool]
+    named = {"a": x.dtype, "b": torch.int32}
+    same = both[0] == x.dtype, both[1] == torch.bool, both[0] == torch.float32, x.dtype in both
+    return same, named["a"] == both[0], named["b"] == torch.int32, torch.zeros(2, dtype=both[0])
+
+
+def test_dtypes_compare_in_a_loaded_archive(assert_everywhere):
+    assert_everywhere(dtypes_in_containers, torch.rand(2))
+    assert_everywhere(dtypes_in_containers, torch.rand(2).double())

@@ -375,7 +375,17 @@ class Expressions:
         return choice(condition(node.inputs[0], at, reading), sides[0], sides[1], at)
 
     def _list(self, node: Node, at: Location, reading: Reading) -> ast.expr:
-        return ast.List(self.arguments(node.inputs, at, reading), _LOAD, **at)
+        return ast.List(self._held(node, at, reading), _LOAD, **at)
+
+    def _held(self, node: Node, at: Location, reading: Reading) -> list[ast.expr]:
+        """What a list or dict is made of. An archive's list of dtypes is one of ints: it holds their codes, all of it."""
+        kinds = node.output.type.contained
+        parts = self.arguments(node.inputs, at, reading)
+        for i, value in enumerate(node.inputs):
+            kind = kinds[i % len(kinds)]
+            if isinstance(kind, T.IntType) and code_type(kind) is None and code_type(value.type) is not None:
+                parts[i] = self.call(self.name("code_of", code_of, at), [parts[i]], at)
+        return parts
 
     def _tuple(self, node: Node, at: Location, reading: Reading) -> ast.expr:
         parts = self.arguments(node.inputs, at, reading)
@@ -384,7 +394,7 @@ class Expressions:
         return ast.Tuple(parts, _LOAD, **at)
 
     def _dict(self, node: Node, at: Location, reading: Reading) -> ast.expr:
-        parts = self.arguments(node.inputs, at, reading)
+        parts = self._held(node, at, reading)
         return ast.Dict(list(parts[::2]), parts[1::2], **at)
 
     def _unpack(self, node: Node, at: Location, reading: Reading) -> ast.expr:
