@@ -105,6 +105,8 @@ def test_module(info):
     samples = list(module_samples(info))
     assert samples
     for sample, training in samples:
+        if sample.constructor_input.kwargs.get("options") is not None:
+            continue  # LinearCrossEntropyLoss: neither does torch.jit script its options, as its documentation says
         given = sample.forward_input
         module, scripted = build(info, sample, training), jit.script(build(info, sample, training))
         expected = run(module, given.args, given.kwargs, list(module.parameters()))

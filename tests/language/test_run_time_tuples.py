@@ -138,3 +138,12 @@ def test_every_value_is_looked_at_once(monkeypatch):
     )
     assert jit.script(longer)([0], 5) == [0, 1, 2, 3, 4]
     assert 8 < len(looks) < 80  # there are 2**8 paths
+
+
+def shown_if_there(x, y: Optional[torch.Tensor]):
+    return f"{tuple(y.shape) if y is not None else None}, {tuple(x.shape)}"
+
+
+def test_text_of_a_tuple_or_none(assert_everywhere):
+    for y in (None, torch.rand(3), torch.rand(2, 2), torch.tensor(1)):
+        assert_everywhere(shown_if_there, torch.rand(2), y)

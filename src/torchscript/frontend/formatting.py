@@ -268,6 +268,9 @@ def shown(e: Emitter, val: Val) -> Val:
     if isinstance(val, Dynamic) and isinstance(types[0], T.RunTimeTupleType):
         if not holds_sets(types[0].element):
             return _call(e, prelude.shown_as_tuple, Dynamic(e.call("aten::list", [val])))
+    if isinstance(val, Dynamic) and isinstance(types[0], T.OptionalType):
+        if isinstance(types[0].element, T.RunTimeTupleType) and not holds_sets(types[0].element.element):
+            return _call(e, prelude.shown_as_tuple_or_none, val)
     if any(isinstance(t, T.RunTimeTupleType) for own in types for t in own.walk()):
         raise e.unsupported(
             "The text of a container that holds tuples of unknown length cannot be compiled.", None,

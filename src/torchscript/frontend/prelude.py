@@ -354,6 +354,14 @@ def shown_as_tuple(items: Any) -> str:
     return "(" + inner[1 : len(inner) - 1] + (",)" if len(items) == 1 else ")")
 
 
+def shown_as_tuple_or_none(items: Any) -> str:
+    """`str(tuple(items))`, or of None."""
+    if items is None:
+        return "None"
+    inner = str(list(items))
+    return "(" + inner[1 : len(inner) - 1] + (",)" if len(items) == 1 else ")")
+
+
 def shown_as_set(items: Any) -> str:
     """`str(set(items))`, in the order in which they came."""
     inner = str(items)
