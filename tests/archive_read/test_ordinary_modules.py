@@ -137,6 +137,25 @@ def test_recurrent_layers_are_fine_tuned(kind: type[nn.Module], writer: str, cop
     torch.testing.assert_close(loaded.double()(x.double()).float(), original(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("native", [False, True], ids=["", "native"])
+def test_recurrent_layers_take_other_weights(kind: type[nn.Module], native: bool) -> None:
+    """Assigned ones too: eager mode keeps the list of weights in step."""
+    scripted = jit.script(Recurrent(kind))
+    x = torch.randn(2, 5, 3)
+    for module in (scripted, jit.load(scripted.save_to_buffer())):
+        called = jit.compile(module) if native else module
+        for assign in (False, True):
+            other = Recurrent(kind)
+            called(x)
+            module.load_state_dict(other.state_dict(), assign=assign)
+            torch.testing.assert_close(called(x), other(x))
+        called.cells.weight_hh_l1 = nn.Parameter(torch.zeros_like(other.cells.weight_hh_l1))
+        with torch.no_grad():
+            other.cells.weight_hh_l1.zero_()
+        torch.testing.assert_close(called(x), other(x))
+
+
 @torch.jit.interface
 class Activation(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
