@@ -264,7 +264,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         weights = self.__dict__.get("_flat_weights")
         if previous is not None and previous is not value and isinstance(weights, list):
             # the code of nn.LSTM and its like reads the parameters there; nn.RNNBase keeps it so, too
-            super().__setattr__("_flat_weights", [value if w is previous else w for w in weights])
+            self.__dict__["_flat_weights"] = [value if w is previous else w for w in weights]
 
     def __getattr__(self, name: str) -> Any:
         """Methods and class attributes of the Python class, for what stays Python."""
