@@ -219,7 +219,7 @@ def _value_for(annotation: Any) -> Any:
     return _VALUES[annotation]
 
 
-_SHARED = [(module, dict(vars(module))) for module in (torch, torch.nn, torch.nn.functional, typing)]
+_SHARED = (torch, torch.nn, torch.nn.functional, typing)
 
 
 @contextlib.contextmanager
@@ -280,13 +280,16 @@ def judge(
     reached: Callable[[str], None] = lambda stage: None,
 ) -> Finding | None:
     """What comes of one mutant; None for what Python itself does not take. `reached` is told what comes next."""
+    before = [(module, dict(vars(module))) for module in _SHARED]
     with _quietly():
         try:
             program = _defined(text, place, name, path)
             eager = copy.deepcopy(program)
         except Exception:
             return None
-        if any(vars(module)[name] is not value for module, names in _SHARED for name, value in names.items()):
+        if any(
+            vars(module).get(name) is not value for module, names in before for name, value in names.items()
+        ):
             return None  # it has replaced a part of PyTorch
         reached("the compiler")
         try:
