@@ -16,10 +16,10 @@ from .container import Container
 
 MapLocation = str | torch.device | Mapping[str, str] | Callable[[torch.UntypedStorage, str], Any] | None
 
-# The functions of torch that pickled tensors name → the method of TensorReader that stands in for them.
 PICKLED_NAMES = "torch.jit._pickle"
 """The module by which pickles of archives name what restores typed lists and dicts, and tensors of the constants' table."""
 
+# The functions of torch that pickled tensors name → the method of TensorReader that stands in for them.
 TENSOR_NAMES: dict[tuple[str, str], str] = {
     (PICKLED_NAMES, "build_tensor_from_id"): "from_table",
     ("torch._utils", "_rebuild_tensor"): "dense",
