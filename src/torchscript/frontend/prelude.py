@@ -356,10 +356,7 @@ def shown_as_tuple(items: Any) -> str:
 
 def shown_as_tuple_or_none(items: Any) -> str:
     """`str(tuple(items))`, or of None."""
-    if items is None:
-        return "None"
-    inner = str(list(items))
-    return "(" + inner[1 : len(inner) - 1] + (",)" if len(items) == 1 else ")")
+    return "None" if items is None else shown_as_tuple(list(items))
 
 
 def shown_as_set(items: Any) -> str:
