@@ -6,6 +6,9 @@
 
 Whoever writes an entry removes those that nobody used for 30 days, then the least recently used until all
 together are within `$TORCHSCRIPT_CACHE_LIMIT` (5 GB). What somebody uses is never removed.
+
+The locks are flock's. filelock's exclusive locks cannot be shared among users, and its ReadWriteLock is a database for each
+entry, of which nobody can tell whether it is still the one at its path: it could not go with its entry.
 """
 
 from __future__ import annotations
