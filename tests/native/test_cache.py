@@ -216,3 +216,14 @@ def test_without_locks_entries_are_made_and_used_and_nothing_is_removed(root, mo
         pass
     assert cache.clear_cache()[0] == 0
     assert names(root) == ["program-1", "program-2"]
+
+
+def test_the_library_is_imported_where_there_are_no_locks() -> None:
+    """Programs run in Python there; only native code needs the cache."""
+    program = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "import torch, torchscript\n"
+        "f = torchscript.script(torch.nn.Linear(2, 2))\n"
+        "assert f(torch.ones(1, 2)).shape == (1, 2)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -11,7 +11,6 @@ from ..codegen.cpp.kernels import make_kernel
 from ..ir.graph import Function, Graph
 from ..runtime.function import ScriptFunction
 from ..runtime.module import Entry, ScriptModule
-from .build import built_program
 from .library import Library
 from .module import NativeFunction, native_module
 
@@ -38,6 +37,7 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     111
     """
     from ..runtime.api import script
+    from .build import built_program  # not before it is needed: there are systems without its locks
 
     if not isinstance(obj, ScriptFunction | ScriptModule):
         obj = script(obj)
@@ -55,6 +55,7 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
 
 def compile_functions(functions: Sequence[ScriptFunction], *, optimize: bool = True) -> list[NativeFunction]:
     """Compile several functions into one library, with one run of the C++ compiler."""
+    from .build import built_program
 
     def prepare(function: Function) -> Graph:
         return prepared_graph(function, optimize)

@@ -18,7 +18,6 @@ from ..codegen.cpp import NativeProgram
 from ..codegen.cpp.names import identifier
 from ..errors import BackendError
 from ..operators.runtime_helpers import exception_class
-from .build import toolchain
 
 _count = itertools.count()
 _MARK, _SEPARATOR = "\x1etorchscript", "\x1f"
@@ -39,6 +38,8 @@ class Library:
     """A loaded program. `call(name)` is the raw callable of a method, which takes what the dispatcher takes."""
 
     def __init__(self, path: Path, program: NativeProgram) -> None:
+        from .build import toolchain
+
         _define_hooks()
         self.path = path
         self.exceptions = program.exceptions
