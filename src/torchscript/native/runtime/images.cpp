@@ -13,7 +13,7 @@ namespace {
 using V = kernel::Vec<float>;
 constexpr int64_t W = V::size();
 
-// How many floats of weights and results a core keeps near it while it goes through the places of a block.
+// Places that go through the panels of one group, which stay near the core meanwhile.
 constexpr int64_t BLOCK_OF_PLACES = 96;
 // Multiplications that are worth another thread.
 constexpr int64_t WORK_OF_THREAD = 1 << 18;
@@ -147,6 +147,20 @@ void rows_of(Places& places, int64_t rows, const Block& block, int64_t count, co
     if (rows > 0) rows_of<R / 2, C, WHOLE>(places, rows, block, count, bias, other, out);
 }
 
+// The same for as many panels as `count` results have.
+template <bool WHOLE>
+void rows_of_panels(Places& places, int64_t rows, const Block& block, int64_t count, const float* bias, const float* other,
+                    float* out) {
+  switch ((count + W - 1) / W) {
+    case 4: return rows_of<6, 4, WHOLE>(places, rows, block, count, bias, other, out);
+    case 3: return rows_of<8, 3, WHOLE>(places, rows, block, count, bias, other, out);
+    case 2: return rows_of<12, 2, WHOLE>(places, rows, block, count, bias, other, out);
+    default: return rows_of<12, 1, WHOLE>(places, rows, block, count, bias, other, out);
+  }
+}
+
+constexpr int64_t GROUP = 4 * W;  // results of the most panels at a time
+
 }  // namespace
 
 void direct(const Images& x, const Convolution& how, const Results& size, const float* panels, const float* bias,
@@ -157,31 +171,21 @@ void direct(const Images& x, const Convolution& how, const Results& size, const 
     windows.per_line = 1;
   }
   const int64_t k = size.rows * size.columns * x.channels, n = size.channels;
-  constexpr int64_t GROUP = 4;  // panels
   const int64_t blocks = (size.places() + BLOCK_OF_PLACES - 1) / BLOCK_OF_PLACES;
-  const int64_t groups = (n + GROUP * W - 1) / (GROUP * W);
+  const int64_t groups = (n + GROUP - 1) / GROUP;
   const Bounds bounds(how.end);
   const auto one = [&](int64_t block, int64_t group) {
     const int64_t first = block * BLOCK_OF_PLACES, rows = std::min(BLOCK_OF_PLACES, size.places() - first);
-    const int64_t i = group * GROUP * W, count = std::min(GROUP * W, n - i);
+    const int64_t i = group * GROUP, count = std::min(GROUP, n - i);
     Places places(x, how, size, first);
     const Block what{windows, panels + i * k, k, n, bounds};
     const float *b = bias != nullptr ? bias + i : nullptr, *o = other != nullptr ? other + first * n + i : nullptr;
     float* to = out + first * n + i;
-    const auto go = [&](auto whole) {
-      constexpr bool WHOLE = decltype(whole)::value;
-      switch ((count + W - 1) / W) {
-        case 4: return rows_of<6, 4, WHOLE>(places, rows, what, count, b, o, to);
-        case 3: return rows_of<8, 3, WHOLE>(places, rows, what, count, b, o, to);
-        case 2: return rows_of<12, 2, WHOLE>(places, rows, what, count, b, o, to);
-        default: return rows_of<12, 1, WHOLE>(places, rows, what, count, b, o, to);
-      }
-    };
-    count % W == 0 ? go(std::true_type()) : go(std::false_type());
+    (count % W == 0 ? rows_of_panels<true> : rows_of_panels<false>)(places, rows, what, count, b, o, to);
     if (how.end.activation != Activation::clamp)
       for (int64_t r = 0; r < rows; ++r, to += n) finish(how.end, to, count);
   };
-  const int64_t work = std::min(BLOCK_OF_PLACES, size.places()) * std::min(GROUP * W, n) * k;
+  const int64_t work = std::min(BLOCK_OF_PLACES, size.places()) * std::min(GROUP, n) * k;
   at::parallel_for(0, blocks * groups, std::max<int64_t>(1, WORK_OF_THREAD / std::max<int64_t>(1, work)),
                    [&](int64_t from, int64_t to) {
                      for (int64_t i = from; i < to; ++i) one(i / groups, i % groups);
@@ -375,19 +379,10 @@ bool winograd(const Images& x, const Convolution& how, const Results& size, cons
     const Results rows{1, 1, count, n, 1, 1};
     for (int64_t m = 0; m < MATRICES; ++m) {
       const Images from{numbers + m * most * k, 1, 1, count, k};
-      for (int64_t i = 0; i < n; i += 4 * W) {
+      for (int64_t i = 0; i < n; i += GROUP) {
         Places places(from, alone, rows, 0);
-        const int64_t here = std::min(4 * W, n - i);
         const Block what{windows, panels + (m * n + i) * k, k, n, none};
-        float* to = products + m * most * n + i;
-        if (here == 4 * W)
-          rows_of<6, 4, true>(places, count, what, here, nullptr, nullptr, to);
-        else if (here == 3 * W)
-          rows_of<8, 3, true>(places, count, what, here, nullptr, nullptr, to);
-        else if (here == 2 * W)
-          rows_of<12, 2, true>(places, count, what, here, nullptr, nullptr, to);
-        else
-          rows_of<12, 1, true>(places, count, what, here, nullptr, nullptr, to);
+        rows_of_panels<true>(places, count, what, std::min(GROUP, n - i), nullptr, nullptr, products + m * most * n + i);
       }
     }
     V check(0.f);
