@@ -47,6 +47,13 @@ def assign_steps(items: Any, low: Any, high: Any, step: int, values: Any) -> Non
 def delete_steps(items: Any, low: Any, high: Any, step: int) -> None:
     """`del items[low:high:step]`."""
     positions = _positions(low, high, step, len(items))
-    kept = [items[i] for i in range(len(items)) if i not in positions]
+    positions.sort()
+    kept = items[:0]
+    next = 0
+    for i in range(len(items)):
+        if next < len(positions) and positions[next] == i:
+            next += 1
+        else:
+            kept.append(items[i])
     items.clear()
     items.extend(kept)
