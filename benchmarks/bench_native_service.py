@@ -77,7 +77,7 @@ def first_call(name: str) -> float:
 
 
 def shapes() -> int:
-    from torchscript.native.build import cached_entries
+    from torchscript.native.cache import cached_entries
 
     module, _ = convnet()
     native = torchscript.compile(torchscript.script(module))
