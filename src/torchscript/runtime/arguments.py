@@ -127,6 +127,12 @@ def _needs_conversion(type: T.Type, archived: bool) -> bool:
     )
 
 
+_EXACT: dict[type[T.Type], type] = {
+    T.TensorType: torch.Tensor, T.IntType: int, T.FloatType: float, T.BoolType: bool, T.StringType: str,
+}  # fmt: skip
+"""The class of which every value is an argument of the type as it is."""
+
+
 class Signature:
     """Binds and checks the arguments of a compiled function."""
 
@@ -141,6 +147,9 @@ class Signature:
         self.archived = function.python_function is None
         self.has_sets = any(map(holds_sets, (schema.return_type, *(a.type for a in self.arguments))))
         self.converts = [i for i, a in enumerate(self.arguments) if _needs_conversion(a.type, self.archived)]
+        self.exact = tuple(_EXACT.get(a.type.__class__) for a in self.arguments)  # classes that need no check
+        if self.has_sets:
+            self.exact = (None,)
 
     def for_python(self) -> inspect.Signature:
         """The same for `inspect.signature`, which torch.export and ONNX's exporter ask for names."""
@@ -159,6 +168,8 @@ class Signature:
 
     def bind(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, defaults filled in. ArgumentError where they do not fit."""
+        if not named and tuple(map(type, positional)) == self.exact:  # most calls
+            return positional
         if named or len(positional) != self.count:
             positional = self._fill(positional, named)
         for check, value in zip(self.checks, positional, strict=True):

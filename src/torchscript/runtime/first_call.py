@@ -166,7 +166,7 @@ class ScriptFunctionByCall(ScriptFunction):
             super().__init__(first._ts_function)
             return
         self._error = first
-        self._call = self._signature = None
+        self._unlink()
         self._torchscript_original = function
         self.__name__ = getattr(function, "__name__", "lambda")
         self.__doc__ = function.__doc__
@@ -201,7 +201,7 @@ class ScriptFunctionByCall(ScriptFunction):
         if not self._ran:  # the first call says what the function is
             self._ran = True
             self._ts_function = function._ts_function
-            self._call = self._signature = None
+            self._unlink()
         return function(**values)
 
     def _fits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

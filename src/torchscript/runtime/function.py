@@ -96,18 +96,29 @@ class ScriptFunction(Compiled):
 
     def __init__(self, function: Function) -> None:
         self._ts_function = function
-        self._signature: Signature | None = None
-        self._call: Any = None
+        self._unlink()
         original = function.python_function
         if original is not None and hasattr(original, "__name__"):
             functools.update_wrapper(self, original)
             self.__dict__.pop("__wrapped__", None)
         self._torchscript_original = original
 
+    def _unlink(self) -> None:
+        """Have the next call link the function."""
+        self._signature: Signature | None = None
+        self._call: Any = None
+        self._exact: Any = None  # the classes of arguments that need no check
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and tuple(map(type, args)) == self._exact and state.current() is None:
+            return self._call(*args)
+        return self._call_checked(args, kwargs)
+
+    def _call_checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._call is None:
             self._signature = Signature(self._ts_function)
             self._call = LINKER.function(self._ts_function)
+            self._exact = self._signature.exact
         assert self._signature is not None
         values = self._signature.bind(args, kwargs)
         recorder = state.current()
