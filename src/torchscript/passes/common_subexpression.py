@@ -5,8 +5,8 @@
     %4 : Tensor = aten::add(%2, %3, %1)
 
 Not where it could be told: where the operands or the results are written anywhere in the graph, or where two
-results are seen as two objects outside it, or where a `with` begins or ends between the two. A computation in a block
-is found again in the blocks inside it, and not beside it.
+results are seen as two objects outside it (those of two iterations too), or where a `with` begins or ends between
+the two. A computation in a block is found again in the blocks inside it, and not beside it.
 """
 
 from __future__ import annotations
@@ -94,9 +94,19 @@ class _Merger:
                 continue
             if self.aliases.is_written(one) or self.aliases.is_written(other):
                 return False
-            if self.aliases.escapes(one) and self.aliases.escapes(other):
+            if self.aliases.escapes(one) and (self.aliases.escapes(other) or _is_repeated(node, first)):
                 return False
         return True
+
+
+def _is_repeated(node: Node, first: Node) -> bool:
+    """Whether the node is in a loop that the first is outside of: each iteration makes a result of its own."""
+    owner = node.block.owner
+    while owner is not None and owner is not first.block.owner:
+        if owner.kind == "prim::Loop":
+            return True
+        owner = owner.block.owner
+    return False
 
 
 def _attribute_key(value: Any) -> object:

@@ -90,6 +90,8 @@ class _Loop:
         self.inside = set(self.body.all_nodes())
         self.sets_attributes = {n.attributes["name"] for n in self.inside if n.kind == "prim::SetAttr"}
         self.calls = any(map(is_opaque, self.inside))
+        # what comes before it in the body runs in another mode when it runs again
+        self.switches = any(n.kind == "aten::set_grad_enabled" for n in self.inside)
 
     def invariants(self) -> tuple[list[Node], list[Node]]:
         """Nodes to compute before the loop, and nodes to compute before it if it runs; both leave the body."""
@@ -97,7 +99,7 @@ class _Loop:
         needs_guard: set[Value] = set()
         safe: list[Node] = []
         risky: list[Node] = []
-        seen = False  # whether something before this node in the body is seen outside
+        seen = self.switches  # whether something before this node in the body is seen outside
         for node in self.body.nodes:
             if not self._is_invariant(node, varying):
                 varying.update(node.outputs)
