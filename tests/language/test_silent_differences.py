@@ -440,3 +440,42 @@ def returned_meanwhile(xs: List[int]):
 )
 def test_lists_that_change_in_a_loop_over_them(assert_everywhere, program):
     assert_everywhere(program, [1, 2, 3, 4])
+
+
+# -- the mode of gradients, set by a statement ----------------------------------------------------------------------
+
+
+def gradients_off(x: torch.Tensor, flag: bool):
+    torch.set_grad_enabled(False)
+    a = x * 2
+    torch.set_grad_enabled(flag)
+    b = x * 2
+    for _ in range(2):
+        c = x * 2
+        torch.set_grad_enabled(True)
+    torch.no_grad()  # switches nothing by itself
+    d = x * 2
+    with torch.set_grad_enabled(False):
+        e = x * 2
+    return a.requires_grad, b.requires_grad, c.requires_grad, d.requires_grad, e.requires_grad
+
+
+@pytest.mark.parametrize("flag", [False, True])
+def test_gradients_are_switched_by_a_statement(assert_everywhere, flag):
+    with torch.enable_grad():
+        # the interpreter of PyTorch says that no tensor requires gradients here
+        assert_everywhere(gradients_off, torch.randn(3, requires_grad=True), flag, stock=False)
+
+
+def test_the_mode_stays_as_a_function_leaves_it():
+    def off(x: torch.Tensor):
+        torch.set_grad_enabled(False)
+        return x
+
+    compiled = jit.script(off)
+    for function in (off, compiled, jit.compile(compiled)):
+        try:
+            function(torch.ones(1))
+            assert not torch.is_grad_enabled()
+        finally:
+            torch.set_grad_enabled(True)

@@ -112,6 +112,16 @@ def _set_gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager)
     return emit_if(e, condition.value, lambda: under(True), lambda: under(False))
 
 
+def emit_alone(e: Emitter, manager: Manager) -> None:
+    """A manager that stands by itself: `torch.set_grad_enabled(flag)` switches when it is made, no other does."""
+    from . import conditions
+
+    if manager.cls is torch.set_grad_enabled:
+        condition = conditions.of_value(e, manager.positional[0])
+        flag = condition.value or e.constant(bool(condition.static), T.BOOL)
+        e.call_operator("aten::set_grad_enabled", [Dynamic(flag)], {}, "set_grad_enabled")
+
+
 def _autocast_of(e: Emitter, manager: Val) -> autocasting.Autocast | None:
     if isinstance(manager, autocasting.Autocast):
         return manager

@@ -16,6 +16,7 @@ from . import (
     attributes,
     augmented,
     conditions,
+    contexts,
     declarations,
     expressions,
     formatting,
@@ -140,7 +141,9 @@ UNSUPPORTED: dict[type[ast.stmt], tuple[str, tuple[str, ...]]] = {
 def _expression(e: Emitter, node: ast.Expr) -> Outcome:
     if isinstance(node.value, ast.Constant):  # a docstring, or `...`
         return Outcome()
-    expressions.emit(e, node.value)
+    value = expressions.emit(e, node.value)
+    if isinstance(value, contexts.Manager):
+        contexts.emit_alone(e, value)
     return Outcome()
 
 
