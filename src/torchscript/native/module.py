@@ -9,6 +9,7 @@ from operator import is_
 from typing import Any
 
 import torch
+from torch.utils._device import DeviceContext
 
 from .. import types as T
 from ..codegen.cpp import NativeMethod, NativeProgram, Slot
@@ -83,6 +84,21 @@ def _are_tensors(values: tuple[Any, ...]) -> bool:
     return all(isinstance(v, torch.Tensor) for v in values)
 
 
+def needs_python() -> bool:
+    """Whether somebody has to see the operators one by one who is asked in Python alone: a trace, the compiler of
+    PyTorch, a transform of functorch, a default device, another mode of functions."""
+    if state.current() is not None or torch.compiler.is_compiling():
+        return True
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return True
+    modes: int = torch._C._len_torch_function_stack()
+    return modes > 0 and not all(_changes_nothing(torch._C._get_function_stack_at(i)) for i in range(modes))
+
+
+def _changes_nothing(mode: Any) -> bool:
+    return isinstance(mode, DeviceContext) and mode.device.type == "cpu"
+
+
 class NativeFunction(ScriptFunction):
     """A compiled function that runs as native code, without Python's lock."""
 
@@ -96,7 +112,7 @@ class NativeFunction(ScriptFunction):
         self.library = library
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.current() is not None or torch.compiler.is_compiling():
+        if needs_python():
             return super().__call__(*args, **kwargs)
         if self._direct and not kwargs and len(args) == self._arguments.count and _are_tensors(args):
             return self._native(args)
@@ -231,6 +247,9 @@ class _SlotState:
             if self.name in table:
                 self.table = table
                 return table[self.name]
+        # torch.nn.utils.parametrize leaves a property
+        if isinstance(getattr(type(self.owner), self.name, None), property):
+            return getattr(self.owner, self.name)
         raise AttributeError(f"'{type(self.owner).__name__}' has lost its attribute '{self.name}'")
 
 
@@ -243,7 +262,7 @@ class NativeEntry(Entry):
         self._is_tuned = calls_tuned(entry.function)
 
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if state.current() is not None or torch.compiler.is_compiling():
+        if needs_python():
             return super().call(owner, args, kwargs)
         try:
             values = self.signature.bind(args, kwargs)
