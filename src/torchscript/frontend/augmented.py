@@ -109,7 +109,7 @@ def _settled_element(type: T.ListType) -> T.Type | None:
 
 
 def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]) -> None:
-    from . import expressions, loops
+    from . import expressions, subscripts
 
     target = node.target
     assert isinstance(target, ast.Subscript)
@@ -145,4 +145,4 @@ def _augmented_subscript(e: Emitter, node: ast.AugAssign, op: type[ast.operator]
         current_val = e.call_operator("aten::__getitem__", [owner, key], {}, "[]")
     result = in_place(e, op, current_val, expressions.emit(e, node.value))
     e.node = node
-    loops.set_item(e, e.materialize(owner), key, result)
+    subscripts.set_item(e, e.materialize(owner), key, result)

@@ -23,6 +23,7 @@ from . import (
     compilation,
     function_calls,
     generators,
+    iterators,
     marks,
     methods,
     module_hooks,
@@ -30,7 +31,8 @@ from . import (
     outer,
     transient,
 )
-from .builtins import containers, iterators, registry, tensors
+from .builtins import containers, registry, tensors
+from .builtins import iterators as itertools_
 from .builtins.arities import accepts
 from .control import discard
 from .emitter import Emitter
@@ -98,7 +100,7 @@ def _columns(e: Emitter, node: ast.Call) -> Val | None:
     mark = len(e.block.nodes)
     rows = expressions.emit(e, node.args[0].value)
     e.node = node
-    found = iterators.columns(e, rows)
+    found = itertools_.columns(e, rows)
     if found is None:
         discard(e.block, mark)
     return found
@@ -198,6 +200,10 @@ def call(
     e: Emitter, callee: Val, positional: list[Val], named: dict[str, Val], hint: T.Type | None = None
 ) -> Val:
     """Call a value of any kind."""
+    given = iterators.as_arguments(e, callee, positional)
+    if isinstance(given, Val):
+        return given
+    positional = given
     if isinstance(callee, Static):
         return call_object(e, callee.object, positional, named, hint)
     if isinstance(callee, Attribute) and callee.type is None and callee.known is not None:
@@ -333,7 +339,6 @@ def _call_compiled(e: Emitter, function: Any, positional: list[Val], named: dict
 
 def call_torch(e: Emitter, obj: Any, name: str, positional: list[Val], named: dict[str, Val]) -> Val:
     """Call a function of PyTorch that is an operator."""
-
     display = getattr(obj, "__name__", name)
     named = {k: v for k, v in named.items() if not (k == "out" and _is_none(v))}
     handler = tensors.TORCH_HANDLERS.get(name)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from .. import types as T
 from ..errors import CompileError
-from . import conditions, expressions, loops
+from . import conditions, expressions, iterators, loops, subscripts
 from .control import discard, emit_if
 from .emitter import Emitter
 from .outcomes import Outcome
 from .pending import settle
 from .run_time_loops import emit_loop
 from .scopes import Scope
-from .values import Dynamic, Iterable, Mapping, Module, Sequence, Val, type_of
+from .values import Dynamic, Iterable, Iterator, Mapping, Module, Sequence, Val, type_of
 
 
 def list_comprehension(e: Emitter, node: ast.ListComp | ast.GeneratorExp, hint: T.Type | None) -> Val:
@@ -79,7 +79,7 @@ def dict_comprehension(e: Emitter, node: ast.DictComp, hint: T.Type | None) -> V
     def add() -> None:
         key, value = expressions.emit(e, node.key), expressions.emit(e, node.value)
         e.node = node
-        loops.set_item(e, result, key, value)
+        subscripts.set_item(e, result, key, value)
 
     _comprehend(e, [node.key, node.value], node.generators, 0, add)
     settle(result)
@@ -123,6 +123,8 @@ def _static_level(
     if not loops.prefers_unrolling(e, iterable) and not is_range:
         raise _NotStatic
     items = loops.static_items(e, iterable)
+    if isinstance(iterable, Iterator) and iterable.rest is None:
+        items = loops.static_items(e, iterators.drained(e, iterable))
     if items is None or (len(items) > 64 and is_range):
         raise _NotStatic
     found: list[Val] = []
@@ -195,6 +197,10 @@ def _comprehend(
                 for item in items:
                     body(item)
                 return
+        if isinstance(iterable, Iterator) and iterable.rest is not None:
+            rest, left = iterable.rest, lambda: e.materialize(iterators.more(e, iterable))
+            emit_loop(e, None, _bound(parts), left, lambda i: body(Dynamic(e.call("aten::pop", [rest]))))
+            return
         plan = loops.plan_of(e, iterable, generator.iter)
         emit_loop(e, plan.length, _bound(parts), None, lambda i: body(plan.item(e, i)))
     finally:

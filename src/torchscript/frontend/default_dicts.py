@@ -111,7 +111,7 @@ def item(e: Emitter, owner: Val, key: Val) -> Val:
     present = e.call("aten::__contains__", [owner, key])
 
     def insert() -> Outcome:
-        from .loops import set_item
+        from .subscripts import set_item
 
         set_item(e, e.materialize(owner), key, _default(e, factory, type.value))
         return Outcome()

@@ -33,6 +33,7 @@ from .values import (
     Closure,
     Dynamic,
     Iterable,
+    Iterator,
     Mapping,
     Method,
     Module,
@@ -172,7 +173,9 @@ def _must_inline(
             if not is_default:
                 return True
             continue
-        if isinstance(val, Closure | Method | BuiltinMethod | Partial | Special | Iterable | Mapping):
+        if isinstance(
+            val, Closure | Method | BuiltinMethod | Partial | Special | Iterable | Iterator | Mapping
+        ):
             return True
         if isinstance(type_of(val), deques.DequeType):
             return True  # it knows its length by a value of the caller

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator as Iterating
 from typing import Any
 
 from .. import types as T
 from ..ir.graph import Function, Node
-from . import arithmetic, expressions, prelude
+from . import arithmetic, expressions, iterators, prelude
 from .control import discard
 from .emitter import Emitter
-from .values import Static, Val, type_of
+from .values import Iterator, Special, Static, Val, type_of
 
 _NUMBERS = (T.IntType, T.FloatType, T.BoolType, T.NumberType)
 _OF_NUMBERS: dict[str, tuple[type[Exception], ...]] = {
@@ -84,7 +84,7 @@ def tests_before(e: Emitter, node: ast.stmt) -> list[ast.stmt]:
     return tests
 
 
-def _evaluated(node: ast.AST) -> Iterator[ast.expr]:
+def _evaluated(node: ast.AST) -> Iterating[ast.expr]:
     """The expressions that a statement surely evaluates, from the inside out."""
     if isinstance(
         node,
@@ -131,6 +131,13 @@ def _test(e: Emitter, node: ast.expr) -> ast.stmt | None:
     if not isinstance(node, ast.Call) or node.keywords or len(node.args) != 1 or not _is_simple(node.args[0]):
         return None
     argument = _text(node.args[0])
+    if isinstance(node.func, ast.Name) and isinstance(it := _value(e, node.args[0]), Iterator):
+        if isinstance(callee := _value(e, node.func), Static) and callee.object is next:
+            e.scope.set(
+                "__torchscript_more",
+                Special("next", lambda e, node, positional, named: iterators.more(e, it)),
+            )
+            return _raising("not __torchscript_more()", "StopIteration()")
     if isinstance(node.func, ast.Name) and isinstance(_type(e, node.args[0]), T.StringType):
         callee = _value(e, node.func)
         if isinstance(callee, Static) and callee.object in (int, float):
@@ -187,6 +194,11 @@ def _text(node: ast.expr) -> str:
 
 def _value(e: Emitter, node: ast.expr) -> Val | None:
     """What an expression is, without leaving anything behind."""
+    if any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "next"
+        for n in ast.walk(node)
+    ):
+        return None  # which would take a step while compiling
     mark = len(e.block.nodes)
     try:
         return expressions.emit(e, node)

@@ -18,7 +18,7 @@ import torch
 
 from .. import types as T
 from ..ir.graph import Value
-from . import conditions, expressions, growing, merging, nonlocals
+from . import conditions, expressions, growing, iterators, merging, nonlocals
 from .control import assigned_names, discard, emit_if, run_steps
 from .emitter import Emitter
 from .outcomes import Outcome
@@ -29,6 +29,7 @@ from .values import (
     Attribute,
     Dynamic,
     Iterable,
+    Iterator,
     Known,
     Mapping,
     Module,
@@ -185,6 +186,8 @@ class Plan:
 
 def plan_of(e: Emitter, val: Val, node: ast.AST) -> Plan:
     """The run-time iteration over a value."""
+    if isinstance(val, Iterator):
+        val = iterators.drained(e, val)
     if isinstance(val, Iterable):
         return _iterable_plan(e, val, node)
     type = type_of(val)
@@ -327,10 +330,13 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
     growing_loop = growing.over_changing_list(e, node)
     if growing_loop is not None:
         return growing_loop
+    iterators.refuse_half_read(e, node)
     iterable = expressions.emit(e, node.iter)
     e.node = node
     if isinstance(iterable, Unusable):
         raise e.error(iterable.reason, node.iter)
+    if isinstance(iterable, Iterator) and iterable.rest is not None:
+        return iterators.emit_for(e, node, iterable)
 
     def body_for(item: Val) -> Outcome:
         e.node = node
@@ -339,6 +345,8 @@ def emit_for(e: Emitter, node: ast.For) -> Outcome:
 
     if prefers_unrolling(e, iterable):
         items = static_items(e, iterable)
+        if isinstance(iterable, Iterator):
+            items = iterators.taken_by_loop(e, node, iterable)
         if items is not None:
             return _finish(e, node, _unrolled(e, items, body_for))
     mark, scope = len(e.block.nodes), e.scope
@@ -578,21 +586,3 @@ def _silently(e: Emitter, test: ast.expr) -> conditions.Condition | None:
 
     discard(e.block, mark)
     return result
-
-
-def set_item(e: Emitter, container: Value, key: Val, value: Val) -> None:
-    """`container[key] = value` for lists and dicts; an empty dict literal learns its types here."""
-    type = container.type
-    if isinstance(type, T.DictType):
-        from . import default_dicts
-        from .pending import resolve_pending
-
-        default_dicts.key_of(e, type, key)
-        own = type_of(value)
-        if isinstance(type.value, T.PendingType) and type.value.resolved is None and own is not None:
-            resolve_pending(type.value, own)
-    held = type.contained[-1] if isinstance(type, T.DictType | T.ListType) else None
-    if isinstance(held, T.ListType | T.DictType) and isinstance(value, Dynamic):  # d["k"] = []
-        fitted = e.try_coerce(value, held)
-        value = Dynamic(fitted) if fitted is not None else value
-    e.call_operator("aten::_set_item", [Dynamic(container), key, value], {}, "[]=")

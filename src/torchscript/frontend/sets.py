@@ -64,22 +64,34 @@ def of_value(e: Emitter, val: Val) -> Val:
     """`set(val)`."""
     if isinstance(type_of(val), T.SetType):
         return _copy(e, val)
-    items = loops.static_items(e, val) if not isinstance(val, Static) or val.type is None else None
-    if isinstance(val, Sequence | Mapping) and items is not None:
-        return of_items(e, items)
     result = empty(e)
-    _prelude(prelude.add_all)(e, [result, val])
+    _add_all(e, result, val)
     settle(e.materialize(result))
     return result
 
 
+def _add_all(e: Emitter, result: Val, val: Val) -> None:
+    """Add what `val` iterates over."""
+    items = loops.static_items(e, val) if not isinstance(val, Static) or val.type is None else None
+    if isinstance(val, Sequence | Mapping) and items is not None:
+        for item in items:
+            add(e, result, item)
+    else:
+        _prelude(prelude.add_all)(e, [result, val])
+
+
 @expression(ast.Set)
 def _display(e: Emitter, node: ast.Set, hint: T.Type | None) -> Val:
-    items = [expressions.emit(e, item) for item in node.elts if not isinstance(item, ast.Starred)]
-    if len(items) < len(node.elts):
-        raise e.unsupported("'*' inside a set display cannot be compiled.", node, "Use update().")
+    items = [expressions.emit(e, i.value if isinstance(i, ast.Starred) else i) for i in node.elts]
     e.node = node
-    return of_items(e, items, hint.key if isinstance(hint, T.SetType) else None)
+    result = empty(e, hint.key if isinstance(hint, T.SetType) else None)
+    for element, val in zip(node.elts, items, strict=True):
+        if isinstance(element, ast.Starred):
+            _add_all(e, result, val)
+        else:
+            add(e, result, val)
+    settle(e.materialize(result))
+    return result
 
 
 @expression(ast.SetComp)

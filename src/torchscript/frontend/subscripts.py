@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .. import types as T
+from ..ir.graph import Value
 from . import (
     arithmetic,
     arrays,
@@ -25,6 +26,7 @@ from . import (
     tensor_indexing,
 )
 from .emitter import Emitter
+from .pending import resolve_pending
 from .values import (
     Attribute,
     Dynamic,
@@ -268,7 +270,7 @@ def _negative_slice(e: Emitter, owner: Val, low: Val, high: Val, step: int) -> V
 
 def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
     """`owner[index] = value`."""
-    from . import expressions, loops
+    from . import expressions
 
     owner = expressions.emit(e, target.value)
     e.node = target
@@ -294,7 +296,7 @@ def assign_subscript(e: Emitter, target: ast.Subscript, value: Val) -> None:
         mappings.changeable(e, owner, target)[e.depend(key)] = value
         return
     outer.refuse_change(e, owner, "__setitem__", target)
-    loops.set_item(e, e.materialize(owner), key, value)
+    set_item(e, e.materialize(owner), key, value)
 
 
 def assign_slice(e: Emitter, owner: Val, bounds: list[Val], value: Val | None, target: ast.AST) -> None:
@@ -351,3 +353,18 @@ def _is_none(bound: Val) -> bool:
 
 def _is_one(step: Val) -> bool:
     return _is_none(step) or (isinstance(step, Static) and step.object == 1)
+
+
+def set_item(e: Emitter, container: Value, key: Val, value: Val) -> None:
+    """`container[key] = value` for lists and dicts; an empty dict literal learns its types here."""
+    type = container.type
+    if isinstance(type, T.DictType):
+        default_dicts.key_of(e, type, key)
+        own = type_of(value)
+        if isinstance(type.value, T.PendingType) and type.value.resolved is None and own is not None:
+            resolve_pending(type.value, own)
+    held = type.contained[-1] if isinstance(type, T.DictType | T.ListType) else None
+    if isinstance(held, T.ListType | T.DictType) and isinstance(value, Dynamic):  # d["k"] = []
+        fitted = e.try_coerce(value, held)
+        value = Dynamic(fitted) if fitted is not None else value
+    e.call_operator("aten::_set_item", [Dynamic(container), key, value], {}, "[]=")

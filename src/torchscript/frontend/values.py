@@ -327,6 +327,23 @@ class Iterable(Val):
         return f"'{self.kind}(…)'"
 
 
+class Iterator(Val):
+    """`iter(…)`: `rest` is the list of what is left, the next element last; None where that is `items`, known now.
+
+    `block` is where it was made: what is known to be left is known only there.
+    """
+
+    __slots__ = ("block", "items", "rest")
+
+    def __init__(self, items: list[Val], rest: Dynamic | None, block: Block | None) -> None:
+        self.items = items
+        self.rest = rest
+        self.block = block
+
+    def describe(self) -> str:
+        return "an iterator"
+
+
 class Slice(Val):
     """`slice(start, stop, step)`."""
 
