@@ -140,7 +140,7 @@ def _hooks_of(module: torch.nn.Module) -> tuple[tuple[Any, ...], tuple[Any, ...]
 
 def _not_archived(module: torch.nn.Module) -> list[Any]:
     both = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
-    return [hook for hook in both if not getattr(hook, "is_archived", False)]
+    return [h for h in both if not (getattr(h, "is_archived", False) or hasattr(h, "compiled_in"))]
 
 
 def _described(hook: Any, path: str) -> str:

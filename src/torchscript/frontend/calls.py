@@ -541,10 +541,10 @@ def _call_compiled_module(e: Emitter, callee: Module, positional: list[Val], nam
             result = function_calls.emit_compiled_call(
                 e, function, [e.module_value(callee), *arguments], None
             )
-        elif later:
+        elif later and not hasattr(hook, "compiled_in"):
             return None
         else:
-            result = module_hooks.run(e, hook, [callee, *given])
+            result = module_hooks.run(e, getattr(hook, "compiled_in", hook), [callee, *given])
         return None if _is_none(result) else result
 
     for hook in module._forward_pre_hooks.values():

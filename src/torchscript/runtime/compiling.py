@@ -22,6 +22,7 @@ from ..frontend.program import Program
 from ..frontend.taken_over import taken_over
 from ..frontend.typing_of import plain
 from ..frontend.values import Module
+from . import hooks
 from .first_call import (
     ScriptFunctionByCall,
     arities,
@@ -296,6 +297,10 @@ class Builder:
             self.made[id(module)] = found
             if has_left_hooks(found, self.program.left_hooks):
                 found._watch_hooks()
+            elif type(found) is not type(module):
+                hooks.note_compiled(found)
+                if found._backward_hooks or found._backward_pre_hooks:
+                    found._watch_hooks()
         return found
 
     def _build(self, module: torch.nn.Module) -> Any:
@@ -317,6 +322,7 @@ class Builder:
             attributes[name] = self.build(child) if child is not None else None
             if child is not None and isinstance(spec.cls.attributes[name].type, T.InterfaceType):
                 if child._forward_hooks or child._forward_pre_hooks:
+                    attributes[name].__dict__.pop("_ts_compiled_hooks", None)
                     attributes[name]._watch_hooks()  # the caller's code has none of what stands behind it
         for name, path in spec.adopted.items():
             attributes[name] = self.build(transient.at(module, path))

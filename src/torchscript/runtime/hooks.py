@@ -41,6 +41,31 @@ class ArchivedHook:
         return f"<archived hook {self.name}>"
 
 
+class CompiledHook:
+    """A hook that stands in the code of compiled callers: it runs for all others."""
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self.compiled_in = hook
+
+    def __call__(self, module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return (
+            None if id(module) in getattr(_state, "inside", ()) else self.compiled_in(module, *args, **kwargs)
+        )
+
+    def __repr__(self) -> str:
+        return repr(self.compiled_in)
+
+
+_TABLES = ("_forward_pre_hooks", "_forward_hooks")
+
+
+def note_compiled(module: torch.nn.Module) -> None:
+    """Remember which hooks compiled callers run themselves."""
+    known = tuple(frozenset(getattr(module, table)) for table in _TABLES)
+    if any(known):
+        module.__dict__["_ts_compiled_hooks"] = known
+
+
 def install(module: torch.nn.Module, cls: T.ClassType) -> None:
     """Give a loaded module the hooks of its class."""
     # Not by register_forward_hook: compiled callers need not come in from outside for these.
@@ -54,8 +79,17 @@ def install(module: torch.nn.Module, cls: T.ClassType) -> None:
 
 def entry_from_compiled(module: torch.nn.Module, cls: T.ClassType) -> Callable[..., Any]:
     """What compiled callers call once a module has hooks that their code does not know."""
-    if cls.forward_pre_hooks or cls.forward_hooks:
-        return functools.partial(_call, module)
+    compiled = module.__dict__.get("_ts_compiled_hooks")
+    if compiled is not None:
+        for table, keys in zip(_TABLES, compiled, strict=True):
+            hooks = getattr(module, table)
+            for key in keys & hooks.keys():
+                if not isinstance(hooks[key], CompiledHook):
+                    hooks[key] = CompiledHook(hooks[key])
+    if cls.forward_pre_hooks or cls.forward_hooks or compiled is not None:
+        schema = cls.methods["forward"].schema
+        types = [a.type for a in schema.arguments[1:]]
+        return for_compiled_code(functools.partial(_call, module), types, (), schema.return_type)
     schema = cls.methods["forward"].schema
     return for_compiled_code(module.__call__, [a.type for a in schema.arguments[1:]], (), schema.return_type)
 

@@ -290,6 +290,16 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         self._watch_hooks()
         return handle
 
+    def register_full_backward_hook(self, *args: Any, **kwargs: Any) -> Any:
+        handle = super().register_full_backward_hook(*args, **kwargs)
+        self._watch_hooks()
+        return handle
+
+    def register_full_backward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
+        handle = super().register_full_backward_pre_hook(*args, **kwargs)
+        self._watch_hooks()
+        return handle
+
     def _watch_hooks(self) -> None:
         """Make compiled callers run hooks that were registered after compiling."""
         cls = getattr(type(self), "_ts_class", None)
@@ -485,7 +495,7 @@ def make_module(
         module.training = original.training
         for table in ("_forward_hooks", "_forward_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks",
                       "_backward_hooks", "_backward_pre_hooks", "_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-                      "_forward_hooks_with_kwargs", 
+                      "_forward_hooks_with_kwargs", "_is_full_backward_hook",
                       "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called"):  # fmt: skip
             if table in original.__dict__:
                 module.__dict__[table] = copy.copy(original.__dict__[table])
