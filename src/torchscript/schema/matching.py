@@ -318,8 +318,8 @@ def _bind_varargs(
     level = Level.EXACT
     conversions: list[Conversion] = []
     for actual in actuals:
-        how = fit(element, actual.type, None)
-        if how is None or how.level > limit:
+        how = None if isinstance(actual.type, T.IntCodeType) else fit(element, actual.type, None)
+        if how is None or how.level > limit:  # `x.view(torch.int32)` is no shape
             if len(actuals) == 1 or _is_listlike(actual.type, slot.type):
                 return None
             return Refusal("type", slot.name, actual.type, element)

@@ -80,6 +80,8 @@ class Expressions:
         schema = schema_of_call(node)
         if schema is None:
             return self.call(f"{prefix}.{name}", self.values(node.inputs))
+        if schema.key == "aten::view.dtype":  # PyTorch's own reader does not find this overload
+            name = "view_copy"
         arguments: list[Fragment] = []
         for keyword_name, index in written_arguments(node, schema):
             text = self.value(node.inputs[index])
