@@ -461,6 +461,8 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
     if isinstance(owner, Module):
         cls: T.ClassType = owner.spec.cls
         attribute = cls.attributes.get(name)
+        if attribute is None and _set_property(e, owner, name, value, target):
+            return
         if attribute is None:
             if name in owner.module._modules or isinstance(value, Module):
                 raise e.error(f"The submodule '{name}' cannot be replaced in compiled code.", target)
@@ -510,6 +512,19 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
         e.scope.set(path, Dynamic(found))
     else:
         e.scope.set(path, Unusable("", None))
+
+
+def _set_property(e: Emitter, owner: Module, name: str, value: Val, target: ast.AST) -> bool:
+    """Call the setter, if the module's class has a property of this name."""
+    from . import calls
+
+    found = next((c.__dict__[name] for c in type(owner.module).__mro__ if name in c.__dict__), None)
+    if not isinstance(found, property):
+        return False
+    if found.fset is None:
+        raise e.error(f"The property '{name}' has no setter.", target)
+    calls.call_method(e, Method(owner, f"{name}_setter", found.fset), [value], {})
+    return True
 
 
 def _assign_tensor_attribute(e: Emitter, owner: Val, name: str, value: Val) -> None:

@@ -92,10 +92,28 @@ def _gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> 
     """`torch.no_grad()` and its like: an object of PyTorch's that both back ends know by its class."""
     if manager.cls not in GRADIENT_MODES:
         return _inside(e, node, index)
+    if manager.cls is torch.inference_mode and manager.positional:
+        return _inference_mode(e, node, index, manager)
     value = enter_gradient_mode(e, manager.cls)
     outcome = _inside(e, node, index)
     exit_gradient_mode(e, value)
     return outcome
+
+
+def _inference_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> Outcome:
+    """`with torch.inference_mode(flag)`: without the mode nothing changes."""
+    from . import conditions
+    from .control import emit_if
+
+    def under(enabled: bool) -> Outcome:
+        return (
+            _gradient_mode(e, node, index, Manager(torch.no_grad, [])) if enabled else _inside(e, node, index)
+        )
+
+    condition = conditions.of_value(e, manager.positional[0])
+    if condition.value is None:
+        return under(bool(condition.static))
+    return emit_if(e, condition.value, lambda: under(True), lambda: under(False))
 
 
 def _set_gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> Outcome:

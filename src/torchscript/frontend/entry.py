@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import types as T
@@ -126,7 +127,7 @@ def compile_entry(
         key = (*key, display)
     known = program.functions.get(key)
     if known is not None:
-        return known
+        return _with_defaults(known, defaults)
     program.in_progress.add(key)
     try:
         compiled = compilation.compile_function(
@@ -139,6 +140,18 @@ def compile_entry(
         program.in_progress.discard(key)
     program.functions[key] = compiled
     return compiled
+
+
+def _with_defaults(function: Function, defaults: dict[str, Any]) -> Function:
+    """The function; callers from outside may leave out what the call that it was compiled for did not."""
+    schema = function.schema
+    if defaults and any(not a.has_default and a.name in defaults for a in schema.arguments):
+        arguments = tuple(
+            a if a.has_default or a.name not in defaults else replace(a, default=defaults[a.name])
+            for a in schema.arguments
+        )
+        function.schema = replace(schema, arguments=arguments)
+    return function
 
 
 def _of_wrapped(program: Program, function: Any, tree: Any, is_method: bool) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .values import (
     Dynamic,
     Iterable,
     Mapping,
+    Module,
     Sequence,
     Static,
     Val,
@@ -110,6 +111,12 @@ def call_builtin_method(
     if named_tuple is not None:
         return named_tuple
     if isinstance(owner, Sequence):
+        if name in _CHANGING and any(isinstance(i, Module) or type_of(i) is None for i in owner.items):
+            raise e.unsupported(
+                f"'{name}' changes a list of what is no data, such as modules; compiled code has no such lists.",
+                None,
+                "Iterate over the list, or over a slice of it: 'for m in modules:'.",
+            )
         owner = Dynamic(e.build_list(owner.items)) if not owner.is_list or calls.uniform(owner) else owner
     if (
         isinstance(type, T.ListType)
@@ -157,6 +164,8 @@ def call_builtin_method(
     result = e.call_operator(f"aten::{name}", [owner, *positional], named, name)
     return e.none() if name == "append" and isinstance(type, T.ListType) else result
 
+
+_CHANGING = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"})
 
 _ADVICE = {
     "casefold": "Use lower().",

@@ -84,7 +84,7 @@ def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 
 def _manager(cls: type) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-        return contexts.Manager(cls, positional)
+        return contexts.Manager(cls, positional or [v for k, v in named.items() if k == "mode"])
 
     return handler
 
