@@ -84,14 +84,18 @@ def _are_tensors(values: tuple[Any, ...]) -> bool:
     return all(isinstance(v, torch.Tensor) for v in values)
 
 
+# found once: every call of native code asks
+_is_compiling = torch.compiler.is_compiling
+_transform = torch._C._functorch.peek_interpreter_stack
+_count_modes = torch._C._len_torch_function_stack
+
+
 def needs_python() -> bool:
     """Whether somebody has to see the operators one by one who is asked in Python alone: a trace, the compiler of
     PyTorch, a transform of functorch, a default device, another mode of functions."""
-    if state.current() is not None or torch.compiler.is_compiling():
+    if state.current() is not None or _is_compiling() or _transform() is not None:
         return True
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return True
-    modes: int = torch._C._len_torch_function_stack()
+    modes: int = _count_modes()
     return modes > 0 and not all(_changes_nothing(torch._C._get_function_stack_at(i)) for i in range(modes))
 
 
