@@ -232,6 +232,8 @@ def _object_attribute(e: Emitter, owner: Static, name: str, node: ast.AST | None
 
 def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node: ast.AST | None) -> Val:
     """An attribute, property or method of an instance of a script class."""
+    if name == "__class__":
+        return Static(type.python_class, None)
     attribute = type.attributes.get(name)
     if attribute is None and e.initializing is not type:
         e.program.class_method(type, "__init__")  # which says what the attributes are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import inspect
 import types as python_types
@@ -17,6 +18,7 @@ from ..ir.graph import Function, Graph
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
 from . import (
+    attributes,
     compilation,
     dataclass_methods,
     declarations,
@@ -27,6 +29,7 @@ from . import (
     methods,
 )
 from .annotations import NotATypeError, is_named_tuple, names_in_scope, qualified_name
+from .builtins import registry
 from .emitter import Emitter
 from .sources import function_source
 from .values import Dynamic, RaisedException, Sequence, Val, known_of, type_of
@@ -242,6 +245,21 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
     if init is not None:
         methods.call_class_method(e, result, "__init__", positional, named)
     return result
+
+
+@registry.handles(dataclasses.replace)
+def _replace(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`dataclasses.replace(obj, x=1)`."""
+    own = type_of(positional[0])
+    cls = own.python_class if isinstance(own, T.ClassType) else None
+    if cls is None or not dataclasses.is_dataclass(cls):
+        raise e.certain(TypeError, "replace() should be called on dataclass instances.")
+    kept = {f.name: f for f in dataclasses.fields(cls) if f.name not in named}
+    fixed = [f.name for f in dataclasses.fields(cls) if not f.init and f.name in named]
+    if fixed:
+        raise e.certain(ValueError, f"The field '{fixed[0]}' has init=False, so replace() cannot give it.")
+    given = {n: attributes.attribute_of(e, positional[0], n, e.node) for n, f in kept.items() if f.init}
+    return construct(e, cls, [], {**given, **named})
 
 
 _ADVICE: tuple[tuple[type, str], ...] = (

@@ -9,6 +9,7 @@ class Point:                      self.x = x
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import linecache
 import sys
 import typing
@@ -22,7 +23,7 @@ def method_of(cls: type, name: str) -> Any:
     owner = next((base for base in cls.__mro__ if name in vars(base)), None)
     if owner is None or not dataclasses.is_dataclass(owner):
         return None
-    code = getattr(vars(owner)[name], "__code__", None)
+    code = getattr(inspect.unwrap(vars(owner)[name]), "__code__", None)  # __repr__ is wrapped
     if code is None or linecache.getlines(code.co_filename, vars(owner)[name].__globals__):
         return None
     names: dict[str, Any] = {"Class_": owner}

@@ -110,7 +110,7 @@ def _evaluated(node: ast.AST) -> Iterating[ast.expr]:
 
 def _is_simple(node: ast.expr) -> bool:
     """Whether evaluating it twice is the same as once."""
-    if isinstance(node, ast.UnaryOp | ast.BinOp | ast.Subscript):
+    if isinstance(node, ast.UnaryOp | ast.BinOp | ast.Subscript | ast.List):
         return all(_is_simple(c) for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr))
     if isinstance(node, ast.Attribute):
         return _is_simple(node.value)

@@ -223,6 +223,10 @@ def _slice(e: Emitter, owner: Val, bounds: list[Val], where: ast.AST) -> Val:
     fixed = isinstance(owner, Sequence | Module) or isinstance(type, T.TupleType) or type is None
     if fixed:
         items = loops.static_items(e, owner)
+        if items is None and isinstance(owner, Iterable) and owner.kind == "range":
+            from .builtins import containers
+
+            return _slice_list(e, containers.as_run_time_list(e, owner), bounds)
         if items is None:
             raise e.error(f"{owner.subject()} cannot be sliced.", where)
         if any(k is None for k in known):

@@ -51,7 +51,7 @@ def speaks_of_other_types(function: Any) -> bool:
 
     def is_text(node: ast.AST) -> bool:
         parts = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
-        return any(isinstance(p, ast.Constant) and isinstance(p.value, str) for p in parts)
+        return any(map(_is_text, parts))
 
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and names(node.func):
@@ -70,6 +70,13 @@ def speaks_of_other_types(function: Any) -> bool:
             if any(hasattr(kind, node.attr) for kind in (str, list, dict, set)):
                 return True
     return False
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Whether an expression can only be a str: `"a"`, `f"{n}"`, `str(n)`."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "str"
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 MOST_ARGUMENTS = 4

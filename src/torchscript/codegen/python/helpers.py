@@ -85,6 +85,8 @@ def value_has_type(value: Any, type: T.Type) -> bool:
             )
         case T.NamedTupleType() if type.python_class is not None:
             return isinstance(value, type.python_class)
+        case T.TupleType() if not type.elements:  # of any length
+            return isinstance(value, tuple)
         case T.TupleType():
             return (
                 isinstance(value, tuple)

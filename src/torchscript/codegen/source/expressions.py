@@ -29,6 +29,10 @@ def is_identifier(name: str) -> bool:
     return name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
 
 
+_OF_ANY: dict[T.Type, str] = {T.ListType(T.ANY): "list", T.TupleType(()): "tuple"}
+"""What `isinstance` asks for where any list or any tuple will do."""
+
+
 class Expressions:
     """Writes the values of one graph as expressions."""
 
@@ -193,7 +197,7 @@ class Expressions:
         return self.call(f"^{node.attributes.get('name', 'python')}", self.values(node.inputs))
 
     def isinstance(self, node: Node) -> Fragment:
-        types = [self.type(t) for t in node.attributes["types"]]
+        types = [_OF_ANY.get(t) or self.type(t) for t in node.attributes["types"]]
         wanted = types[0] if len(types) == 1 else f"({', '.join(types)})"
         return join("isinstance(", self.value(node.inputs[0]), f", {wanted})", simple=True)
 

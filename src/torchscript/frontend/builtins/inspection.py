@@ -165,6 +165,12 @@ def isinstance_test(
             if obj in _ONE_OF_TWO and isinstance(type, T.ListType) and isinstance(val, Dynamic):
                 is_tuple = returned.is_tuple_in_python(e, val)
                 wanted_types.extend([type] if is_tuple is _ONE_OF_TWO[obj] else [])
+            if isinstance(type, T.AnyType) and obj not in _OF_ANY:
+                raise e.unsupported(
+                    f"Whether a value of any type is a {getattr(obj, '__name__', obj)} cannot be compiled.",
+                    e.node,
+                    "Say what it contains: torch.jit.isinstance(value, Dict[str, int]).",
+                )
                 continue
             wanted_types.extend(_containers(type, obj))
             continue
@@ -229,8 +235,19 @@ def _containers(type: T.Type, obj: Any) -> list[T.Type]:
     """The members of a type that are lists (tuples, dicts), whatever they hold."""
     members = (
         type.members
+_OF_ANY: dict[Any, list[T.Type]] = {
+    list: [T.ListType(T.ANY)],
+    typing.List: [T.ListType(T.ANY)],  # noqa: UP006
+    tuple: [T.TupleType(())],
+    typing.Tuple: [T.TupleType(())],  # noqa: UP006
+}
+"""What stands for any list and any tuple in `prim::isinstance`."""
+
+
         if isinstance(type, T.UnionType)
         else ((type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,))
+    if isinstance(type, T.AnyType):
+        return _OF_ANY.get(obj, [])
     )
     return [m for m in members if isinstance(m, _CONTAINERS[obj])]
 

@@ -157,6 +157,10 @@ def _sum(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     if start is not None:
         listed = type_of(val)
         element = listed.element if isinstance(listed, T.ListType) else None
+        if isinstance(element, T.ListType) and type_of(start) is not None:
+            joined = function_calls.call_function(e, prelude.flattened, [val], {})
+            first = Dynamic(e.coerce(start, element, None, "the start"))
+            return e.call_operator("aten::add", [first, joined], {}, "sum")
         first = Dynamic(e.build_list([start], None, element))
         val = e.call_operator("aten::add", [first, val], {}, "sum")
     return e.call_operator("aten::sum", [val], {}, "sum")

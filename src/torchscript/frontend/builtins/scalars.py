@@ -9,7 +9,16 @@ import types as python_types
 from typing import Any
 
 from ... import types as T
-from .. import arithmetic, conditions, formatting, function_calls, methods, prelude, prelude_decimals
+from .. import (
+    arithmetic,
+    conditions,
+    formatting,
+    function_calls,
+    methods,
+    prelude,
+    prelude_decimals,
+    prelude_texts,
+)
 from ..emitter import Emitter
 from ..values import Dynamic, RaisedException, Val, is_scalar_constant, known_of, type_of
 from .registry import METHOD_HANDLERS, Handler, handles
@@ -17,13 +26,23 @@ from .registry import METHOD_HANDLERS, Handler, handles
 
 def _caster(python: Any, name: str) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-        if not positional:
+        if not positional and not named:
             return e.static(python())
+        if python is complex and named:
+            names = ("real", "imag")[len(positional) :]
+            positional, named = [*positional, *(named.get(n, e.static(0)) for n in names)], {}
         val = positional[0]
         if python is str and isinstance(val, RaisedException):
             return val.message
+        if len(positional) + len(named) > 1:
+            folded = _known_result(e, python, positional) if not named else None
+            if folded is not None:
+                return folded
+            if python is int and isinstance(type_of(val), T.StringType):
+                return function_calls.call_function(e, prelude_texts.int_in_base, positional, named)
+            return e.call_operator(name, positional, named, python.__name__)
         known = known_of(val)
-        if known is not None and is_scalar_constant(known.object) and len(positional) == 1:
+        if known is not None and is_scalar_constant(known.object):
             try:
                 result = python(known.object)
             except Exception:
@@ -41,7 +60,7 @@ def _caster(python: Any, name: str) -> Handler:
             return val
         if python is float and isinstance(type, T.FloatType):
             return val
-        if isinstance(type, T.ClassType):
+        if isinstance(type, T.ClassType) and python is not str:
             return methods.call_class_method(e, val, f"__{python.__name__}__", [], {})
         if python is str and known is None:
             return formatting.text_of(e, val)
@@ -73,6 +92,25 @@ def _repr(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
     if isinstance(type_of(positional[0]), T.StringType):
         return function_calls.call_function(e, prelude.quoted, positional, {})
     return formatting.text_of(e, positional[0])
+
+
+@handles(ascii)
+def _ascii(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    text = _repr(e, positional, named, hint)
+    if known_of(text) is not None:
+        return e.static(ascii(e.depend(positional[0])))
+    return function_calls.call_function(e, prelude_texts.escaped, [text], {})
+
+
+@handles(id)
+def _id(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    if isinstance(type_of(positional[0]), T.ClassType | T.NoneType):
+        return e.call_operator("aten::id", positional, {}, "id")
+    raise e.unsupported(
+        f"'id' of {positional[0].describe()} cannot be compiled: its place in memory is not part of the program.",
+        None,
+        "Compare the values themselves.",
+    )
 
 
 @handles(format)
