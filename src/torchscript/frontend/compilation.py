@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .program import Program
 
 MAX_INLINE_DEPTH = 60
+_NUMBERS = (T.IntType, T.FloatType, T.BoolType)
 INTERNAL = (
     AssertionError,
     AttributeError,
@@ -246,7 +247,9 @@ def inline(
             and type_of(val) is not None
             and not isinstance(annotated, T.AnyType | T.ClassType)
         ):
-            if known_of(val) is None and not isinstance(val, Sequence):
+            if isinstance(type_of(val), T.TensorType) and isinstance(annotated, _NUMBERS):
+                pass  # eager mode does not read annotations
+            elif known_of(val) is None and not isinstance(val, Sequence):
                 val = Dynamic(e.coerce(val, annotated, None, f"the argument '{name}'"))
         inner.scope.set(name, val)
     if nonlocals:

@@ -123,13 +123,15 @@ def _call_bound(
     if _must_inline(e, source, bound, declared):
         return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)
     static_first = function in e.program.prefers_static
-    attempts = [True] if static_first else [False, True]
+    attempts = [(True, False)] if static_first else [(False, False), (True, False)]
+    if any(is_tensor_for_number(type_of(b.val), declared.get(name)) for name, b in bound.items()):
+        attempts.append((False, True))
     first_error: CompileError | None = None
     previous: dict[str, Any] | None = None
-    for all_static in attempts:
-        modes = _modes(e, bound, declared, owner, all_static, function)
-        if all_static and first_error is not None and modes == previous:
-            break
+    for all_static, numbers in attempts:
+        modes = _modes(e, bound, declared, owner, all_static, function, numbers)
+        if first_error is not None and modes == previous:
+            continue
         previous = modes
         try:
             compiled, dynamic = _variant(e, function, source, bound, modes, owner, display)
@@ -199,8 +201,12 @@ def _modes(
     all_static: bool,
     function: Any,
 ) -> dict[str, Any]:
-    """For each parameter: a static type (passed at run time), or the known object (compiled in)."""
+    """For each parameter: a static type (passed at run time), or the known object (compiled in).
+
+    `numbers`: Tensors become numbers where numbers are annotated, as PyTorch's compiler has it.
+    """
     modes: dict[str, Any] = {}
+    numbers: bool = False,
     for name, (val, is_default) in bound.items():
         annotated = declared.get(name)
         if isinstance(val, Module):
@@ -237,6 +243,9 @@ def _modes(
             if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
                 annotated = T.optional(annotated)  # eager mode does not read annotations
             if not fits(type, annotated) and (
+            if is_tensor_for_number(type, annotated) and not numbers:
+                modes[name] = ("typed", settled(type))  # eager mode does not read annotations
+                continue
                 marks.is_overloaded(function) or _says_too_little(function, type, annotated)
             ):
                 annotated = settled(type)
@@ -270,6 +279,10 @@ def _variant(
             arguments.append(e.coerce(val, plain, None, f"the argument '{name}' of '{display}'"))
         elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
             e.depend(val)
+            if is_tensor_for_number(type_of(val), plain):
+                goal = plain.element if isinstance(plain, T.OptionalType) else plain
+                arguments.append(e.call(_IMPLICIT[goal.__class__], [val]))
+                continue
     key = (function, owner.spec if owner is not None else None, tuple(modes.items()))
     found = e.program.functions.get(key)
     if found is None:
@@ -291,6 +304,20 @@ def _variant(
 def _broadcast(e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
     """One number where `BroadcastingListN` asks for N of it."""
     own = type_of(val)
+_IMPLICIT: dict[type[T.Type], str] = {
+    T.IntType: "aten::IntImplicit",
+    T.FloatType: "aten::FloatImplicit",
+    T.BoolType: "aten::Bool",
+}
+"""The operators by which a Tensor becomes a number; the first two take no Tensor that has a gradient."""
+
+
+def is_tensor_for_number(own: T.Type | None, annotated: T.Type | None) -> bool:
+    """Whether a Tensor is given where a number is annotated."""
+    goal = annotated.element if isinstance(annotated, T.OptionalType) else annotated
+    return isinstance(own, T.TensorType) and goal.__class__ in _IMPLICIT
+
+
     if (
         not isinstance(type, T.ListType)
         or not isinstance(own, T.IntType | T.FloatType)
