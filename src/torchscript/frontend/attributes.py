@@ -248,6 +248,11 @@ def _class_attribute(e: Emitter, owner: Val, type: T.ClassType, name: str, node:
         return methods.call_class_method(e, owner, name, [], {})
     if found is not None and not callable(found):
         return e.static(found)
+    plain = inspect.getattr_static(cls, name, None) if cls is not None else None
+    if isinstance(plain, staticmethod):
+        return e.static(plain.__func__)
+    if isinstance(plain, classmethod):
+        return Partial(e.static(plain.__func__), [e.static(cls)], {})
     if methods.class_method(e, type, name) is not None:
         return BuiltinMethod(owner, name)
     raise e.error(
@@ -514,6 +519,16 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
         e.scope.set(path, Dynamic(found))
     else:
         e.scope.set(path, Unusable("", None))
+
+
+def declare(e: Emitter, target: ast.Attribute, type: T.Type) -> None:
+    """`self.name: Optional[str] = None` in the __init__ of a script class says the attribute's type."""
+    from . import expressions
+
+    cls = e.initializing
+    if cls is not None and target.attr not in cls.attributes:
+        if type_of(expressions.emit(e, target.value)) == cls:
+            cls.attributes[target.attr] = T.ClassAttribute(type)
 
 
 def _set_property(e: Emitter, owner: Module, name: str, value: Val, target: ast.AST) -> bool:

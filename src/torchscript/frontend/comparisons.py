@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from torch import nn
+
 from .. import types as T
 from . import (
     arithmetic,
@@ -259,6 +261,8 @@ def _contains(e: Emitter, item: Val, container: Val, negative: bool) -> Val:
             return e.static(found is not negative, (*known_item.dependencies, *known_container.dependencies))
     if isinstance(container, Module) and known_item is not None:
         return e.static((e.depend(item) in container.module) is not negative)  # type: ignore[operator]
+    if isinstance(container, Module) and isinstance(container.module, nn.ModuleDict | nn.ParameterDict):
+        container = Sequence([e.static(key) for key in container.module.keys()])  # noqa: SIM118
     if isinstance(container, Mapping) and known_item is not None:
         return e.static((e.depend(item) in container.items) is not negative)
     if isinstance(container, Static) and isinstance(container.object, tuple | list | set | frozenset | dict):

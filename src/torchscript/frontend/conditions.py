@@ -241,7 +241,11 @@ def _combined(
     static: bool | None, value: Value | None, a: Condition, b: Condition, is_and: bool
 ) -> Condition:
     both = {**(a.when_true if is_and else a.when_false), **(b.when_true if is_and else b.when_false)}
-    return Condition(static, value, both if is_and else {}, {} if is_and else both)
+    first, second = (a.when_false, b.when_false) if is_and else (a.when_true, b.when_true)
+    either = {  # `isinstance(x, int) or isinstance(x, float)`
+        name: T.union(type, second[name]) for name, type in first.items() if name in second
+    }
+    return Condition(static, value, both if is_and else either, either if is_and else both)
 
 
 def _identity(e: Emitter, node: ast.Compare) -> Condition | None:

@@ -158,6 +158,7 @@ def join(e: Emitter, node: Node, a: Branch, b: Branch, split: Callable[[], Split
     result = Outcome(dead=a.outcome.dead and b.outcome.dead)
     if result.dead:
         return result
+    result.leaves = all(o.leaves or o.terminal for o in (a.outcome, b.outcome))
     for name in EXITS:
         setattr(result, name, merging.join_flag(e, node, a, b, name))
     if a.outcome.value is not None or b.outcome.value is not None:

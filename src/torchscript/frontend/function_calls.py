@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -60,6 +61,8 @@ def call_function(
     name: str | None = None,
 ) -> Val:
     """Call a Python function, or a method of a module (`owner`), compiled for these arguments."""
+    if isinstance(function, functools._lru_cache_wrapper):  # compiled code computes what a cache remembers
+        function = function.__wrapped__
     mark = marks.modifier_of_method(type(owner.module), function) if owner else marks.modifier_of(function)
     display = name or str(getattr(function, "__name__", "function"))
     if mark == "unused":
@@ -200,13 +203,13 @@ def _modes(
     owner: Module | None,
     all_static: bool,
     function: Any,
+    numbers: bool = False,
 ) -> dict[str, Any]:
     """For each parameter: a static type (passed at run time), or the known object (compiled in).
 
     `numbers`: Tensors become numbers where numbers are annotated, as PyTorch's compiler has it.
     """
     modes: dict[str, Any] = {}
-    numbers: bool = False,
     for name, (val, is_default) in bound.items():
         annotated = declared.get(name)
         if isinstance(val, Module):
@@ -240,12 +243,12 @@ def _modes(
             modes[name] = ("static", None, builtins.type(None))  # what needs it can only raise
             continue
         if annotated is not None and not isinstance(annotated, T.AnyType):
-            if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
-                annotated = T.optional(annotated)  # eager mode does not read annotations
-            if not fits(type, annotated) and (
             if is_tensor_for_number(type, annotated) and not numbers:
                 modes[name] = ("typed", settled(type))  # eager mode does not read annotations
                 continue
+            if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
+                annotated = T.optional(annotated)  # eager mode does not read annotations
+            if not fits(type, annotated) and (
                 marks.is_overloaded(function) or _says_too_little(function, type, annotated)
             ):
                 annotated = settled(type)
@@ -276,13 +279,13 @@ def _variant(
         elif mode[0] == "typed":
             val = _broadcast(e, source, name, val, mode[1])
             plain = T.ListType(mode[1].element) if isinstance(mode[1], T.RunTimeTupleType) else mode[1]
-            arguments.append(e.coerce(val, plain, None, f"the argument '{name}' of '{display}'"))
-        elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
-            e.depend(val)
             if is_tensor_for_number(type_of(val), plain):
                 goal = plain.element if isinstance(plain, T.OptionalType) else plain
                 arguments.append(e.call(_IMPLICIT[goal.__class__], [val]))
                 continue
+            arguments.append(e.coerce(val, plain, None, f"the argument '{name}' of '{display}'"))
+        elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
+            e.depend(val)
     key = (function, owner.spec if owner is not None else None, tuple(modes.items()))
     found = e.program.functions.get(key)
     if found is None:
@@ -301,9 +304,6 @@ def _variant(
     return found, arguments
 
 
-def _broadcast(e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
-    """One number where `BroadcastingListN` asks for N of it."""
-    own = type_of(val)
 _IMPLICIT: dict[type[T.Type], str] = {
     T.IntType: "aten::IntImplicit",
     T.FloatType: "aten::FloatImplicit",
@@ -318,6 +318,9 @@ def is_tensor_for_number(own: T.Type | None, annotated: T.Type | None) -> bool:
     return isinstance(own, T.TensorType) and goal.__class__ in _IMPLICIT
 
 
+def _broadcast(e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
+    """One number where `BroadcastingListN` asks for N of it."""
+    own = type_of(val)
     if (
         not isinstance(type, T.ListType)
         or not isinstance(own, T.IntType | T.FloatType)

@@ -160,6 +160,11 @@ def _test(e: Emitter, node: ast.expr) -> ast.stmt | None:
             return _raising(f"{argument} not in {owner}", "ValueError('the value is not in the list')")
         if isinstance(kind, T.DictType) and node.func.attr == "pop":
             return _raising(f"{argument} not in {owner}", f"KeyError({argument})")
+        if isinstance(kind, T.TensorType) and node.func.attr == "size":
+            return _raising(
+                f"{argument} >= {owner}.dim() or {argument} < -{owner}.dim()",
+                f"IndexError(f'Dimension out of range: there are {{{owner}.dim()}}, but got {{{argument}}}')",
+            )
     return None
 
 
@@ -176,6 +181,11 @@ def _test_lookup(e: Emitter, owner: ast.expr, key: ast.expr) -> ast.stmt | None:
     kind, own, index = _type(e, owner), _text(owner), _text(key)
     if isinstance(kind, T.DictType):
         return _raising(f"{index} not in {own}", f"KeyError({index})")
+    if isinstance(kind, T.TensorType) and isinstance(_type(e, key), T.IntType):
+        return _raising(
+            f"{own}.dim() == 0 or {index} >= len({own}) or {index} < -len({own})",
+            f"IndexError(f'index {{{index}}} is out of bounds')",
+        )
     if isinstance(kind, T.ListType | T.StringType):
         what = "list" if isinstance(kind, T.ListType) else "string"
         return _raising(

@@ -310,7 +310,18 @@ def _with_flag(e: Emitter, node: ast.For | ast.While) -> Outcome:
     test = ast.UnaryOp(ast.Not(), ast.Name(flag, ast.Load()))
     choice = ast.fix_missing_locations(ast.copy_location(ast.If(test, node.orelse, []), node))
     e.scope.set(flag, e.static(False))
-    return statements.run_body(e, [loop, choice])
+    before = [s for s in node.orelse if _gives_first_value(e, s)]
+    return statements.run_body(e, [*before, loop, choice])
+
+
+def _gives_first_value(e: Emitter, node: ast.stmt) -> bool:
+    """`found = None` in `else`, for what else only the loop assigns: before the loop it says what the name holds."""
+    if not isinstance(node, ast.Assign) or not all(isinstance(t, ast.Name) for t in node.targets):
+        return False
+    constants = (ast.Constant, ast.UnaryOp, ast.USub, ast.Tuple, ast.Load)
+    if not all(isinstance(n, constants) for n in ast.walk(node.value)):
+        return False
+    return all(e.scope.get(t.id) is None for t in node.targets if isinstance(t, ast.Name))
 
 
 def _listed(found: Any) -> list[ast.stmt]:

@@ -15,7 +15,18 @@ from ..operators.dispatcher import schemas_of
 from ..operators.resolve import TENSOR_CASTS, tensor_method
 from ..schema import match_overloads
 from ..schema.reasons import name_of
-from . import arrays, calls, default_dicts, deques, formatting, function_calls, mappings, outer, sets
+from . import (
+    arrays,
+    calls,
+    default_dicts,
+    deques,
+    formatting,
+    function_calls,
+    mappings,
+    outer,
+    sets,
+    subscripts,
+)
 from .builtins import containers, registry, tensors
 from .emitter import Emitter
 from .problems import suggestion
@@ -138,6 +149,12 @@ def call_builtin_method(
         if len(positional) == 2:  # d.setdefault(k, []) is given a list of what d holds
             fitted = e.try_coerce(positional[1], type.value) if type_of(positional[1]) is not None else None
             positional = [positional[0], Dynamic(fitted) if fitted is not None else positional[1]]
+    if isinstance(type, T.DictType) and name == "update" and named:
+        if positional:
+            call_builtin_method(e, owner, name, positional, {})
+        for key, val in named.items():
+            subscripts.set_item(e, e.materialize(owner), e.static(key), val)
+        return e.none()
     for methods_of in (deques.method, default_dicts.method):
         try:
             found = methods_of(e, owner, name, positional)

@@ -27,6 +27,7 @@ class Outcome:
     continues: Flag = False
     raises: Flag = False  # for a handler in the same function (tries.py)
     dead: bool = False
+    leaves: bool = False  # by one exit or another on every path, so that the end is never reached
     value: Val | None = None  # what is returned, where `returns` is not False
     where: ast.AST | None = None  # the return statement
 

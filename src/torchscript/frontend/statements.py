@@ -28,6 +28,7 @@ from . import (
     tensor_indexing,
     unpacking,
 )
+from .builtins import inspection
 from .control import assigned_names, discard, emit_if, run_steps
 from .emitter import Emitter
 from .outcomes import Outcome, Step
@@ -212,6 +213,10 @@ def _annotated(e: Emitter, node: ast.AnnAssign) -> Outcome:
     if node.value is None:
         return Outcome()
     value = expressions.emit(e, node.value, type)
+    if isinstance(type_of(value), T.AnyType):
+        value = inspection.checked(e, value, type)
+    if isinstance(node.target, ast.Attribute):
+        attributes.declare(e, node.target, type)
     if type_of(value) is not None or isinstance(value, Unusable):
         value = Dynamic(e.coerce(value, type, node, "the assigned value"))
     assign(e, node.target, value)

@@ -74,6 +74,8 @@ def _try(e: Emitter, node: ast.Try) -> Outcome:
 
     def proceed() -> Outcome:
         rest = replace(outcome, raises=False)
+        if outcome.leaves and rest.returns is not False and not (rest.breaks or rest.continues):
+            rest = replace(rest, returns=True)  # the body returns wherever it does not raise
         return run_steps(e, [lambda: rest, partial(statements.run_body, e, node.orelse)])
 
     if not node.finalbody:

@@ -452,6 +452,10 @@ def runtime_class(cls: T.ClassType, base: type = RecursiveScriptModule, *extra: 
     for attribute_name in _METHODS_OF_DICTS & cls.attributes.keys():
         if cls.attributes[attribute_name].kind in _REGISTERED:
             namespace[attribute_name] = property(functools.partial(_registered, name=attribute_name))
+    for method_name in ("get_extra_state", "set_extra_state"):
+        own = getattr(cls.python_class, method_name, None)
+        if cls.is_module and own not in (None, getattr(torch.nn.Module, method_name)):
+            namespace.setdefault(method_name, own)
     for method_name, (python_function, _) in cls.python_methods.items():
         namespace.setdefault(method_name, python_function)
     made = type(base)(name, (base, *extra), namespace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from ..values import (
     BuiltinMethod,
     Dynamic,
     Iterable,
+    Known,
     Mapping,
     Module,
     Sequence,
@@ -292,3 +294,28 @@ def _list_sort(e: Emitter, owner: Val, positional: list[Val], named: dict[str, V
 
 
 METHOD_HANDLERS["list", "sort"] = _list_sort
+
+
+@handles(collections.namedtuple)
+def _named_tuple_class(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`Pair = namedtuple("Pair", ["a", "b"])` inside a function: the class, made while compiling."""
+    from .. import loops
+
+    given = positional[1] if len(positional) == 2 else named.get("field_names")
+    parts = (loops.static_items(e, given, known_lists=True) or [given]) if given is not None else []
+    known = [known_of(v) or _constant(v) for v in (positional[0], *parts)]
+    if not parts or None in known or named.keys() - {"field_names"}:
+        raise e.unsupported("The name and the fields of a namedtuple must be known while compiling.")
+    name, *fields = (k.object for k in known if k is not None)
+    return e.static(_made_named_tuple(name, tuple(fields) if parts[0] is not given else fields[0]))
+
+
+def _constant(val: Val) -> Known | None:
+    """What stands in a list display that was emitted already."""
+    node = val.value.node if isinstance(val, Dynamic) else None
+    return Known(node.attributes["value"], ()) if node is not None and node.kind == "prim::Constant" else None
+
+
+@functools.cache
+def _made_named_tuple(name: str, fields: str | tuple[str, ...]) -> Any:
+    return collections.namedtuple(name, fields, module="__main__")

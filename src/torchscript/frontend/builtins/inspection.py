@@ -161,16 +161,19 @@ def isinstance_test(
             return conditions.Condition(value=_is_of_kind(e, val, kinds))
     wanted_types: list[T.Type] = []
     for obj in objects:
+        if isinstance(obj, python_builtins.type) and obj.__module__ == "numbers":
+            wanted_types.extend(t for cls, t in _NUMBERS.items() if issubclass(cls, obj))
+            continue
         if not isinstance(obj, ast.expr) and _is_container(obj):
-            if obj in _ONE_OF_TWO and isinstance(type, T.ListType) and isinstance(val, Dynamic):
-                is_tuple = returned.is_tuple_in_python(e, val)
-                wanted_types.extend([type] if is_tuple is _ONE_OF_TWO[obj] else [])
             if isinstance(type, T.AnyType) and obj not in _OF_ANY:
                 raise e.unsupported(
                     f"Whether a value of any type is a {getattr(obj, '__name__', obj)} cannot be compiled.",
                     e.node,
                     "Say what it contains: torch.jit.isinstance(value, Dict[str, int]).",
                 )
+            if obj in _ONE_OF_TWO and isinstance(type, T.ListType) and isinstance(val, Dynamic):
+                is_tuple = returned.is_tuple_in_python(e, val)
+                wanted_types.extend([type] if is_tuple is _ONE_OF_TWO[obj] else [])
                 continue
             wanted_types.extend(_containers(type, obj))
             continue
@@ -186,6 +189,7 @@ def isinstance_test(
     return _type_test(e, val, type, wanted_types, path)
 
 
+_NUMBERS: dict[Any, T.Type] = {bool: T.BOOL, int: T.INT, float: T.FLOAT, complex: T.COMPLEX}
 _TENSOR_KIND = type(torch.LongTensor)  # of the classes of old that say a dtype and a device
 
 
@@ -231,10 +235,6 @@ _ONE_OF_TWO: dict[Any, bool] = {
 """The classes of which one is meant where the IR has a list; whether it is the tuple."""
 
 
-def _containers(type: T.Type, obj: Any) -> list[T.Type]:
-    """The members of a type that are lists (tuples, dicts), whatever they hold."""
-    members = (
-        type.members
 _OF_ANY: dict[Any, list[T.Type]] = {
     list: [T.ListType(T.ANY)],
     typing.List: [T.ListType(T.ANY)],  # noqa: UP006
@@ -244,10 +244,14 @@ _OF_ANY: dict[Any, list[T.Type]] = {
 """What stands for any list and any tuple in `prim::isinstance`."""
 
 
-        if isinstance(type, T.UnionType)
-        else ((type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,))
+def _containers(type: T.Type, obj: Any) -> list[T.Type]:
+    """The members of a type that are lists (tuples, dicts), whatever they hold."""
     if isinstance(type, T.AnyType):
         return _OF_ANY.get(obj, [])
+    members = (
+        type.members
+        if isinstance(type, T.UnionType)
+        else ((type.element, T.NONE) if isinstance(type, T.OptionalType) else (type,))
     )
     return [m for m in members if isinstance(m, _CONTAINERS[obj])]
 
@@ -371,6 +375,23 @@ for _name in ("is_compiling",):
 @marked("unchecked_cast", "_unwrap_optional")
 def _unwrap(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     return unwrap_optional(e, positional[0])
+
+
+def checked(e: Emitter, val: Val, type: T.Type) -> Val:
+    """`names: List[str] = batch["names"]`: a value of any type as one of this type; raises where it is another."""
+    if isinstance(type, T.AnyType):
+        return val
+    from ..control import emit_if
+    from ..outcomes import Outcome
+    from ..statements import raise_error
+
+    value = e.materialize(val)
+    fits = e.emit("prim::isinstance", [value], [T.BOOL], {"types": [type]}).output
+    message = e.static(f"the value is no {type.annotation()}, as its annotation says")
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_if(e, fits, Outcome, lambda: raise_error(e, TypeError, message))
+    e.pending_rest = saved
+    return Dynamic(e.emit("prim::unchecked_cast", [value], [type]).output)
 
 
 def unwrap_optional(e: Emitter, val: Val) -> Val:

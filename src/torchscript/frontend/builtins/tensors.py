@@ -12,6 +12,7 @@ from .. import arrays, function_calls, prelude, presence, returned
 from ..emitter import Emitter
 from ..pending import is_open, resolve_pending, settle
 from ..values import Dynamic, Iterable, Sequence, Val, known_of, type_of
+from . import inspection
 from .registry import Handler, handles
 
 
@@ -250,3 +251,21 @@ def _from_numpy(e: Emitter, positional: list[Val], named: dict[str, Val], hint: 
 @handles(torch.nn.Parameter)
 def _parameter(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     raise e.unsupported("A parameter cannot be created in compiled code.", None, "Create it in __init__.")
+
+
+@handles(torch.autograd.grad)
+def _grad(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
+    """`torch.autograd.grad(y, x)`: a tensor stands for a list of one; the gradients are there, unless they may be unused."""
+    names = ("outputs", "inputs", "grad_outputs")
+    given = dict(zip((*names, "retain_graph", "create_graph"), positional)) | named
+    single = isinstance(type_of(given.get("inputs", e.none())), T.TensorType)
+    for name in names:
+        value = given.get(name)
+        if value is not None and isinstance(type_of(value), T.TensorType):
+            given[name] = Dynamic(e.build_list([value]))
+    gradients = e.call_operator("aten::grad", [], given, "grad")
+    unused = known_of(given.get("allow_unused", e.static(False)))
+    if not single or unused is None or unused.object:
+        return gradients
+    first = Dynamic(e.call("aten::__getitem__", [gradients, e.static(0)]))
+    return Sequence([inspection.unwrap_optional(e, first)])
