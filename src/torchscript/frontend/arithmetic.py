@@ -190,9 +190,29 @@ def _int_power(e: Emitter, left: Val, right: Val, known: Known | None) -> Val:
     from ..operators.dispatcher import schemas_of
     from ..schema import match_overloads
 
+    if exponent is None:
+        _refuse_negative(e, left, right)
     schemas = tuple(s for s in schemas_of("aten::pow") if s.overload == "int_to_int")
     result = e.emit_matched(match_overloads(schemas, [left, right], {}))
     return Dynamic(result.value, known) if isinstance(result, Dynamic) and known is not None else result
+
+
+def _refuse_negative(e: Emitter, base: Val, exponent: Val) -> None:
+    """Raise where the power is no int: PyTorch, which reads archives too, would make it 0."""
+    from .control import emit_if
+    from .outcomes import Outcome
+    from .statements import raise_error
+
+    def fail() -> Outcome:
+        zero = e.call("aten::eq", [base, e.static(0)])
+        message = "0.0 cannot be raised to a negative power"
+        emit_if(e, zero, lambda: raise_error(e, ZeroDivisionError, e.static(message)), Outcome)
+        advice = "int ** int is a float for a negative exponent, and compiled code needs an int: write float(base) ** n"
+        return raise_error(e, ValueError, e.static(advice))
+
+    saved, e.pending_rest = e.pending_rest, ()
+    emit_if(e, e.call("aten::lt", [exponent, e.static(0)]), fail, Outcome)
+    e.pending_rest = saved
 
 
 def is_number(type: T.Type | None) -> bool:

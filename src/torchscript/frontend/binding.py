@@ -5,10 +5,11 @@ from __future__ import annotations
 import typing
 from typing import TYPE_CHECKING, Any
 
+from .. import types as T
 from .emitter import Emitter
 from .problems import MissingArguments
 from .sources import FunctionSource
-from .values import Mapping, Sequence, Val
+from .values import Dynamic, Mapping, Sequence, Val
 
 if TYPE_CHECKING:
     from .program import Program
@@ -86,3 +87,10 @@ def bind(
 
 def _default(program: Program, value: Any) -> Val:
     return value if isinstance(value, Val) else program.static(value)
+
+
+def advice_for_callee(callee: Val) -> tuple[str, ...]:
+    """What to do where an argument is called that is a Tensor, since its annotation names no type of data."""
+    if not isinstance(callee, Dynamic) or callee.value.node is not None or callee.type != T.TENSOR:
+        return ()
+    return ("A function cannot be an argument of compiled code from outside: close over it, or keep it in self.",)

@@ -238,7 +238,7 @@ def call(
         raise e.error(callee.reason)
     if isinstance(type, T.NoneType):
         raise e.certain(TypeError, "None cannot be called.")
-    raise e.error(f"{callee.subject()} cannot be called.")
+    raise e.error(f"{callee.subject()} cannot be called.", None, *binding.advice_for_callee(callee))
 
 
 def call_object(

@@ -289,6 +289,8 @@ class Emitter:
         notes: tuple[str, ...] = ()
         if isinstance(given, T.OptionalType) and given.element.is_subtype_of(type):
             notes = ("It may be None: check it first with 'if … is not None' or 'assert … is not None'.",)
+        if given == T.ListType(T.NUMBER):
+            notes = ("The type of x.item() is known at run time only: write float(x.item()) or int(x.item()).",)
         raise self.error(f"{_capital(what)} must be {describe(type)}, but it is {shown}.", node, *notes)
 
     def try_coerce(self, val: Val, type: T.Type, node: ast.AST | None = None) -> Value | None:

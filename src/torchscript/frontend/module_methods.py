@@ -60,6 +60,14 @@ def _parameters(named: bool, values: bool) -> Handler:
     return handler
 
 
+def _registers(e: Emitter, owner: Module, positional: list[Val], keywords: dict[str, Val]) -> Val:
+    raise e.unsupported(
+        "Buffers, parameters and submodules cannot be registered in compiled code: what a module holds is settled.",
+        None,
+        "Register it in __init__, and assign the attribute here: 'self.name = value'.",
+    )
+
+
 PARAMETER_DICT: dict[str, Handler] = {
     "keys": _parameters(True, False),
     "values": _parameters(False, True),
@@ -78,4 +86,5 @@ METHODS: dict[str, Handler] = {
     "values": _listing(_children, False),  # of a ModuleDict
     "items": _listing(_children, True),
     "keys": _keys,
+    **dict.fromkeys(("register_buffer", "register_parameter", "register_module", "add_module"), _registers),
 }

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from .. import types as T
 from ..ir.graph import Value
-from . import conditions, expressions
-from .control import emit_if, join, run_branch
+from . import chosen, conditions, expressions
+from .control import discard, emit_if, join, run_branch
 from .emitter import Emitter
 from .handlers import expression
 from .outcomes import Branch, Outcome
 from .scopes import Scope
-from .values import Dynamic, Val, type_of
+from .values import Dynamic, Module, Val, type_of
 
 
 def only_if(
@@ -132,6 +132,21 @@ def choice(e: Emitter, condition: Value, first: Val, second: Val) -> Val:
     return only_if(e, condition, True, lambda: first, second)
 
 
+def _module_of(e: Emitter, node: ast.expr) -> Module | None:
+    """The module that `self.a` or `self.layers[0]` is."""
+    if not isinstance(node, ast.Attribute | ast.Subscript | ast.Name):
+        return None
+    mark = len(e.block.nodes)
+    try:
+        val = expressions.emit(e, node)
+    except Exception:
+        val = None
+    if isinstance(val, Module):
+        return val
+    discard(e.block, mark)
+    return None
+
+
 @expression(ast.IfExp)
 def _ternary(e: Emitter, node: ast.IfExp, hint: T.Type | None) -> Val:
     condition = conditions.emit(e, node.test)
@@ -140,6 +155,10 @@ def _ternary(e: Emitter, node: ast.IfExp, hint: T.Type | None) -> Val:
         return expressions.emit(e, node.body if condition.static else node.orelse, hint)
     assert condition.value is not None
     e.node = node
+    modules = [_module_of(e, side) for side in (node.orelse, node.body)]
+    if modules[0] is not None and modules[1] is not None and modules[0].module is not modules[1].module:
+        number = Dynamic(e.call("aten::Int", [Dynamic(condition.value)]))
+        return chosen.one_of(e, [m for m in modules if m is not None], [0, 1], number)
 
     def side(body: ast.expr, truth: bool) -> Callable[[], Outcome]:
         def run() -> Outcome:

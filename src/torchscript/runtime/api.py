@@ -14,7 +14,7 @@ from .. import types as T
 from ..errors import CompileError, Error
 from ..frontend import marks
 from ..tracing import state
-from . import compiling
+from . import compiling, partials
 from .collecting import without_collecting
 from .function import ScriptFunction
 from .module import RecursiveScriptModule
@@ -78,6 +78,8 @@ def _script(obj: Any, example_inputs: Any, fallback: bool | None) -> Any:
         raise Error(
             "A method of a module cannot be compiled alone. Mark it with @export and compile the module."
         )
+    if isinstance(obj, functools.partial):
+        obj = partials.function_of(obj)
     if callable(obj):
         return compiling.script_function(obj, example_inputs, fallback)
     raise Error(f"'{type(obj).__name__}' objects cannot be compiled; functions, modules and classes can.")

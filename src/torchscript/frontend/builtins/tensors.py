@@ -77,7 +77,16 @@ def _where(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val])
     return e.call_operator("aten::where", [condition, owner, other], {}, "where")
 
 
+def _hooked(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    raise e.unsupported(
+        "A hook of a tensor's gradient is a Python function, which compiled code cannot keep.",
+        None,
+        "Register it outside, on the tensor that is given or returned, or change the gradient in an autograd.Function.",
+    )
+
+
 TENSOR_HANDLERS: dict[str, TensorHandler] = {
+    "register_hook": _hooked,
     "where": _where,
     "to": _to,
     "type": _type_method,

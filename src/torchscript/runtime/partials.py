@@ -1,0 +1,46 @@
+"""`script(functools.partial(f, dim=-1))`: a function of the arguments that are left.
+
+partial(f, dim=-1)      →      def f(x: Tensor, *, dim: int = -1):
+                                   return partial_(x, dim=dim)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+_KINDS = inspect.Parameter
+
+
+def function_of(partial: functools.partial[Any]) -> Callable[..., Any]:
+    """A function with source that calls the partial object; its parameters keep annotations and defaults."""
+    name = getattr(partial.func, "__name__", "partial_")
+    scope: dict[str, Any] = {"partial_": partial, "__name__": getattr(partial.func, "__module__", "__main__")}
+    parameters: list[str] = []
+    given: list[str] = []
+    starred = False
+    for index, parameter in enumerate(inspect.signature(partial).parameters.values()):
+        text = parameter.name
+        if parameter.annotation is not _KINDS.empty:
+            scope[f"type_{index}"] = parameter.annotation
+            text += f": type_{index}"
+        if parameter.default is not _KINDS.empty:
+            scope[f"default_{index}"] = parameter.default
+            text += f" = default_{index}"
+        if parameter.kind is _KINDS.KEYWORD_ONLY:
+            parameters.extend([] if starred else ["*"])
+            starred = True
+        prefix = {_KINDS.VAR_POSITIONAL: "*", _KINDS.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        starred = starred or prefix == "*"
+        parameters.append(prefix + text)
+        by_name = f"{parameter.name}={parameter.name}"
+        given.append(by_name if parameter.kind is _KINDS.KEYWORD_ONLY else prefix + parameter.name)
+    source = f"def {name}({', '.join(parameters)}):\n    return partial_({', '.join(given)})\n"
+    file = f"<partial of {name} {id(partial)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    exec(compile(source, file, "exec"), scope)
+    made: Callable[..., Any] = scope[name]
+    return made

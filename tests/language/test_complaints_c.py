@@ -1,0 +1,126 @@
+"""More that users of torch.jit asked for: partials, modules by a condition, powers in archives, and clear answers."""
+
+import functools
+import io
+from typing import Callable, List
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import torchscript as ts
+
+
+def summed(x: Tensor, dim: int = 0, *, scale: float = 1.0) -> Tensor:
+    return x.sum(dim) * scale
+
+
+@pytest.mark.parametrize(
+    "partial, given, named",
+    [
+        (functools.partial(summed, dim=-1), (torch.rand(2, 3),), {}),
+        (functools.partial(summed, dim=-1), (torch.rand(2, 3),), {"dim": 0}),
+        (functools.partial(summed, torch.rand(2, 3)), (1,), {"scale": 2.0}),
+        (functools.partial(torch.flatten, start_dim=1), (torch.rand(2, 3, 4),), {}),
+    ],
+)
+def test_partials_are_compiled(partial, given, named):
+    try:
+        want = partial(*given, **named)
+        scripted = ts.script(partial)
+    except ValueError:  # a function of PyTorch without a signature
+        pytest.skip("it has no signature")
+    assert torch.equal(scripted(*given, **named), want)
+    buffer = io.BytesIO()
+    ts.save(scripted, buffer)
+    buffer.seek(0)
+    assert torch.equal(ts.load(buffer)(*given, **named), want)
+
+
+class ByCondition(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.narrow = nn.Linear(2, 2)
+        self.wide = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+        self.all = nn.ModuleList([nn.Identity()])
+
+    def forward(self, x, flag: bool):
+        chosen = self.narrow if flag else self.wide
+        return chosen(x) + (self.all[0] if not flag else self.narrow)(x)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_module_by_a_condition(assert_everywhere, flag):
+    assert_everywhere(ByCondition(), torch.rand(1, 2), flag)
+
+
+def power(a: int, b: int):
+    return a**b, 2**b, (a + 1) ** 2
+
+
+def test_powers_of_ints(assert_everywhere):
+    assert_everywhere(power, 3, 4)
+    assert_everywhere(power, -2, 0)
+
+
+@pytest.mark.parametrize("base, exception", [(0, ZeroDivisionError), (2, ValueError)])
+def test_a_negative_exponent_is_no_silent_zero_in_an_archive(base, exception):
+    scripted, buffer = ts.script(power), io.BytesIO()
+    ts.save(scripted, buffer)
+    buffer.seek(0)
+    for compiled in (scripted, ts.load(buffer)):
+        with pytest.raises(exception, match="negative"):
+            compiled(base, -2)
+    buffer.seek(0)
+    with pytest.raises(torch.jit.Error, match="negative"):
+        torch.jit.load(buffer)(base, -2)
+
+
+def power_or(a: int, b: int) -> int:
+    try:
+        return a**b
+    except ZeroDivisionError:
+        return -1
+
+
+def with_hook(x: Tensor):
+    x.register_hook(lambda gradient: gradient * 3)
+    return x
+
+
+def with_callable(x: Tensor, f: Callable[[Tensor], Tensor]):
+    return f(x)
+
+
+@pytest.mark.parametrize(
+    "program, line, message, advice",
+    [
+        (with_hook, "x.register_hook", "A hook of a tensor's gradient", "Register it outside"),
+        (with_callable, "f(x)", "A Tensor cannot be called", "A function cannot be an argument"),
+    ],
+)
+def test_clear_answers(assert_refused, program, line, message, advice):
+    assert advice in assert_refused(program, line, match=message)
+
+
+class Registers(nn.Module):
+    def forward(self, x):
+        self.register_buffer("seen", x)
+        return self.seen
+
+
+def test_what_a_module_holds_is_settled():
+    with pytest.raises(ts.Error, match="cannot be registered in compiled code") as raised:
+        ts.script(Registers())
+    assert "Register it in __init__" in str(raised.value)
+
+
+def collected(xs: List[Tensor]) -> List[float]:
+    out = []
+    for x in xs:
+        out.append(x.item())
+    return out
+
+
+def test_numbers_of_items_say_what_they_are(assert_refused):
+    assert "float(x.item())" in assert_refused(collected, "return out", match=r"must be a List\[float\]")
