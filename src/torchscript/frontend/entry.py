@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from .. import types as T
 from ..errors import CompileError
 from ..ir.graph import Function
@@ -105,6 +107,8 @@ def compile_entry(
                 bound[name] = binding.Bound(program.static(default), True)
                 modes[name] = ("static", function_calls.Identity(default))
                 continue
+        if type is None and owner is not None and function is torch.nn.Sequential.forward:
+            type = _of_first_module(program, owner.module)
         if type is None:
             type = by_use.type_by_use(tree, name, owner.module if owner is not None else None)
         if type is None or (isinstance(type, T.AnyType) and name not in declared):
@@ -152,6 +156,22 @@ def _with_defaults(function: Function, defaults: dict[str, Any]) -> Function:
         )
         function.schema = replace(schema, arguments=arguments)
     return function
+
+
+def _of_first_module(program: Program, module: Any) -> T.Type | None:
+    """What a Sequential takes, by the annotations of the module that it calls first."""
+    while (
+        isinstance(module, torch.nn.Sequential)
+        and len(module)
+        and type(module).forward is torch.nn.Sequential.forward
+    ):
+        module = module[0]
+    forward = getattr(type(module), "forward", None)
+    if not inspect.isfunction(forward) or forward is torch.nn.Sequential.forward:
+        return None
+    source = function_source(forward)
+    names = [a.arg for a in source.tree.args.args[1:2]]
+    return declarations.declared_types(program, source).get(names[0]) if names else None
 
 
 def _of_wrapped(program: Program, function: Any, tree: Any, is_method: bool) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import linecache
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import Error
+
 _KINDS = inspect.Parameter
 
 
@@ -22,7 +24,14 @@ def function_of(partial: functools.partial[Any]) -> Callable[..., Any]:
     parameters: list[str] = []
     given: list[str] = []
     starred = False
-    for index, parameter in enumerate(inspect.signature(partial).parameters.values()):
+    try:
+        signature = inspect.signature(partial)
+    except ValueError:
+        raise Error(
+            f"What '{name}' takes is not known, so a partial of it cannot be compiled alone. "
+            "Write a function that calls it."
+        ) from None
+    for index, parameter in enumerate(signature.parameters.values()):
         text = parameter.name
         if parameter.annotation is not _KINDS.empty:
             scope[f"type_{index}"] = parameter.annotation
