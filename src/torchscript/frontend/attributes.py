@@ -18,6 +18,7 @@ from . import (
     autograd_functions,
     chosen,
     function_calls,
+    instances,
     limits,
     methods,
     module_methods,
@@ -31,6 +32,7 @@ from .values import (
     Attribute,
     BuiltinMethod,
     Dynamic,
+    Instance,
     Mapping,
     Method,
     Module,
@@ -63,6 +65,8 @@ def attribute_of(e: Emitter, owner: Val, name: str, node: ast.AST | None) -> Val
         return module_attribute(e, owner, name, node)
     if isinstance(owner, Super):
         return super_attribute(e, owner, name, node)
+    if isinstance(owner, Instance):
+        return instances.attribute(e, owner, name, node)
     if isinstance(owner, autograd_functions.Context):
         return autograd_functions.read(e, owner, name, node)
     if isinstance(owner, chosen.OneOf):
@@ -401,6 +405,8 @@ class Super(Val):
 
 def super_attribute(e: Emitter, owner: Super, name: str, node: ast.AST | None) -> Val:
     own = type_of(owner.owner)
+    if isinstance(owner.owner, Instance):
+        return instances.attribute(e, owner.owner, name, node, owner.cls)
     if isinstance(own, T.ClassType) and not isinstance(owner.owner, Module):
         return _super_of_class(e, owner, own, name, node)
     if not isinstance(owner.owner, Module):
@@ -477,6 +483,9 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
         place = e.module_value(owner)
     elif isinstance(owner, autograd_functions.Context):
         autograd_functions.write(e, owner, name, value)
+        return
+    elif isinstance(owner, Instance):
+        instances.assign(e, owner, name, value, target)
         return
     else:
         owner_type = type_of(owner)

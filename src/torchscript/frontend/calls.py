@@ -41,6 +41,7 @@ from .values import (
     BuiltinMethod,
     Closure,
     Dynamic,
+    Instance,
     Iterable,
     Mapping,
     Method,
@@ -225,6 +226,8 @@ def call(
         for module in callee.items:
             positional, named = [call(e, module, positional, named)], {}
         return positional[0]
+    if isinstance(callee, Instance):
+        return call(e, attributes.attribute_of(e, callee, "__call__", e.node), positional, named)
     if isinstance(callee, Special):
         return callee.handler(e, e.node, positional, named)
     type = type_of(callee)
@@ -498,7 +501,6 @@ def call_module(e: Emitter, callee: Module, positional: list[Val], named: dict[s
         and next(torch.nn.Module.parameters(module), None) is not None
     ):
         e.module_value(callee)  # which says that it is not registered
-
     cls = type(module)
     own_call = attributes.getattr_static(cls, "__call__")
     if own_call is not torch.nn.Module.__dict__["__call__"]:

@@ -24,6 +24,7 @@ from . import (
     declarations,
     formatting,
     generated,
+    instances,
     interfaces,
     marks,
     methods,
@@ -235,6 +236,8 @@ def construct(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]
         return transient.construct(e, cls, positional, named)
     if issubclass(cls, torch.autograd.Function):
         raise e.unsupported("An autograd.Function cannot be constructed.")
+    if instances.is_in_parts(cls):
+        return instances.construct(e, cls, positional, named)
     made = e.program.class_type(cls)
     if not isinstance(made, T.ClassType):
         notes = (note for base, note in _ADVICE if issubclass(cls, base))
@@ -265,7 +268,7 @@ def _replace(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.T
 _ADVICE: tuple[tuple[type, str], ...] = (
     (dict, "Use a dict, or a NamedTuple or dataclass where its fields have names."),
     (list, "Use a list, or a class that holds one."),
-    (torch.distributions.Distribution, "Write its log_prob, or how it samples, as a function of tensors."),
+    (torch.distributions.Transform, "Transform the samples, and correct log_prob, by functions of tensors."),
 )
 
 

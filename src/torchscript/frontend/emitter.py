@@ -17,13 +17,14 @@ from ..schema.reasons import describe
 from ..source import SourceRange
 from . import coercion
 from .pending import resolve_pending, settle, settled
-from .problems import CertainError, NeedsSplitError, NeedsUnrolling, OutsideLanguageError
+from .problems import CertainError, NeedsSplitError, NeedsUnrolling, NotAValueError, OutsideLanguageError
 from .scopes import Scope
 from .sources import FunctionSource
 from .values import (
     Attribute,
     Dependencies,
     Dynamic,
+    Instance,
     Mapping,
     Module,
     Sequence,
@@ -203,6 +204,12 @@ class Emitter:
             return self.build_dict(items, node)
         if isinstance(val, Unusable):
             raise self.error(val.reason, node)
+        if isinstance(val, Instance):
+            raise NotAValueError(
+                f"{val.subject()} exists only while compiling, so it cannot be used as a value here.",
+                self.where(node),
+                notes=("Return or keep the tensors that it is made of.",),
+            )
         raise self.error(f"{val.subject()} cannot be used as a value here.", node)
 
     def materialize_sequence(self, val: Sequence, node: ast.AST | None = None) -> Value:
@@ -290,7 +297,9 @@ class Emitter:
         if isinstance(given, T.OptionalType) and given.element.is_subtype_of(type):
             notes = ("It may be None: check it first with 'if … is not None' or 'assert … is not None'.",)
         if given == T.ListType(T.NUMBER):
-            notes = ("The type of x.item() is known at run time only: write float(x.item()) or int(x.item()).",)
+            notes = (
+                "The type of x.item() is known at run time only: write float(x.item()) or int(x.item()).",
+            )
         raise self.error(f"{_capital(what)} must be {describe(type)}, but it is {shown}.", node, *notes)
 
     def try_coerce(self, val: Val, type: T.Type, node: ast.AST | None = None) -> Value | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import types as T
 from ..set_values import holds_sets
-from . import default_dicts, deques, function_calls, methods, prelude, prelude_decimals, returned
+from . import default_dicts, deques, function_calls, instances, methods, prelude, prelude_decimals, returned
 from .emitter import Emitter
 from .pending import settled
-from .values import Dynamic, RaisedException, Sequence, Val, is_scalar_constant, known_of, type_of
+from .values import Dynamic, Instance, RaisedException, Sequence, Val, is_scalar_constant, known_of, type_of
 
 _FIRST = 0xE000  # characters for private use: the amounts that a specification takes at run time
 _AMOUNT = rf"\d+|[{chr(_FIRST)}-{chr(_FIRST + 99)}]"
@@ -242,6 +242,8 @@ def _pad(e: Emitter, text: Val, spec: Spec, default: str) -> Val:
 
 def text_of(e: Emitter, val: Val) -> Val:
     """`str(val)`."""
+    if isinstance(val, Instance):
+        return instances.shown(e, val)
     val = shown(e, val)
     return val if isinstance(type_of(val), T.StringType) else Dynamic(e.call("aten::str", [val]))
 

@@ -26,13 +26,14 @@ from . import (
 from .annotations import broadcast_size
 from .emitter import Emitter
 from .pending import is_open, settled
-from .problems import OutsideLanguageError
+from .problems import NotAValueError, OutsideLanguageError
 from .sources import FunctionSource, NoSourceError, function_source
 from .values import (
     Attribute,
     BuiltinMethod,
     Closure,
     Dynamic,
+    Instance,
     Iterable,
     Iterator,
     Mapping,
@@ -140,6 +141,8 @@ def _call_bound(
             compiled, dynamic = _variant(e, function, source, bound, modes, owner, display)
         except OutsideLanguageError:
             raise
+        except NotAValueError:
+            return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)
         except CompileError as error:
             if first_error is None:
                 first_error = error
@@ -179,7 +182,8 @@ def _must_inline(
                 return True
             continue
         if isinstance(
-            val, Closure | Method | BuiltinMethod | Partial | Special | Iterable | Iterator | Mapping
+            val,
+            Closure | Method | BuiltinMethod | Partial | Special | Iterable | Iterator | Instance | Mapping,
         ):
             return True
         if isinstance(type_of(val), deques.DequeType):
@@ -248,8 +252,9 @@ def _modes(
                 continue
             if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
                 annotated = T.optional(annotated)  # eager mode does not read annotations
-            if not fits(type, annotated) and (
-                marks.is_overloaded(function) or _says_too_little(function, type, annotated)
+            if _is_union_of_pytorch(function, annotated) or (
+                not fits(type, annotated)
+                and (marks.is_overloaded(function) or _says_too_little(function, type, annotated))
             ):
                 annotated = settled(type)
             modes[name] = ("typed", annotated)
@@ -349,6 +354,13 @@ def emit_compiled_call(e: Emitter, function: Function, arguments: list[Value], o
         node.output.type = T.ListType(result.element)
         return returned.run_time_tuple(e, Dynamic(node.output))
     return e.none() if isinstance(result, T.NoneType) else Dynamic(node.output)
+
+
+def _is_union_of_pytorch(function: Any, annotated: T.Type) -> bool:
+    """Whether a function of PyTorch takes a Union, `Device` for example: the value says which of its members it is."""
+    goal = annotated.element if isinstance(annotated, T.OptionalType) else annotated
+    module = str(getattr(function, "__module__", ""))
+    return isinstance(goal, T.UnionType) and module.partition(".")[0] == "torch"
 
 
 def _says_too_little(function: Any, own: T.Type, annotated: T.Type) -> bool:

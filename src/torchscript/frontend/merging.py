@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import types as T
 from ..ir.graph import Node, Value
 from ..schema.reasons import describe
 from .outcomes import Branch, Flag
 from .pending import resolve_pending
-from .values import Dynamic, Module, Sequence, Static, Unusable, Val, same, type_of
+from .values import (
+    Dynamic,
+    Instance,
+    Iterator,
+    Mapping,
+    Module,
+    Sequence,
+    Static,
+    Unusable,
+    Val,
+    same,
+    type_of,
+)
 
 if TYPE_CHECKING:
     from .emitter import Emitter
@@ -76,6 +88,22 @@ def _one_sided(e: Emitter, node: Node, a: Branch, b: Branch, given: Val, in_a: b
     if isinstance(given, Sequence):
         items = [_one_sided(e, node, a, b, item, in_a) for item in given.items]
         return Sequence(items, given.is_list, given.named, given.field_names)
+
+    def of_parts(parts: dict[Any, Val]) -> dict[Any, Val]:
+        return {key: _one_sided(e, node, a, b, part, in_a) for key, part in parts.items()}
+
+    if isinstance(given, Instance):
+        return Instance(given.cls, of_parts(given.attributes), e.block, of_parts(given.lazy))
+    if isinstance(given, Mapping):
+        return Mapping(of_parts(given.items), e.block)
+    if isinstance(given, Iterator):
+        parts = of_parts({"rest": given.rest} if given.rest is not None else dict(enumerate(given.items)))
+        rest = parts.get("rest")
+        return (
+            Iterator([], rest, e.block)
+            if isinstance(rest, Dynamic)
+            else Iterator([*parts.values()], None, e.block)
+        )
     if type_of(given) is None:
         return given
     has, lacks = (a, b) if in_a else (b, a)
@@ -220,6 +248,14 @@ def _merge(
                 )
                 items.append(merged)
             return Sequence(items, False, va.named, va.field_names)
+    if isinstance(va, Instance) and isinstance(vb, Instance):
+        own, others = (_attributes(e, given, [*va.attributes, *vb.attributes]) for given in (va, vb))
+        if va.cls is vb.cls and own.keys() == others.keys():
+            merged_parts = {
+                k: _same_known(x, others[k]) or _merge(e, node, a, b, x, others[k], what, where)
+                for k, x in own.items()
+            }
+            return Instance(va.cls, merged_parts, e.block)
     ta, tb = type_of(va), type_of(vb)
     if ta is None or tb is None or isinstance(va, Module) or isinstance(vb, Module):
         _fail(
@@ -281,6 +317,13 @@ def _merge(
             if isinstance(given.type, T.TupleType) and returned.stands_for_tuple(e, Dynamic(other)):
                 returned.run_time_tuple(e, Dynamic(made))
     return Dynamic(_output(e, node, a, b, ca, cb, common, name or left.name))
+
+
+def _attributes(e: Emitter, val: Instance, names: list[str]) -> dict[str, Val]:
+    """Attributes of an object, those of its class among them that another object has as its own."""
+    of_class = {n: getattr(val.cls, n, None) for n in names if n not in val.attributes}
+    plain = {n: e.static(v) for n, v in of_class.items() if isinstance(v, bool | int | float | str)}
+    return {**val.attributes, **plain}
 
 
 def annotated(e: Emitter, name: str, *types: T.Type) -> T.Type | None:

@@ -50,6 +50,10 @@ class NeedsSplitError(CompileError):
         self.split = split
 
 
+class NotAValueError(NotSupportedError):
+    """A function returns what exists only while compiling: it can be compiled in place of its call."""
+
+
 class OutsideLanguageError(NotSupportedError):
     """A function does what only Python can do (an import, numpy, no source): it stays a Python call."""
 

@@ -62,6 +62,7 @@ class Program:
         self.left_hooks: set[int] = set() if left_hooks is None else left_hooks
         """Ids of hooks that stay Python: their modules run all their hooks as Python does (module_hooks.py)."""
         self.run_time_tuples: dict[int, Value] = {}  # lists that stand for tuples (returned.py), by id
+        self.sizes: dict[int, Value] = {}  # likewise, for a torch.Size that the program makes
         self.prefers_static: set[Any] = set()
         self.raising: set[str] = set()  # the statements that can only raise and that a warning showed
         self.warned: set[Any] = set()  # the functions of `outside` that a warning named
@@ -100,6 +101,8 @@ class Program:
 
     def static(self, obj: Any, dependencies: Dependencies = ()) -> Val:
         """The compile-time value of a Python object."""
+        if isinstance(obj, torch.Size):
+            return Static(list(obj), T.ListType(T.INT), dependencies)
         obj = plain(obj)
         if isinstance(obj, torch.nn.Module):
             obj = taken_over(obj)

@@ -37,15 +37,27 @@ def stands_for_tuple(e: Emitter, val: Val) -> bool:
     return isinstance(val, Dynamic) and is_tuple(e, val.value)
 
 
-def is_size(val: Val) -> bool:
-    """Whether this is `x.shape`, which is a tuple in Python and a list in the IR."""
-    node = val.value.node if isinstance(val, Dynamic) and isinstance(val.type, T.ListType) else None
-    return node is not None and node.kind == "aten::size"
+def is_size(e: Emitter, val: Val) -> bool:
+    """Whether this is a torch.Size, which is a tuple in Python and a list in the IR: `x.shape`, `x.shape[1:] + y.shape`."""
+    return isinstance(val, Dynamic) and isinstance(val.type, T.ListType) and _is_size(e, val.value)
+
+
+def _is_size(e: Emitter, value: Value) -> bool:
+    node = value.node
+    if node is None:  # a loop's variable is first what it was before
+        owner = value.block.owner if value.block is not None else None
+        is_carried = owner is not None and owner.kind == "prim::Loop" and value.offset > 0
+        return owner is not None and is_carried and _is_size(e, owner.inputs[value.offset + 1])
+    if node.kind in ("aten::slice", "aten::add"):
+        return _is_size(e, node.inputs[0])
+    if node.kind == "prim::Loop":
+        return _is_size(e, node.inputs[value.offset + 2])
+    return node.kind == "aten::size" or id(value) in e.program.sizes
 
 
 def is_tuple_in_python(e: Emitter, val: Val) -> bool:
     """Whether a list of the IR is certainly a tuple in Python."""
-    return is_size(val) or stands_for_tuple(e, val)
+    return is_size(e, val) or stands_for_tuple(e, val)
 
 
 def is_surely_list(val: Val) -> bool:

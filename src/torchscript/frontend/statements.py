@@ -39,6 +39,7 @@ from .values import (
     Attribute,
     BuiltinMethod,
     Dynamic,
+    Instance,
     Mapping,
     Module,
     RaisedException,
@@ -203,8 +204,11 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
 
 @statement(ast.AnnAssign)
 def _annotated(e: Emitter, node: ast.AnnAssign) -> Outcome:
-    type = declarations.annotated_type(e, node)
-    if type is None:  # it speaks of modules
+    of_parts = isinstance(node.target, ast.Attribute) and isinstance(
+        expressions.emit(e, node.target.value), Instance
+    )
+    type = None if of_parts else declarations.annotated_type(e, node)
+    if type is None:  # it speaks of modules, or of what has no types
         if node.value is not None:
             assign(e, node.target, expressions.emit(e, node.value))
         return Outcome()

@@ -344,6 +344,23 @@ class Iterator(Val):
         return "an iterator"
 
 
+class Instance(Val):
+    """An object that exists only while compiling, and what its attributes are; `lazy` are properties that it remembers."""
+
+    __slots__ = ("attributes", "block", "cls", "lazy")
+
+    def __init__(
+        self, cls: type, attributes: dict[str, Val], block: Block, lazy: dict[str, Val] | None = None
+    ) -> None:
+        self.cls = cls
+        self.attributes = attributes
+        self.lazy: dict[str, Val] = lazy if lazy is not None else {}
+        self.block = block
+
+    def describe(self) -> str:
+        return f"an object of class '{self.cls.__qualname__}'"
+
+
 class Slice(Val):
     """`slice(start, stop, step)`."""
 

@@ -138,7 +138,9 @@ def _tuple(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Typ
 
 @handles(torch.Size)
 def _size(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-    return _list(e, positional, named, hint)
+    made = e.materialize(_list(e, positional, named, T.ListType(T.INT)))
+    e.program.sizes[id(made)] = made
+    return Dynamic(made)
 
 
 @handles(dict, collections.OrderedDict)

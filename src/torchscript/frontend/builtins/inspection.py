@@ -13,9 +13,21 @@ import torch
 
 from ... import types as T
 from ...ir.graph import Value
-from .. import attributes, conditions, declarations, returned
+from .. import attributes, conditions, declarations, instances, returned
 from ..emitter import Emitter
-from ..values import Closure, Dynamic, Mapping, Module, Partial, Sequence, Static, Val, known_of, type_of
+from ..values import (
+    Closure,
+    Dynamic,
+    Instance,
+    Mapping,
+    Module,
+    Partial,
+    Sequence,
+    Static,
+    Val,
+    known_of,
+    type_of,
+)
 from .registry import Handler, handles, marked, marked_syntax, syntax
 
 
@@ -59,6 +71,10 @@ def _super(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
         cls = expressions.emit(e, node.args[0])
         owner = expressions.emit(e, node.args[1])
         return Super(owner, e.depend(cls))
+    if isinstance(e.source.tree, ast.FunctionDef) and e.source.tree.args.args:
+        of_method = e.scope.get(e.source.tree.args.args[0].arg)
+        if isinstance(of_method, Instance):
+            return Super(of_method, instances.defining_class(of_method, e.source.tree))
     if e.self_module is None and e.owner_class is not None and isinstance(e.source.tree, ast.FunctionDef):
         arguments = [*e.source.tree.args.posonlyargs, *e.source.tree.args.args]
         first = e.scope.get(arguments[0].arg) if arguments else None
@@ -87,6 +103,8 @@ def _hasattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
         return e.static(name in type.field_names)
     if isinstance(type, T.TensorType):
         return e.static(hasattr(torch.Tensor, name))
+    if isinstance(owner, Instance):
+        return e.static(name in owner.attributes or hasattr(owner.cls, name))
     known = known_of(owner)
     return e.static(hasattr(known.object if known is not None else owner, name))
 
@@ -102,7 +120,8 @@ def _getattr(e: Emitter, node: ast.Call, hint: T.Type | None) -> Val:
     name = e.depend(name_val)
     if len(node.args) > 2:
         present = (
-            (isinstance(owner, Module) and hasattr(owner.module, name))
+            (isinstance(owner, Instance) and (name in owner.attributes or hasattr(owner.cls, name)))
+            or (isinstance(owner, Module) and hasattr(owner.module, name))
             or (isinstance(owner, Static) and hasattr(owner.object, name))
             or (isinstance(type_of(owner), T.TensorType) and hasattr(torch.Tensor, name))
         )
@@ -137,9 +156,10 @@ def isinstance_test(
             objects.extend(e.depend(i) for i in inner.items)
         else:
             objects.append(text)
-    if isinstance(val, Module):
+    if isinstance(val, Module | Instance):
         classes = tuple(o for o in objects if isinstance(o, python_builtins.type))
-        return conditions.Condition(static=isinstance(val.module, classes))
+        cls = val.cls if isinstance(val, Instance) else python_builtins.type(val.module)
+        return conditions.Condition(static=issubclass(cls, classes))
     if (known is not None and not isinstance(known.object, torch.Tensor)) or (
         isinstance(val, Static) and val.type is None
     ):
@@ -422,6 +442,8 @@ _CLASSES: tuple[tuple[type[T.Type], type], ...] = (
 def _type(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
     if len(positional) == 1 and isinstance(positional[0], Module):
         return Static(type(positional[0].module), None)
+    if len(positional) == 1 and isinstance(positional[0], Instance):
+        return Static(positional[0].cls, None)
     known = known_of(positional[0]) if len(positional) == 1 else None
     if known is not None:
         return Static(type(e.depend(positional[0])), None)

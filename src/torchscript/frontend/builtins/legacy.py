@@ -75,7 +75,7 @@ def _new(e: Emitter, owner: Val, positional: list[Val], named: dict[str, Val]) -
     data = positional[0]
     if isinstance(type_of(data), T.TensorType):
         return e.call_operator("aten::alias", [data], {}, "new")
-    if returned.is_size(data):
+    if returned.is_size(e, data):
         return e.call_operator("aten::new_empty", [owner, data], dict(device), "new")
     keywords: dict[str, Val] = {
         "dtype": Dynamic(e.call("prim::dtype", [owner])),

@@ -202,8 +202,18 @@ def _varargs_tensors(name: str) -> Callable[[Emitter, list[Val], dict[str, Val]]
     return handler
 
 
+def _broadcast_shapes(e: Emitter, positional: list[Val], named: dict[str, Val]) -> Val | None:
+    """`torch.broadcast_shapes(a, b, c, …)`: of two at a time."""
+    sizes: list[Val] = [Dynamic(e.coerce(p, T.ListType(T.INT), None, "the shape")) for p in positional]
+    result = sizes[0] if sizes else Dynamic(e.build_list([], element=T.INT))
+    for other in sizes[1:]:
+        result = e.call_operator("aten::broadcast_shapes", [result, other], {}, "broadcast_shapes")
+    return result
+
+
 TORCH_HANDLERS: dict[str, Callable[[Emitter, list[Val], dict[str, Val]], Val | None]] = {
     "aten::tensor": torch_tensor,
+    "aten::broadcast_shapes": _broadcast_shapes,
     "aten::as_tensor": lambda e, p, n: (
         torch_tensor(e, p, n)
         if len(p) == 1 and (isinstance(p[0], Sequence) or type_of(p[0]) == T.ListType(T.TENSOR))
@@ -238,7 +248,7 @@ for _legacy_name in (
             data = arrays.as_tensor(e, positional[0]) or positional[0]
             if isinstance(type_of(data), T.TensorType):
                 return e.call_operator("aten::to", [data, e.static(dtype)], {}, "to")
-            if returned.is_size(positional[0]):
+            if returned.is_size(e, positional[0]):
                 return e.call_operator("aten::empty", positional, {"dtype": e.static(dtype)}, "empty")
             keywords: dict[str, Val] = {"dtype": e.static(dtype)}
             made = torch_tensor(e, positional[:1], keywords)
