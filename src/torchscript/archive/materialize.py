@@ -14,6 +14,7 @@ import torch
 
 from .. import types as T
 from ..errors import ArchiveError, CompileError, Error
+from . import int_codes
 from .container import Container
 from .importer import Importer
 from .importer.importer import CUSTOM_CLASSES
@@ -70,6 +71,13 @@ class Materializer:
                 raise self._mismatch(value, type)
             return value
         if kind in _IS_PLAIN:
+            if isinstance(type, T.IntCodeType) and kind is int:
+                found = int_codes.object_of(type, value)
+                if found is None:
+                    raise self.error(
+                        f"{value} is the number of no {type.__class__.__name__.removesuffix('Type').lower()}"
+                    )
+                return found
             if isinstance(type, T.OptionalType) and value is not None:
                 return self.value(value, type.element)
             if not isinstance(type, T.OptionalType | T.UnionType | T.AnyType):

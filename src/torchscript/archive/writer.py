@@ -19,6 +19,8 @@ from ..schema import Argument, Schema
 from .container_writer import ContainerWriter, written_file
 from .debug_info import debug_pickle
 from .hooks import classes_with_hooks
+from .int_codes import RECORD as INT_CODES
+from .int_codes import record_of as int_codes
 from .pickling import Pickler, StorageTable
 from .progress import progress
 from .provenance import PRODUCER, own_name
@@ -115,9 +117,12 @@ class Records:
         container.add("version", f"{self.version}\n".encode())
         container.add("byteorder", sys.byteorder.encode())
         container.add(PRODUCER, own_name().encode())
-        transient = transient_buffers(self.program)
-        if transient:
-            container.add(TRANSIENT_BUFFERS, transient.encode())
+        for record, text in (
+            (TRANSIENT_BUFFERS, transient_buffers(self.program)),
+            (INT_CODES, int_codes(self.program)),
+        ):
+            if text:
+                container.add(record, text.encode())
         for path, data in self.extra_files.items():
             container.add(f"extra/{path}", data)
         for folder, table in tables:

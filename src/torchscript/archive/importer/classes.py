@@ -73,6 +73,9 @@ def define_class(cls: T.ClassType, tree: ast.ClassDef, importer: Importer) -> No
                 pass  # what opened the list of such attributes, in some versions
             case _:
                 raise CompileError(f"'{ast.unparse(statement)}' is not what a class of an archive holds")
+    for name, attribute in cls.attributes.items():
+        if attribute.type == T.INT:
+            attribute.type = importer.int_codes.get((cls.qualified_name, name), T.INT)
     for name in lists["__parameters__"]:
         _set_kind(cls, name, T.AttributeKind.PARAMETER)
     for name in lists["__buffers__"]:

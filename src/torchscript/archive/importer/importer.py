@@ -17,6 +17,7 @@ from ...errors import ArchiveError, CompileError
 from ...ir.graph import Function
 from ...schema import Schema
 from ...types.of_values import type_of_plain
+from ..int_codes import read_record as int_codes
 from ..prepacked import STATES
 from ..transient_buffers import read_record as transient_buffers
 from .annotations import dotted_name, parse_annotation
@@ -49,6 +50,7 @@ class Importer:
     ) -> None:
         self.records = records
         self.transient_buffers = transient_buffers(records)
+        self.int_codes = int_codes(records)
         self.allow_io = allow_io
         self.version = version
         self.constant = constant
