@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import Error
 
 _KINDS = inspect.Parameter
+_STARS = {int(_KINDS.VAR_POSITIONAL): "*", int(_KINDS.VAR_KEYWORD): "**"}
 
 
 def function_of(partial: functools.partial[Any]) -> Callable[..., Any]:
@@ -42,7 +43,7 @@ def function_of(partial: functools.partial[Any]) -> Callable[..., Any]:
         if parameter.kind is _KINDS.KEYWORD_ONLY:
             parameters.extend([] if starred else ["*"])
             starred = True
-        prefix = {_KINDS.VAR_POSITIONAL: "*", _KINDS.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        prefix = _STARS.get(int(parameter.kind), "")
         starred = starred or prefix == "*"
         parameters.append(prefix + text)
         by_name = f"{parameter.name}={parameter.name}"
