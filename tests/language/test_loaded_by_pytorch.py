@@ -1,5 +1,7 @@
 """Programs that run here and whose archive PyTorch's interpreter takes only if it is written with care."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -39,7 +41,25 @@ class Base(nn.Module):
         pass
 
 
-@pytest.mark.parametrize("program", [Empty, PadsByATensor, Base])
+class Anything(nn.Module):
+    """PyTorch's interpreter says that an Any is never None."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden: Any = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.hidden is None:
+            x = x + 1
+        if self.hidden is not None:
+            x = x * 10
+        if not (self.hidden is not None or x.numel() == 0):
+            x = x - 5
+        self.hidden = None
+        return x
+
+
+@pytest.mark.parametrize("program", [Empty, PadsByATensor, Base, Anything])
 def test_archives(assert_everywhere, program):
     assert_everywhere(program(), torch.ones(2))
 

@@ -201,6 +201,15 @@ class Expressions:
         wanted = types[0] if len(types) == 1 else f"({', '.join(types)})"
         return join("isinstance(", self.value(node.inputs[0]), f", {wanted})", simple=True)
 
+    def identity(self, node: Node) -> Fragment:
+        """`x is None`. PyTorch's reader takes it for False where `x` is an Any."""
+        types = [v.type for v in node.inputs]
+        if set(map(type, types)) != {T.AnyType, T.NoneType}:
+            return self._operator(node)
+        value = node.inputs[isinstance(types[0], T.NoneType)]
+        text = join("isinstance(", self.value(value), ", NoneType)", simple=True)
+        return join("not ", text) if node.kind == "aten::__isnot__" else text
+
     def cast(self, node: Node) -> Fragment:
         return join(
             f"unchecked_cast({self.type(node.output.type)}, ", self.value(node.inputs[0]), ")", simple=True
@@ -263,6 +272,8 @@ _WRITERS: dict[str, Callable[[Expressions, Node], Fragment]] = {
     "prim::PythonCall": Expressions.python_call,
     "prim::PythonOp": Expressions.python_call,
     "prim::isinstance": Expressions.isinstance,
+    "aten::__is__": Expressions.identity,
+    "aten::__isnot__": Expressions.identity,
     "prim::tolist": Expressions.to_list,
     "prim::unchecked_cast": Expressions.cast,
     "aten::IntImplicit": Expressions.implicit,
