@@ -121,6 +121,7 @@ Tensor Steps::at(int64_t i) {
     first_ = i;
     count_ = std::min({std::max<int64_t>(FIRST, 2 * count_), most, steps - i});
     if (count_ == 1) return layer_.at(ts::fast::select(sequence_, 0, i));
+    if (i + count_ < steps) layer_.expect_more();
     block_ = layer_.at(ts::fast::slice(sequence_, 0, i, i + count_, 1));
   }
   if (count_ == 1) return layer_.at(ts::fast::select(sequence_, 0, i));

@@ -1,7 +1,11 @@
 // Registers the methods of a generated library with PyTorch's dispatcher, so that Python reaches them as
 // torch.ops.<namespace>.<method>. Built once, into a library of its own: hosts without Python do not need it.
+#include <link.h>
+#include <sys/mman.h>
 #include <torch/library.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <list>
 #include <stdexcept>
 
@@ -77,6 +81,31 @@ c10::IValue pop(c10::Stack& stack) {
   return value;
 }
 
+// Maps the pages of the library that has this address, so that the first call does not fault its way through them.
+void map_pages_around(const void* address) {
+#if defined(MADV_POPULATE_READ)
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* place) {
+        const auto at = reinterpret_cast<uintptr_t>(place), page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+        const auto begin = [&](const ElfW(Phdr)& part) { return info->dlpi_addr + part.p_vaddr; };
+        const ElfW(Phdr)* parts = info->dlpi_phdr;
+        const ElfW(Phdr)* end = parts + info->dlpi_phnum;
+        const bool is_it = std::any_of(parts, end, [&](const ElfW(Phdr)& part) {
+          return part.p_type == PT_LOAD && at >= begin(part) && at - begin(part) < part.p_memsz;
+        });
+        if (!is_it) return 0;
+        for (; parts != end; ++parts) {
+          if (parts->p_type != PT_LOAD || (parts->p_flags & PF_W) != 0) continue;
+          const uintptr_t first = begin(*parts) / page * page;
+          // a kernel that cannot refuses, which does no harm
+          madvise(reinterpret_cast<void*>(first), begin(*parts) + parts->p_memsz - first, MADV_POPULATE_READ);
+        }
+        return 1;
+      },
+      const_cast<void*>(address));
+#endif
+}
+
 ts::Instance* pop_instance(c10::Stack& stack) { return reinterpret_cast<ts::Instance*>(pop(stack).toInt()); }
 
 }  // namespace
@@ -87,6 +116,7 @@ extern "C" __attribute__((visibility("default"))) const char* torchscript_regist
   static std::list<torch::Library> libraries;
   static std::string problem;
   try {
+    map_pages_around(program);
     program->set_hooks({&write_in_python, &format_in_python});
     libraries.emplace_back(torch::Library::FRAGMENT, space, std::nullopt, "torchscript", 0);
     auto& library = libraries.back();

@@ -49,6 +49,10 @@ class Layer {
   Tensor at(const Tensor& x, const Tensor& start);
   // (start +) linear(x) without the dispatcher; undefined where that cannot be. `start` may be null.
   Tensor product(const Tensor& x, const Tensor* start);
+  // More products are coming: small weights become panels for the first.
+  void expect_more() {
+    if (rows_ == 0) rows_ = -1;
+  }
   const Tensor& weight() const { return weight_; }
   const std::optional<Tensor>& bias() const { return bias_; }
 
@@ -57,7 +61,7 @@ class Layer {
   Tensor weight_;
   std::optional<Tensor> bias_;
   Tensor packed_;
-  int64_t rows_ = 0;  // of the last product, which what the library packed is for
+  int64_t rows_ = 0;  // of the last product, which what the library packed is for; -1: none yet, but more will come
 };
 
 // A cell of a recurrent network whose weights do not change while a loop runs.
