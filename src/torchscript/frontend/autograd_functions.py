@@ -1,10 +1,10 @@
-"""`F.apply(x, …)` of an `autograd.Function`: its forward, compiled in place.
+"""`F.apply(x, …)` of an `autograd.Function`: in this process F itself, elsewhere its forward.
 
-    y = Square.apply(x)      →      the statements of Square.forward(ctx, x)
+    y = Square.apply(x)      →      a call of Square.forward(ctx, x), compiled; Python runs Square.apply(x) for it
 
-The IR has no operator with a gradient of its own, so the gradient of compiled code is that of the operators
+The IR has no operator with a gradient of its own, so in archives and native code the gradient is that of the operators
 that forward calls. A warning says so once per class: where `backward` is meant to differ (straight-through
-estimators), training needs eager mode.
+estimators), training needs the Python back end. What forward takes besides data makes it a part of its caller, also here.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from typing import Any
 
 import torch
 
-from . import binding, compilation
+from .. import types as T
+from ..errors import CompileError
+from . import binding, compilation, declarations, function_calls
+from .control import discard
 from .emitter import Emitter
-from .sources import function_source
-from .values import Sequence, Special, Val
+from .problems import OutsideLanguageError
+from .sources import FunctionSource, function_source
+from .values import Sequence, Special, Val, known_of, type_of
 
 
 class GradientWarning(UserWarning):
@@ -66,8 +70,8 @@ def apply(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) ->
     if cls not in e.program.warned:
         e.program.warned.add(cls)
         warnings.warn(
-            f"'{cls.__qualname__}.backward' is not compiled: the gradient of compiled code is derived from "
-            f"'{cls.__qualname__}.forward'.\n{e.where().show()}",
+            f"'{cls.__qualname__}.backward' is not compiled: it runs in this process only. In archives and native code "
+            f"the gradient is derived from '{cls.__qualname__}.forward'.\n{e.where().show()}",
             GradientWarning,
             stacklevel=2,
         )
@@ -78,7 +82,60 @@ def apply(e: Emitter, cls: Any, positional: list[Val], named: dict[str, Val]) ->
     source = function_source(forward)
     defaults = (forward.__defaults__ or (), forward.__kwdefaults__ or {})
     bound = binding.bind(e, source, defaults, [*first, *positional], named, f"{cls.__qualname__}.forward")
+    called = _call(e, cls, forward, source, bound, len(first))
+    if called is not None:
+        return called
     return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, None, forward)
+
+
+def _call(
+    e: Emitter, cls: Any, forward: Any, source: FunctionSource, bound: dict[str, binding.Bound], skipped: int
+) -> Val | None:
+    """A call of forward as a function of its own, for which Python runs `cls.apply`; None where it can be none."""
+    given = dict(list(bound.items())[skipped:])
+    declared = declarations.declared_types(e.program, source)
+    if function_calls.must_inline(e, source, given, declared):
+        return None
+    for all_static in (False, True):
+        modes = function_calls.modes_of(e, bound, declared, None, all_static, forward)
+        mark = len(e.block.nodes)
+        try:
+            compiled, values = function_calls.variant(e, forward, source, bound, modes, None, cls.__name__)
+        except OutsideLanguageError:
+            raise
+        except CompileError:
+            discard(e.block, mark)
+            continue
+        returned = compiled.schema.return_type
+        parts = returned.elements if isinstance(returned, T.TupleType) else (returned,)
+        if not parts or not all(isinstance(part, T.TensorType) for part in parts):
+            discard(e.block, mark)
+            return None
+        for key in [k for k, v in e.program.functions.items() if v is compiled]:
+            del e.program.functions[key]  # a class with the same forward may have another backward
+        passed = [name for name, argument in given.items() if not argument.is_default]
+        if any(type_of(given[n].val) is None and known_of(given[n].val) is None for n in passed):
+            discard(e.block, mark)
+            return None
+        compiled.in_process = _apply_of(cls, [modes[name] for name in passed])
+        return function_calls.emit_compiled_call(e, compiled, values, None)
+    return None
+
+
+def _apply_of(cls: Any, modes: list[tuple[Any, ...]]) -> Any:
+    """`cls.apply` as a function of the arguments that are known only at run time."""
+    fixed = [m[1].object if isinstance(m[1], function_calls.Identity) else m[1] for m in modes]
+    places = [i for i, mode in enumerate(modes) if mode[0] == "typed"]
+
+    def apply(*values: Any) -> Any:
+        arguments = list(fixed)
+        for place, value in zip(
+            places, values, strict=False
+        ):  # defaults come last, and backward knows nothing of them
+            arguments[place] = value
+        return cls.apply(*arguments)
+
+    return apply
 
 
 def read(e: Emitter, owner: Context, name: str, node: ast.AST | None) -> Val:

@@ -124,7 +124,7 @@ def _call_bound(
     if generators.is_generator(source.tree):
         return generators.collect(e, source, {k: b.val for k, b in bound.items()}, owner, function)
     declared = {**declarations.declared_types(e.program, source), **_overload(e.program, function, bound)}
-    if _must_inline(e, source, bound, declared):
+    if must_inline(e, source, bound, declared):
         return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)
     static_first = function in e.program.prefers_static
     attempts = [(True, False)] if static_first else [(False, False), (True, False)]
@@ -133,12 +133,12 @@ def _call_bound(
     first_error: CompileError | None = None
     previous: dict[str, Any] | None = None
     for all_static, numbers in attempts:
-        modes = _modes(e, bound, declared, owner, all_static, function, numbers)
+        modes = modes_of(e, bound, declared, owner, all_static, function, numbers)
         if first_error is not None and modes == previous:
             continue
         previous = modes
         try:
-            compiled, dynamic = _variant(e, function, source, bound, modes, owner, display)
+            compiled, dynamic = variant(e, function, source, bound, modes, owner, display)
         except OutsideLanguageError:
             raise
         except NotAValueError:
@@ -168,7 +168,7 @@ def _overload(program: Program, function: Any, bound: dict[str, binding.Bound]) 
     return {}
 
 
-def _must_inline(
+def must_inline(
     e: Emitter, source: FunctionSource, bound: dict[str, binding.Bound], declared: dict[str, T.Type]
 ) -> bool:
     if any(isinstance(v, torch.nn.Module) for v in source.names.values()):
@@ -200,7 +200,7 @@ def _must_inline(
     return False
 
 
-def _modes(
+def modes_of(
     e: Emitter,
     bound: dict[str, binding.Bound],
     declared: dict[str, T.Type],
@@ -265,7 +265,7 @@ def _modes(
     return modes
 
 
-def _variant(
+def variant(
     e: Emitter,
     function: Any,
     source: FunctionSource,

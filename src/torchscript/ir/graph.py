@@ -357,10 +357,20 @@ class Function:
     """A compiled function: a name that archives use, its schema, its graph.
 
     `python_function` is the user's function it was compiled from, where there is one. The functions that
-    a graph calls are found at its `prim::CallFunction` nodes, in the attribute `function`.
+    a graph calls are found at its `prim::CallFunction` nodes, in the attribute `function`. `in_process` is what
+    Python calls instead: an `autograd.Function`, whose backward the graph does not have.
     """
 
-    __slots__ = ("__weakref__", "docstring", "graph", "python_function", "qualified_name", "schema", "source")
+    __slots__ = (
+        "__weakref__",
+        "docstring",
+        "graph",
+        "in_process",
+        "python_function",
+        "qualified_name",
+        "schema",
+        "source",
+    )
 
     def __init__(
         self,
@@ -377,6 +387,7 @@ class Function:
         self.python_function = python_function
         self.source = source
         self.docstring: str | None = None
+        self.in_process: Any = None
 
     @property
     def name(self) -> str:

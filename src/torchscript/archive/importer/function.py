@@ -33,6 +33,7 @@ class ArchivedFunction(Function):
         self.owner = owner
         self.python_function = None
         self.docstring = None
+        self.in_process = None
 
     @property
     def importer(self) -> Importer:

@@ -301,7 +301,10 @@ class Expressions:
             function = node.inputs[0].node.attributes.get("function")
         if not isinstance(function, Function):
             raise BackendError("A call does not say which function it calls.")
-        return self.call(self.function(function, at), self.arguments(node.inputs[1:], at, reading), at)
+        arguments = self.arguments(node.inputs[1:], at, reading)
+        if function.in_process is not None:
+            return self.call(self.name(function.name, function.in_process, at), arguments, at)
+        return self.call(self.function(function, at), arguments, at)
 
     def _call_method(self, node: Node, at: Location, reading: Reading) -> ast.expr:
         owner = self._facts.resolve(node.inputs[0]).type
