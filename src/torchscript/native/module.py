@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from operator import is_
+from operator import getitem, is_
 from typing import Any
 
 import torch
@@ -30,11 +30,9 @@ class NativeCall:
     """One method of a library, called with values that were bound and checked."""
 
     def __init__(self, library: Library, method: NativeMethod, is_method: bool) -> None:
-        self._raw = library.method(method.name)
+        raw = library.method(method.name)
+        self._raw = getattr(raw, "_op", raw)  # what an OpOverload calls and nothing else
         self._exceptions = library.exceptions
-        self.takes_tensors = all(
-            isinstance(v.type, T.TensorType) for v in method.function.graph.inputs[is_method:]
-        )
         types = [v.type for v in method.function.graph.inputs][is_method:]
         encoders = [
             (i, e) for i, t in enumerate(types) if (e := encoder(t, border_type(t) != "Any")) is not None
@@ -79,11 +77,6 @@ def update(container: Any, new: Any) -> None:
         container.update(new)
 
 
-def _are_tensors(values: tuple[Any, ...]) -> bool:
-    """Whether there is nothing to check or convert, as in most calls."""
-    return all(isinstance(v, torch.Tensor) for v in values)
-
-
 # found once: every call of native code asks
 _is_compiling = torch.compiler.is_compiling
 _transform = torch._C._functorch.peek_interpreter_stack
@@ -112,13 +105,12 @@ class NativeFunction(ScriptFunction):
 
         self._arguments = Signature(self._ts_function)
         self._native = NativeCall(library, method, False)
-        self._direct = self._native.takes_tensors and not self._arguments.has_sets
         self.library = library
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if needs_python():
             return super().__call__(*args, **kwargs)
-        if self._direct and not kwargs and len(args) == self._arguments.count and _are_tensors(args):
+        if not kwargs and tuple(map(type, args)) == self._arguments.exact:
             return self._native(args)
         values = self._arguments.bind(args, kwargs)
         return self._arguments.run(lambda *v: self._native(v), values)
@@ -147,7 +139,7 @@ class NativeInstance:
         self._slots = [_SlotState(s, _owner_in(module, s.path) if copied else s.owner) for s in program.slots]
         self._written = [i for i, s in enumerate(program.slots) if s.written]
         self._containers = [i for i, s in enumerate(self._slots) if s.is_container]
-        self._places = [(s.table, s.name) for s in self._slots]
+        self._tables, self._names = [s.table for s in self._slots], [s.name for s in self._slots]
         self._sent: list[Any] = [_MISSING] * len(self._slots)  # what the library has, by slot
         self._held: list[tuple[dict[str, Any], str, Any]] = []  # where each submodule was
         self._replacements = -1
@@ -181,9 +173,14 @@ class NativeInstance:
         return True
 
     def push(self) -> None:
-        now = [table.get(name, _MISSING) for table, name in self._places]
-        if not all(map(is_, now, self._sent)):
-            for i, (value, sent) in enumerate(zip(now, self._sent, strict=True)):
+        tables, names, held = self._tables, self._names, self._sent
+        try:
+            is_as_sent = all(map(is_, map(getitem, tables, names), held))
+        except KeyError:
+            is_as_sent = False
+        if not is_as_sent:
+            now = [table.get(name, _MISSING) for table, name in zip(tables, names, strict=True)]
+            for i, (value, sent) in enumerate(zip(now, held, strict=True)):
                 if value is not sent:
                     self._send(i, self._slots[i].find() if value is _MISSING else value)
         for i in self._containers:  # of which the content may be another
@@ -194,7 +191,7 @@ class NativeInstance:
     def _send(self, i: int, value: Any) -> None:
         slot = self._slots[i]
         self._set(self.handle, i, value if slot.encode is None else slot.encode(value))
-        self._places[i] = (slot.table, slot.name)
+        self._tables[i] = slot.table
         self._sent[i] = value
         slot.remember(value)
 
