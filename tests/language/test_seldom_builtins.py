@@ -1,6 +1,7 @@
 """Functions of Python that few programs call, and Tensors where numbers are annotated; compared with Python everywhere."""
 
 import dataclasses
+import math
 from typing import Any, Optional
 
 import pytest
@@ -58,6 +59,19 @@ def kind_of(v: Any):
     return 3
 
 
+def of_ints(n: int, m: int):
+    several = math.gcd(n, m, 6), math.gcd(n), math.lcm(n, m, 4), math.lcm()
+    return (
+        math.comb(n, 2),
+        math.comb(2, n),
+        math.perm(n, 2),
+        math.perm(n),
+        math.isqrt(n * m),
+        math.comb(5, 2),
+        several,
+    )
+
+
 def looked_up(n: int):
     try:
         r = [1, 2][n]
@@ -76,6 +90,8 @@ def looked_up(n: int):
         (replaced, (3,)),
         (summed, ([[1.0], [2.0, 3.0]], 4)),
         *((kind_of, (v,)) for v in ([1], ["a"], [], (1, 2), "a", 2)),
+        (of_ints, (6, 15)),
+        (of_ints, (1, 2**52)),
         (looked_up, (1,)),
         (looked_up, (2,)),
     ],
@@ -129,6 +145,14 @@ def tensors_as_numbers(x: Tensor):
         inner(x.argmax()),
     )
     return some, picked(x.argmax() - 3, [1, 2, 3]), shifted(x.argmax(), x), shifted(None, x), shifted(3, x)
+
+
+def on_a_stream(x: Tensor, stream: torch.Stream):
+    return x + 1
+
+
+def test_a_stream_is_no_tensor():
+    assert "Stream stream" in str(jit.script(on_a_stream).schema)
 
 
 class Scaled(nn.Module):

@@ -26,6 +26,7 @@ PLAIN_TYPES: dict[Any, T.Type] = {
     None: T.NONE,
     torch.Size: T.ListType(T.INT),
     torch.qscheme: T.QSCHEME,
+    torch.Stream: T.STREAM,
     Any: T.ANY,
     object: T.ANY,
     list: T.ListType(T.TENSOR),
