@@ -2,7 +2,7 @@
 
 import functools
 import io
-from typing import Callable, List
+from typing import Callable, Dict, List
 
 import pytest
 import torch
@@ -134,3 +134,32 @@ def collected(xs: List[Tensor]) -> List[float]:
 
 def test_numbers_of_items_say_what_they_are(assert_refused):
     assert "float(x.item())" in assert_refused(collected, "return out", match=r"must be a List\[float\]")
+
+
+def grown(d: Dict[str, int], how: int) -> int:
+    total = 0
+    for key in d:
+        if how == 1:
+            d[f"{d[key]}"] = 1
+        if how == 2:
+            d.pop("b")
+        d[key] = d[key] * 2
+        total += d[key]
+    for key, value in d.items():
+        if how == 3 and value > 1:
+            d["z"] = 1
+            break
+    return total
+
+
+def test_dicts_that_stay_as_large_are_iterated(assert_everywhere):
+    assert_everywhere(grown, {"a": 1, "b": 2}, 0)
+    assert_everywhere(grown, {"a": 1, "b": 2}, 3)
+    assert_everywhere(grown, {}, 1)
+
+
+@pytest.mark.parametrize("how", [1, 2])
+def test_dicts_that_change_size_while_they_are_iterated(how):
+    for compiled in (grown, ts.script(grown)):
+        with pytest.raises(RuntimeError, match="dictionary changed size during iteration"):
+            compiled({"a": 1, "b": 2}, how)

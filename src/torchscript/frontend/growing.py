@@ -23,7 +23,10 @@ _CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "
 
 
 def over_changing_list(e: Emitter, node: ast.For) -> Outcome | None:
-    """The loop, if it runs over a run-time list that its body may change; None for all others."""
+    """The loop, if it runs over a run-time list (or dict) that its body may change; None for all others."""
+    over_dict = _over_changing_dict(e, node)
+    if over_dict is not None:
+        return over_dict
     listed: ast.expr = node.iter
     start: ast.expr | None = None
     call = node.iter
@@ -43,6 +46,50 @@ def over_changing_list(e: Emitter, node: ast.For) -> Outcome | None:
         discard(e.block, mark)
         return None
     return _as_while(e, node, value, start)
+
+
+_CHANGING_DICTS = frozenset({"pop", "popitem", "clear", "update", "setdefault"})
+
+
+def _over_changing_dict(e: Emitter, node: ast.For) -> Outcome | None:
+    """The loop over a dict that its body may give other keys: it raises where the size has changed, as in Python."""
+    from . import statements
+
+    iterated = node.iter
+    if isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Attribute) and not iterated.args:
+        iterated = iterated.func.value if iterated.func.attr in ("items", "keys", "values") else iterated
+    if getattr(node, "checked", False) or not isinstance(iterated, ast.Name | ast.Attribute):
+        return None
+    if not _changes_keys(node.body, _dumped(iterated)):
+        return None
+    mark = len(e.block.nodes)
+    value = expressions.emit(e, iterated)
+    if not isinstance(value, Dynamic) or not isinstance(type_of(value), T.DictType):
+        discard(e.block, mark)
+        return None
+    place = f"{node.lineno}_{node.col_offset}"
+    e.scope.set(f"__dict{place}", value)
+    e.scope.set(f"__size{place}", Dynamic(e.call("aten::len", [value])))
+    e.scope.set("__len", Static(len, None))
+    text = f"if __len(__dict{place}) != __size{place}: raise RuntimeError('dictionary changed size during iteration')"
+    check = ast.parse(text).body[0]
+    for made in ast.walk(check):
+        ast.copy_location(made, node)
+    loop = copy.copy(node)
+    loop.body, loop.checked = [check, *node.body], True  # type: ignore[attr-defined]
+    leaves = any(isinstance(inner, ast.Break) for inner in ast.walk(node))
+    return statements.run_body(e, [loop] if leaves else [loop, check])
+
+
+def _changes_keys(body: list[ast.stmt], iterated: str) -> bool:
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            if _dumped(node.value) == iterated:
+                return True
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in _CHANGING_DICTS and _dumped(node.func.value) == iterated:
+                return True
+    return False
 
 
 def _changes(body: list[ast.stmt], iterated: str) -> bool:
