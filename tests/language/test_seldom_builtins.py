@@ -183,7 +183,15 @@ def test_what_has_no_meaning_is_refused():
     def a_dict(v: Any):
         return isinstance(v, dict)
 
-    for program, message in ((address, "Compare the values themselves"), (a_dict, "Say what it contains")):
+    def no_flag(x):
+        with torch.set_grad_enabled():
+            return x + 1
+
+    for program, message in (
+        (address, "Compare the values themselves"),
+        (a_dict, "Say what it contains"),
+        (no_flag, "called without 'mode'"),
+    ):
         with pytest.raises(jit.Error, match=message):
             jit.script(program)
 

@@ -84,7 +84,10 @@ def _warn(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type
 
 def _manager(cls: type) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
-        return contexts.Manager(cls, positional or [v for k, v in named.items() if k == "mode"])
+        given = positional or [v for k, v in named.items() if k == "mode"]
+        if cls is torch.set_grad_enabled and not given:
+            raise e.certain(TypeError, "'set_grad_enabled' is called without 'mode'.")
+        return contexts.Manager(cls, given)
 
     return handler
 
