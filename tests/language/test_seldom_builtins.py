@@ -72,6 +72,10 @@ def of_ints(n: int, m: int):
     )
 
 
+def in_a_tensor(x: Tensor, n: int):
+    return n in x, n not in x, 2.0 in x, x[0, 0] in x, [i for i in range(n) if i in x]
+
+
 def looked_up(n: int):
     try:
         r = [1, 2][n]
@@ -92,6 +96,7 @@ def looked_up(n: int):
         *((kind_of, (v,)) for v in ([1], ["a"], [], (1, 2), "a", 2)),
         (of_ints, (6, 15)),
         (of_ints, (1, 2**52)),
+        (in_a_tensor, (torch.arange(6.0).reshape(2, 3) + 1, 3)),
         (looked_up, (1,)),
         (looked_up, (2,)),
     ],

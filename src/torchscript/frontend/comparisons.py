@@ -275,6 +275,11 @@ def _contains(e: Emitter, item: Val, container: Val, negative: bool) -> Val:
     elif isinstance(type, T.StringType) and isinstance(type_of(item), T.StringType):
         place = Dynamic(e.call("aten::find", [container, item]))
         return Dynamic(e.call("aten::lt" if negative else "aten::ge", [place, e.static(0)]))
+    elif isinstance(type, T.TensorType) and isinstance(
+        type_of(item), T.TensorType | T.IntType | T.FloatType | T.BoolType
+    ):
+        found_any = e.call("aten::any", [Dynamic(e.call("aten::eq", [container, item]))])
+        result = Dynamic(e.call("aten::Bool", [Dynamic(found_any)]))
     else:
         if isinstance(type, T.DictType):
             default_dicts.key_of(e, type, item)
