@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..codegen.cpp import NativeProgram, generate
 from ..codegen.cpp.kernels import make_kernel
+from ..errors import CompileWarning
 from ..ir.graph import Function, Graph
 from ..runtime.function import ScriptFunction
 from ..runtime.module import Entry, ScriptModule
@@ -22,6 +24,9 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     called like it, has the same parameters, buffers and `state_dict` (they are shared), and records gradients; it holds
     no Python lock while it runs. `output` names a directory that gets the library for hosts without
     Python. `optimize=False` leaves the graph as it is: no passes, no fused kernels.
+
+    A function that changes what is inside an argument (a list in a list, an attribute of an object) runs in Python when it
+    is called from there, so that the caller sees the change; there is a warning that names it.
 
     Raises NativeError, which names every construct without native code, and CompilerError where there is no C++
     compiler.
@@ -48,6 +53,7 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
 
             write_package(obj, program, path, Path(output))
         library = Library(path, program)
+    _warn_of_arguments(program)
     if isinstance(obj, ScriptFunction):
         return NativeFunction(obj, library, program.methods[0])
     return native_module(obj, library, program)
@@ -64,7 +70,21 @@ def compile_functions(functions: Sequence[ScriptFunction], *, optimize: bool = T
     program = generate(methods, prepare=prepare, make_kernel=make_kernel)
     with built_program(program.text, name=f"{len(functions)} functions") as path:
         library = Library(path, program)
+    _warn_of_arguments(program)
     return [NativeFunction(f, library, m) for f, m in zip(functions, program.methods, strict=True)]
+
+
+def _warn_of_arguments(program: NativeProgram) -> None:
+    for method in program.methods:
+        if method.changed_inside is not None:
+            arguments = method.function.schema.arguments
+            name = arguments[method.changed_inside + len(arguments) - method.arguments].name
+            warnings.warn(
+                f"'{method.function.name}' changes what is inside its argument '{name}'. Called from Python it runs in "
+                "Python, so that the caller sees the change.",
+                CompileWarning,
+                stacklevel=3,
+            )
 
 
 def native_program(obj: ScriptFunction | ScriptModule, *, optimize: bool = True) -> tuple[NativeProgram, str]:

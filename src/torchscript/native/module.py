@@ -40,6 +40,8 @@ class NativeCall:
         self._encoders = encoders
         self._decode: Conversion | None = decoder(method.function.graph.outputs[0].type)
         self._mutates = method.mutates
+        self._returns = method.returns
+        self._changes_inside = method.changed_inside is not None
         self._argument_decoders = {i: decoder(types[i]) for i in method.mutates}
 
     def __call__(self, values: tuple[Any, ...], *instance: int) -> Any:
@@ -57,7 +59,16 @@ class NativeCall:
             raise raised from None
         if self._mutates:
             result = self._copy_back(values, result)
+        if self._returns is not None:
+            return values[self._returns]
         return result if self._decode is None else self._decode(result)
+
+    def changes_arguments(self, values: tuple[Any, ...]) -> bool:
+        """Whether the callee may change arguments as the caller would not see it: inside of them, or by two names."""
+        if self._changes_inside:
+            return True
+        given = [id(values[i]) for i in self._mutates if values[i] is not None]
+        return len(given) > 1 and len(set(given)) < len(given)
 
     def _copy_back(self, values: tuple[Any, ...], results: Any) -> Any:
         """Lists and dicts that the callee changed, for the caller who holds them."""
@@ -113,6 +124,8 @@ class NativeFunction(ScriptFunction):
         if not kwargs and tuple(map(type, args)) == self._arguments.exact:
             return self._native(args)
         values = self._arguments.bind(args, kwargs)
+        if self._native.changes_arguments(values):
+            return super().__call__(*args, **kwargs)
         return self._arguments.run(lambda *v: self._native(v), values)
 
     def __repr__(self) -> str:
@@ -272,6 +285,8 @@ class NativeEntry(Entry):
                 return super().call(owner, args, kwargs)  # other types than those that were guessed
             raise
         if self._is_tuned and is_out_of_tune(values):
+            return super().call(owner, args, kwargs)
+        if self._native.changes_arguments(values):
             return super().call(owner, args, kwargs)
         instance = owner._ts_native.of(owner)
         if instance is None or not instance.is_current():  # what replaced a submodule has no native code

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ... import types as T
 from ...ir.graph import Graph, Value
+from ...passes.aliasing import AliasSets
 from .operators import schema_of
 from .problems import Problem
 
@@ -14,17 +15,70 @@ _MADE_HERE = frozenset({"prim::ListConstruct", "prim::DictConstruct"})
 
 
 def mutated_arguments(graph: Graph, arguments: Sequence[Value]) -> tuple[int, ...]:
-    """Positions of the lists and dicts among `arguments` that the graph may write.
+    """Positions of the lists and dicts (or None) among `arguments` that the graph may write.
 
     By type: a list that is written and was not made in plain sight may be any argument of that type.
     """
-    containers = [i for i, v in enumerate(arguments) if isinstance(v.type, T.ListType | T.DictType)]
+    types = {i: _without_none(v.type) for i, v in enumerate(arguments)}
+    containers = [i for i, t in types.items() if isinstance(t, T.ListType | T.DictType)]
     if not containers:
         return ()
+    written = _written_types(graph)
+    return tuple(i for i in containers if str(types[i]) in written)
+
+
+def argument_changed_inside(graph: Graph, arguments: Sequence[Value]) -> int | None:
+    """The position of an argument of which the graph may change what is in it: a list in a list or in a tuple, an object.
+
+    The caller holds these by other names too; they cannot be replaced as a whole is.
+    """
+    inner = {i: list(_inner_types(_without_none(v.type))) for i, v in enumerate(arguments)}
+    if not any(inner.values()):
+        return None
+    written = _written_types(graph)
+    aliases = AliasSets(graph)
+    for i, types in inner.items():
+        objects = [t for t in types if isinstance(t, T.ClassType)]
+        if any(str(t) in written for t in types) and (objects or aliases.is_written(arguments[i])):
+            return i
+    return None
+
+
+def returned_argument(graph: Graph, arguments: Sequence[Value]) -> int | None:
+    """The position of the list, dict or object that the graph returns as it was given."""
+    result = graph.outputs[0]
+    if result in arguments and isinstance(result.type, T.ListType | T.DictType | T.ClassType):
+        return list(arguments).index(result)
+    return None
+
+
+def _without_none(type: T.Type) -> T.Type:
+    return type.element if isinstance(type, T.OptionalType) else type
+
+
+def _inner_types(type: T.Type, seen: set[T.Type] | None = None) -> Iterator[T.Type]:
+    """The lists, dicts and objects in a value of this type; an object is in itself, since nothing can take its place."""
+    seen = set() if seen is None else seen
+    for inner in type.walk():
+        if isinstance(inner, T.ClassType) and not inner.is_module and inner not in seen:
+            seen.add(inner)
+            yield inner
+            for attribute in inner.attributes.values():
+                if isinstance(attribute.type, T.ListType | T.DictType):
+                    yield attribute.type
+                yield from _inner_types(attribute.type, seen)
+        elif inner is not type and isinstance(inner, T.ListType | T.DictType):
+            yield inner
+
+
+def _written_types(graph: Graph) -> set[str]:
+    """The types, as text, of the lists, dicts and objects that the graph writes and did not make in plain sight."""
     written: set[str] = set()
     for node in graph.all_nodes():
         if node.kind in _CALLS:
-            written |= {str(v.type) for v in node.inputs}
+            written |= {str(t) for v in node.inputs for t in v.type.walk()}
+        if node.kind == "prim::SetAttr":
+            written.add(str(node.inputs[0].type))
         if node.kind.startswith("prim::") or node.blocks:
             continue
         try:
@@ -35,4 +89,4 @@ def mutated_arguments(graph: Graph, arguments: Sequence[Value]) -> tuple[int, ..
             made_here = value.node is not None and value.node.kind in _MADE_HERE
             if argument.is_write and not made_here:
                 written.add(str(value.type))
-    return tuple(i for i in containers if str(arguments[i].type) in written)
+    return written

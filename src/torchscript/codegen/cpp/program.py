@@ -16,7 +16,7 @@ from .classes import write_class, write_enum
 from .contexts import methods_of
 from .function import FunctionPrinter
 from .instances import Instances, Slot
-from .mutation import mutated_arguments
+from .mutation import argument_changed_inside, mutated_arguments, returned_argument
 from .names import identifier, quoted
 from .problems import Problem
 from .unit import Unit
@@ -27,13 +27,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class NativeMethod:
-    """One entry of the library: its name, the function it runs, and the dispatcher's schema for it."""
+    """One entry of the library: its name, the function it runs, and the dispatcher's schema for it.
+
+    `mutates` are the lists and dicts among the arguments that it may change, `changed_inside` is an argument of which it
+    may change what is in it, `returns` one that it returns as it is (`mutation.py`).
+    """
 
     name: str
     function: Function
     schema: str
     arguments: int
     mutates: tuple[int, ...] = ()
+    changed_inside: int | None = None
+    returns: int | None = None
 
 
 @dataclass(slots=True)
@@ -269,10 +275,10 @@ def _entry(
     values = graph.inputs[1:] if is_method else graph.inputs
     arguments = function.schema.arguments[1:] if is_method else function.schema.arguments
     parameters = ["int self_"] if is_method else []
-    for i, (value, _) in enumerate(zip(values, arguments, strict=True)):
-        parameters.append(f"{border_type(value.type)} a{i}")
-    result = graph.outputs[0].type
     mutates = mutated_arguments(graph, values)
+    for i, (value, _) in enumerate(zip(values, arguments, strict=True)):
+        parameters.append(f"{border_type(value.type)} a{i}{'_written' if i in mutates else ''}")
+    result = graph.outputs[0].type
     spelled = "Any" if mutates else "()" if isinstance(result, T.NoneType) else border_type(result)
     schema = f"{identifier(name)}({', '.join(parameters)}) -> {spelled}"
     count = len(values)
@@ -302,4 +308,5 @@ def _entry(
     else:
         lines.append(f"  stack.push_back(to_ivalue<{unit.types.of(result)}>({text}));")
     lines.append("}")
-    return NativeMethod(name, function, schema, count, mutates), "\n".join(lines)
+    inside, returns = argument_changed_inside(graph, values), returned_argument(graph, values)
+    return NativeMethod(name, function, schema, count, mutates, inside, returns), "\n".join(lines)
