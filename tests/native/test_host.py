@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Dict, List, Optional
 
 import pytest
 import torch
@@ -31,6 +32,16 @@ class Net(nn.Module):
             y = -y
         return self.out(y) + self.shift
 
+    @torchscript.export
+    def fill(self, xs: List[int], n: int, seen: Optional[Dict[str, int]]) -> int:
+        if n < 0:
+            raise ValueError(f"{n} is negative")
+        for i in range(n):
+            xs.append(i)
+            if seen is not None:
+                seen[f"step {i}"] = i
+        return len(xs)
+
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
@@ -41,19 +52,27 @@ def package(tmp_path_factory):
     return module, directory
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    """The example, compiled with the flags that find_package(torchscript) gives (test_cmake builds it that way)."""
-    binary = tmp_path_factory.mktemp("host") / "serve"
+def built(source, binary):
+    """A host, compiled with the flags that find_package(torchscript) gives (test_cmake builds it that way)."""
     root = torch_root()
     command = [
         find_compiler().path, "-std=c++20", "-O1", f"-I{INCLUDE}", f"-isystem{root / 'include'}",
-        f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}", str(EXAMPLE / "serve.cpp"),
+        f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}", str(source),
         f"-L{root / 'lib'}", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{root / 'lib'}", "-Wl,--allow-shlib-undefined",
         "-ldl", "-lpthread", "-o", str(binary),
     ]  # fmt: skip
     subprocess.run(command, check=True)
     return binary
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    return built(EXAMPLE / "serve.cpp", tmp_path_factory.mktemp("host") / "serve")
+
+
+@pytest.fixture(scope="module")
+def caller(tmp_path_factory):
+    return built(Path(__file__).parent / "host_calls.cpp", tmp_path_factory.mktemp("caller") / "calls")
 
 
 def serve(host, *arguments):
@@ -88,6 +107,58 @@ def test_another_archive_is_refused(package, host, tmp_path):
     (tmp_path / "model.pt").write_bytes(b"short")
     result = serve(host, tmp_path, 1, 1, 5, 6)
     assert result.returncode == 1 and "not the archive" in result.stderr
+
+
+def changed_copy(package, tmp_path, **files):
+    """A copy of the package with other contents of some files (None: without it)."""
+    for file in package[1].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    for name, content in files.items():
+        path = tmp_path / f"model.{name}"
+        path.unlink() if content is None else path.write_bytes(content)
+    return tmp_path
+
+
+def test_weights_of_another_module_of_the_same_class_are_refused(package, caller, tmp_path):
+    torch.manual_seed(1)
+    other = tmp_path / "other"
+    torchscript.compile(torchscript.script(Net().eval()), output=other)
+    assert serve(caller, other).stdout == "load: done\n"
+    (tmp_path / "mixed").mkdir()
+    mixed = changed_copy(package, tmp_path / "mixed", pt=(other / "model.pt").read_bytes())
+    assert "model.pt: is not the archive that the library was compiled with" in serve(caller, mixed).stdout
+
+
+def test_a_list_of_tensors_that_was_changed_is_refused(package, caller, tmp_path):
+    head, *lines = (package[1] / "model.tensors").read_text().splitlines(keepends=True)
+    damages = {
+        "has 1 of 5 lines": [head, lines[0]],
+        "a line is broken": [head, lines[0][:12]],
+        "model.so: is not the library": [head, lines[0].replace("slot 0", "slot 99"), *lines[1:]],
+        "a line is broken: slot 0 77": [head, lines[0].replace("slot 0 6", "slot 0 77"), *lines[1:]],
+        "was written by another version": [head.replace("tensors 2", "tensors 1"), *lines],
+        "is no list of tensors": [],
+        "cannot be opened": None,
+    }
+    for i, (message, text) in enumerate(damages.items()):
+        (tmp_path / str(i)).mkdir()
+        tensors = None if text is None else "".join(text).encode()
+        assert message in serve(caller, changed_copy(package, tmp_path / str(i), tensors=tensors)).stdout
+
+
+def test_what_a_host_does_wrong_is_an_exception_that_says_what(package, caller):
+    result = serve(caller, package[1], "calls")
+    assert result.stdout.splitlines() == [
+        "load: done",
+        "a number for a tensor: [] 'forward' cannot take (Int): Expected Tensor but got Int",
+        "another shape: [RuntimeError] RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x7 and 6x32)",
+        "a fraction for an int: [] 'fill' cannot take (GenericList, Double, None): expected int",
+        "text for a list: [] 'fill' cannot take (String, Int, None): Expected GenericList but got String",
+        "a negative count: [ValueError] ValueError: -1 is negative",
+        "an attribute of another type: [] 'steps' cannot be (String): expected int",
+        "length 3, list 3, seen 3",  # lists and dicts change for the caller
+        "fill: done",
+    ]
 
 
 def test_neither_python_nor_the_interpreter_is_used(package, host):

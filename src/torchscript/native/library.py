@@ -8,6 +8,7 @@ import functools
 import itertools
 import linecache
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,34 @@ from ..codegen.cpp import NativeProgram
 from ..codegen.cpp.names import identifier
 from ..errors import BackendError
 from ..operators.runtime_helpers import exception_class
+from .compiler import torch_root
 
 _count = itertools.count()
+_INNER = (str(Path(__file__).parents[1]), str(torch_root()))
 _MARK, _SEPARATOR = "\x1etorchscript", "\x1f"
 
 
 @functools.cache
 def _define_hooks() -> Any:
-    """Operators of Python that native code calls: what `print` writes goes to `sys.stdout`, tensors print as in Python."""
+    """Operators of Python that native code calls: what `print` writes goes to `sys.stdout`, tensors print as in Python,
+    warnings are Python's."""
     library: Any = torch.library.Library("torchscript_python", "FRAGMENT")  # type: ignore[no-untyped-call]
     library.define("write(str text) -> ()")
     library.define("format(Tensor tensor) -> str")
+    library.define("warn(str message) -> ()")
+    library.impl("warn", _warn, "CompositeExplicitAutograd")
     library.impl("write", lambda text: sys.stdout.write(text) and None, "CompositeExplicitAutograd")
     library.impl("format", lambda tensor: str(tensor), "CompositeExplicitAutograd")
     return library
+
+
+def _warn(message: str) -> None:
+    """A warning at the line that called native code: lines inside of it are known for exceptions alone."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INNER):
+        frame = frame.f_back
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, UserWarning, frame.f_code.co_filename, frame.f_lineno, registry=registry)
 
 
 class Library:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,29 @@ def write_package(obj: Any, program: NativeProgram, library: Path, directory: Pa
         with open(built / "model.pt", "wb") as file:
             records.write(file, "model")
         container = open_container(built / "model.pt")
-        lines = ["torchscript tensors 1", *_lines(program, records, container)]
+        places = list(_lines(program, records, container))
+        lines = [f"torchscript tensors 2 {len(places)} {_mark_of(container)}", *places]
         (built / "model.tensors").write_text("\n".join(lines) + "\n", encoding="ascii")
         for name in ("model.so", "model.pt", "model.tensors"):
             os.replace(built / name, directory / name)
+
+
+def _mark_of(container: Container) -> str:
+    """What tells the archive from others: its size, and where its directory begins, with the checksum of that, which has
+    the checksums of all records in it."""
+    data = container.buffer
+    start = max(
+        container.place(name)[0] + record.compressed_size for name, record in container.records.items()
+    )
+    return f"{len(data)} {start} {zlib.crc32(memoryview(data)[start:])}"
 
 
 def _lines(program: NativeProgram, records: Records, container: Container) -> Iterator[str]:
     for i, slot in enumerate(program.slots):
         value = getattr(slot.owner, slot.name)
         if isinstance(value, torch.Tensor):
-            yield _line(f"slot {i}", value, slot.path, records.record_of(value), container)
+            line = _line(f"slot {i}", value, slot.path, records.record_of(value), container)
+            yield f"{line} {slot.path}"
         elif _holds_tensors(value):
             raise NativeError(
                 f"'{slot.path}' is a {slot.type.annotation()} of tensors; a host without Python has tensors only "

@@ -13,7 +13,10 @@
 
 namespace ts::lang {
 
+void (*warn_hook)(const std::string&) = nullptr;
+
 void warn_(const Str& message, int64_t) {
+  if (warn_hook != nullptr) return warn_hook(message);
   c10::warn(c10::Warning(c10::UserWarning(), {__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, message, false));
 }
 

@@ -42,6 +42,12 @@ std::string format_in_python(const at::Tensor& tensor) {
   return stack.at(0).toStringRef();
 }
 
+void warn_in_python(const std::string& message) {
+  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("torchscript_python::warn", "");
+  c10::Stack stack{c10::IValue(message)};
+  op.callBoxed(stack);
+}
+
 struct Kernel : c10::OperatorKernel {
   explicit Kernel(const ts::Method& method) : method_(method) {}
 
@@ -117,7 +123,7 @@ extern "C" __attribute__((visibility("default"))) const char* torchscript_regist
   static std::string problem;
   try {
     map_pages_around(program);
-    program->set_hooks({&write_in_python, &format_in_python});
+    program->set_hooks({&write_in_python, &format_in_python, &warn_in_python});
     libraries.emplace_back(torch::Library::FRAGMENT, space, std::nullopt, "torchscript", 0);
     auto& library = libraries.back();
     for (size_t i = 0; i < program->count; ++i)

@@ -14,7 +14,7 @@ namespace ts {
 using Stack = std::vector<c10::IValue>;
 
 // Raised whenever generated code and its loaders change together.
-constexpr int ABI = 2;
+constexpr int ABI = 3;
 
 // An attribute of one object, by its path under the root.
 struct Slot {
@@ -37,7 +37,9 @@ class Instance {
   c10::intrusive_ptr<c10::intrusive_ptr_target> root_;
 };
 
-// `call` takes its arguments from the end of the stack and leaves its result there.
+// `call` takes its arguments from the end of the stack and leaves its result there. A list or dict that the method may
+// change is an argument whose name in the schema ends in `_written`; the result is then a tuple, of the result and of what
+// each of these has become.
 struct Method {
   const char* name;
   const char* schema;
@@ -49,6 +51,7 @@ struct Method {
 struct Hooks {
   void (*write)(const std::string& text);                 // standard output of print
   std::string (*format)(const at::Tensor& tensor);        // a tensor as text
+  void (*warn)(const std::string& message);               // warnings.warn
 };
 
 struct Program {

@@ -38,6 +38,7 @@ void add_slot(Instance& instance, const char* path, T& field) {
 inline void set_hooks(const Hooks& hooks) {
   write_stdout_hook = hooks.write;
   format_tensor_hook = hooks.format;
+  lang::warn_hook = hooks.warn;
 }
 
 template <class C>

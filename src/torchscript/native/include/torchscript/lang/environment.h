@@ -12,7 +12,8 @@
 
 namespace ts::lang {
 
-// A warning goes to the handler that the host has given PyTorch.
+// Where warnings go; without it, to the handler that the host has given PyTorch.
+extern void (*warn_hook)(const std::string&);
 void warn_(const Str& message, int64_t stacklevel);
 [[noreturn]] void RaiseException_(const Str& message, const std::optional<Str>& qualified_name);
 
