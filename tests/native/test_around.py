@@ -1,5 +1,7 @@
 """What stands around a native call in Python: transforms of functorch, default devices, modes, parametrised weights."""
 
+import warnings
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -103,3 +105,19 @@ def test_a_weight_that_is_computed_from_others():
         with torch.no_grad():
             ours.mul_(2)
             theirs.mul_(2)
+
+
+def careful(x: Tensor) -> Tensor:
+    warnings.warn("careful")
+    return x * 2
+
+
+def test_warnings_are_those_of_python():
+    native = torchscript.compile(torchscript.script(careful))
+    with pytest.warns(UserWarning, match="careful") as warned:
+        torch.testing.assert_close(native(torch.ones(2)), torch.full((2,), 2.0))
+    assert warned[0].filename == __file__  # the line that called
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="careful"):
+            native(torch.ones(2))
