@@ -93,4 +93,6 @@ def advice_for_callee(callee: Val) -> tuple[str, ...]:
     """What to do where an argument is called that is a Tensor, since its annotation names no type of data."""
     if not isinstance(callee, Dynamic) or callee.value.node is not None or callee.type != T.TENSOR:
         return ()
-    return ("A function cannot be an argument of compiled code from outside: close over it, or keep it in self.",)
+    return (
+        "A function cannot be an argument of compiled code from outside: close over it, or keep it in self.",
+    )
