@@ -53,6 +53,10 @@ def scaled(x, n=3):
     return x * n
 
 
+def scaled_by(x, flag=False):
+    return x * flag
+
+
 CALLS = [
     (variadic, [(3, 4.0), (1, 2, 3), (X, X)]), (keywords, [(X, 1), (X,), (X, 1, 2.5)]), (numbers, [(X, 3, [1, 2])]),
     (mode, [(X - 2, "relu"), (X, "none")]), (activation, [(X - 2, F.relu), (X, torch.tanh), (X, lambda t: t + 1)]),
@@ -65,6 +69,17 @@ def test_calls_say_the_types(function, calls, assert_same):
     scripted = jit.script(function)
     for call in calls:
         assert_same(scripted(*call), function(*call))
+
+
+def test_numbers_for_a_bool():
+    def chosen(x: torch.Tensor, positive: bool) -> torch.Tensor:
+        return x if positive else -x
+
+    scripted = jit.script(chosen)
+    assert torch.equal(scripted(X, 0), -X) and torch.equal(scripted(X, 1), X)
+    with pytest.raises(jit.ArgumentError, match="'positive'"):
+        scripted(X, 2)
+    assert torch.equal(jit.script(scaled_by)(X, 1), X) and torch.equal(jit.script(scaled_by)(X, 3), X * 3)
 
 
 def test_keyword_arguments():

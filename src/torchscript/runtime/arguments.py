@@ -195,11 +195,20 @@ class Signature:
         for check, argument, value in zip(self.checks, self.arguments, positional, strict=True):
             if not check(value):
                 found = _stand_in(argument.type, value, self.archived)
+                if found is None and self._takes_truth_of(argument, value):
+                    found = bool(value)
                 if found is None:
                     raise self._mismatch(argument, value)
                 value = found
             values.append(value)
         return self.bind(tuple(values), {})
+
+    def _takes_truth_of(self, argument: Argument, value: Any) -> bool:
+        """Whether 0 or 1 is given for what is annotated as a bool, as callers write, and as torch.jit takes any number."""
+        type = argument.type.element if isinstance(argument.type, T.OptionalType) else argument.type
+        annotations = getattr(self.function.python_function, "__annotations__", {})
+        is_said = self.archived or argument.name in annotations
+        return isinstance(type, T.BoolType) and is_said and isinstance(value, numbers.Real) and value in (0, 1)
 
     def _fill(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         if len(positional) > self.count:
