@@ -1,5 +1,6 @@
 """Which C++ compiler is used, and with what flags."""
 
+import re
 import stat
 
 import pytest
@@ -26,9 +27,17 @@ def test_without_a_compiler_the_error_says_what_to_do(found, monkeypatch, tmp_pa
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(CompilerError, match="Install g\\+\\+ or clang\\+\\+"):
         found()
-    monkeypatch.setenv("CXX", "nowhere++")
-    with pytest.raises(CompilerError, match="nowhere\\+\\+ not found"):
-        found()
+    for name in ("nowhere++", "nowhere++ -m64", " ", "'g++"):
+        monkeypatch.setenv("CXX", name)
+        with pytest.raises(CompilerError, match=re.escape(f"{name} not found")):
+            found()
+
+
+def test_the_compiler_may_be_a_command_with_arguments(found, monkeypatch, tmp_path):
+    path = program(tmp_path / "wrapper", "g++ 12")
+    monkeypatch.setenv("CXX", f"{path} g++")
+    assert found().command == (path, "g++")
+    assert found().version == "g++ 12"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def compiled(directory, text):
     tools = toolchain(compiler, progress=False)
     source, program = directory / "program.cpp", directory / "program"
     source.write_text(text)
-    flags = [compiler.path, *compiler.flags, "-O0", "-g0", f"-I{tools}", f"-I{Path(__file__).parent}"]
+    flags = [*compiler.command, *compiler.flags, "-O0", "-g0", f"-I{tools}", f"-I{Path(__file__).parent}"]
     include = ["-include", str(tools / PRECOMPILED)]
     link = [flag for flag in compiler.link if flag != "-shared"]
     command = [*flags, *include, str(source), str(tools / "libruntime.a"), "-o", str(program), *link]

@@ -46,11 +46,11 @@ def compile_program(compiler: Compiler, tools: Path, source: Path, output: Path)
     # the precompiled header has to be asked for before the header itself is found
     include = ["-include", str(tools / PRECOMPILED)] if (tools / f"{PRECOMPILED}.gch").exists() else []
     run(
-        [compiler.path, *compiler.flags, f"-I{tools}", *include, "-c", str(source), "-o", str(object)],
+        [*compiler.command, *compiler.flags, f"-I{tools}", *include, "-c", str(source), "-o", str(object)],
         source.name,
     )
     run(
-        [compiler.path, str(object), str(tools / "libruntime.a"), *compiler.link, "-o", str(output)],
+        [*compiler.command, str(object), str(tools / "libruntime.a"), *compiler.link, "-o", str(output)],
         source.name,
     )
     object.unlink()
@@ -76,7 +76,7 @@ def _make_toolchain(compiler: Compiler, directory: Path) -> None:
     header = directory / PRECOMPILED
     header.parent.mkdir(parents=True)
     header.write_text(f'#include "{INCLUDE / PRECOMPILED}"\n', encoding="utf-8")
-    flags = [compiler.path, *compiler.flags]
+    flags = [*compiler.command, *compiler.flags]
     run([*flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"], "the runtime's headers")
     objects: list[Path] = []
     for source in sorted(RUNTIME.glob("*.cpp")):

@@ -27,10 +27,10 @@ class CompilerError(BackendError):
 class Compiler:
     """A command line up to the files.
 
-    `path` is the compiler, `version` its own first line, `flags` what compiles (not what links).
+    `command` is the compiler (`g++`, `ccache g++`), `version` its own first line, `flags` what compiles (not what links).
     """
 
-    path: str
+    command: tuple[str, ...]
     version: str
     flags: tuple[str, ...]
     link: tuple[str, ...]
@@ -54,13 +54,15 @@ def find_compiler() -> Compiler:
     `$TORCHSCRIPT_CXXFLAGS` are further flags, for compiling and linking: `-fsanitize=thread`, `-g`.
     """
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
+    command = next((found for name in names if (found := _command(name)) is not None), None)
+    if command is None:
         raise CompilerError(
             f"No C++ compiler: {', '.join(names)} not found. Install g++ or clang++ (C++20), or name one in $CXX. "
             "Programs go on running in Python without it."
         )
-    version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout.partition("\n")[
+        0
+    ]
     root = torch_root()
     further = shlex.split(os.environ.get("TORCHSCRIPT_CXXFLAGS", ""))
     # clang's OpenMP is another library than PyTorch's (GCC's), with threads of its own: its kernels run on one thread
@@ -88,7 +90,17 @@ def find_compiler() -> Compiler:
     gomp = next(iter(sorted((root / "lib").glob("libgomp*.so*"))), None)
     # the OpenMP of PyTorch itself: a second one would have threads of its own
     link += [str(gomp)] if gomp is not None else openmp
-    return Compiler(path, version, (*flags, *further), (*link, *further))
+    return Compiler(command, version, (*flags, *further), (*link, *further))
+
+
+def _command(text: str) -> tuple[str, ...] | None:
+    """A command line whose program is on the path."""
+    try:
+        name, *arguments = shlex.split(text)
+    except ValueError:  # empty, or a quotation without end
+        return None
+    path = shutil.which(name)
+    return None if path is None else (path, *arguments)
 
 
 @functools.cache

@@ -208,7 +208,9 @@ class Signature:
         type = argument.type.element if isinstance(argument.type, T.OptionalType) else argument.type
         annotations = getattr(self.function.python_function, "__annotations__", {})
         is_said = self.archived or argument.name in annotations
-        return isinstance(type, T.BoolType) and is_said and isinstance(value, numbers.Real) and value in (0, 1)
+        return (
+            isinstance(type, T.BoolType) and is_said and isinstance(value, numbers.Real) and value in (0, 1)
+        )
 
     def _fill(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         if len(positional) > self.count:
