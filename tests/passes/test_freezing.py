@@ -229,6 +229,12 @@ def test_batch_norms_fold(module, shape):
     torch.testing.assert_close(exact(x), module(x))
 
 
+def test_folded_weights_keep_their_memory_format():
+    module = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)).eval().to(memory_format=torch.channels_last)
+    x = torch.randn(2, 4, 9, 9)
+    assert frozen_agrees(module, x)(x).stride() == module(x).stride()
+
+
 def test_batch_norm_of_a_linear_looks_at_the_dimensions():
     module = normed(nn.Linear(3, 5), nn.BatchNorm1d(5))
     frozen = frozen_agrees(module, torch.randn(4, 3))

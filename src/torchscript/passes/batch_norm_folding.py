@@ -95,7 +95,7 @@ def _folded(node: Node, scale: torch.Tensor, shift: torch.Tensor) -> tuple[torch
     shape = [1] * weight.dim()
     shape[channel] = -1
     new = (weight.double() * scale.reshape(shape)).to(weight.dtype)
-    return new.contiguous(), (old.double() * scale + shift).to(weight.dtype)
+    return new, (old.double() * scale + shift).to(weight.dtype)
 
 
 def _give_weights(node: Node, weight: torch.Tensor, bias: torch.Tensor) -> None:

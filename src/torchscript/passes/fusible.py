@@ -161,7 +161,6 @@ aten::special_erf           erf(self)                       float
 # activations
 aten::sigmoid               sigmoid(self)                   float
 aten::special_expit         sigmoid(self)                   float
-aten::log_sigmoid           log_sigmoid(self)               same
 aten::relu                  relu(self)                      same
 aten::relu6                 relu6(self)                     same
 aten::leaky_relu            leaky_relu(self, negative_slope)  same

@@ -78,7 +78,6 @@ atanh x:              g / (1 - x * x)
 erf x:                g * 1.12837916709551257390 * exp(-(x * x))
 erfc x:               g * -1.12837916709551257390 * exp(-(x * x))
 sigmoid x:            g * (1 - r) * r
-log_sigmoid x:        g * sigmoid(-x)
 relu x:               where(r <= 0, 0, g)
 relu6 x:              where((x <= 0) | (x >= 6), 0, g)
 leaky_relu x a:       where(x > 0, g, g * a) ; -

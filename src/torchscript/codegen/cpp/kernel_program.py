@@ -38,7 +38,7 @@ _NAMES = """
 add sub rsub mul div div_floor div_trunc remainder fmod pow addcmul addcdiv lerp maximum minimum
 fmax fmin clamp clamp_min clamp_max neg abs sign square floor ceil trunc round frac copysign
 reciprocal sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 hypot
-sinh cosh tanh asinh acosh atanh erf erfc sigmoid log_sigmoid relu relu6 leaky_relu elu silu gelu
+sinh cosh tanh asinh acosh atanh erf erfc sigmoid relu relu6 leaky_relu elu silu gelu
 gelu_tanh softplus hardtanh hardsigmoid hardswish threshold eq ne lt le gt ge isnan isinf isfinite
 where masked_fill fill_zero fill_one fill
 """
