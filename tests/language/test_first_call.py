@@ -82,6 +82,23 @@ def test_numbers_for_a_bool():
     assert torch.equal(jit.script(scaled_by)(X, 1), X) and torch.equal(jit.script(scaled_by)(X, 3), X * 3)
 
 
+def test_tensors_of_one_element_for_numbers():
+    def shifted(x: torch.Tensor, by: float, times: int, on: bool) -> torch.Tensor:
+        return x * times + by if on else x
+
+    scripted = jit.script(shifted)
+    buffer = io.BytesIO()
+    jit.save(scripted, buffer)
+    buffer.seek(0)
+    for program in (scripted, jit.load(buffer)):
+        found = program(X, torch.tensor([2.5]), torch.tensor(3), torch.tensor(True))
+        assert torch.equal(found, X * 3 + 2.5)
+        with pytest.raises(jit.ArgumentError, match="'by'"):
+            program(X, torch.tensor([1.0, 2.0]), 3, True)
+        with pytest.raises(jit.ArgumentError, match="'by'"):  # its gradient would be lost
+            program(X, torch.tensor(1.0, requires_grad=True), 3, True)
+
+
 def test_keyword_arguments():
     scripted = jit.script(keywords)
     torch.testing.assert_close(scripted(X, 2, k=X), keywords(X, 2, k=X))

@@ -117,6 +117,19 @@ def _as_tensors(type: T.Type, value: Any) -> Any:
     return list(value.unbind()) if rows and isinstance(value, torch.Tensor) and value.dim() > 0 else None
 
 
+def _as_number(type: T.Type, value: Any) -> Any:
+    """What callers give for a number, as torch.jit takes it: 0 or 1 for a bool, a tensor of one element (which has no
+    gradient to lose) for its element."""
+    if isinstance(type, T.OptionalType):
+        type = type.element
+    if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.requires_grad:
+        number = value.item()
+        wanted = _EXACT.get(type.__class__)
+        return wanted(number) if wanted in (int, float, bool) and not isinstance(number, complex) else None
+    is_truth = isinstance(type, T.BoolType) and isinstance(value, numbers.Real) and value in (0, 1)
+    return bool(value) if is_truth else None
+
+
 def _needs_conversion(type: T.Type, archived: bool) -> bool:
     inner = type.element if isinstance(type, T.OptionalType) else type
     return (
@@ -195,22 +208,17 @@ class Signature:
         for check, argument, value in zip(self.checks, self.arguments, positional, strict=True):
             if not check(value):
                 found = _stand_in(argument.type, value, self.archived)
-                if found is None and self._takes_truth_of(argument, value):
-                    found = bool(value)
+                if found is None and self._is_said(argument):
+                    found = _as_number(argument.type, value)
                 if found is None:
                     raise self._mismatch(argument, value)
                 value = found
             values.append(value)
         return self.bind(tuple(values), {})
 
-    def _takes_truth_of(self, argument: Argument, value: Any) -> bool:
-        """Whether 0 or 1 is given for what is annotated as a bool, as callers write, and as torch.jit takes any number."""
-        type = argument.type.element if isinstance(argument.type, T.OptionalType) else argument.type
-        annotations = getattr(self.function.python_function, "__annotations__", {})
-        is_said = self.archived or argument.name in annotations
-        return (
-            isinstance(type, T.BoolType) and is_said and isinstance(value, numbers.Real) and value in (0, 1)
-        )
+    def _is_said(self, argument: Argument) -> bool:
+        """Whether the type of the argument is what somebody wrote, as far as one can know."""
+        return self.archived or argument.name in getattr(self.function.python_function, "__annotations__", {})
 
     def _fill(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         if len(positional) > self.count:
