@@ -249,7 +249,7 @@ def test_numbers_of_numpy_and_members_are_numbers(assert_same):
     given = (np.int64(3), np.float32(1.5), np.bool_(True), np.str_("a"))
     assert_same(compiled(*given), scalars(3, 1.5, True, "a"))
     assert_same(compiled(Level.LOW, 1, True, Word.A), scalars(1, 1.0, True, "aa"))
-    for wrong in ((1.5, 1.0, True, ""), (1, "a", True, ""), (1, 1.0, 1, ""), (1, 1.0, True, b"")):
+    for wrong in ((1.5, 1.0, True, ""), (1, "a", True, ""), (1, 1.0, 2, ""), (1, 1.0, True, b"")):
         with pytest.raises(jit.Error, match="expects a value of type"):
             compiled(*wrong)
 

@@ -56,7 +56,7 @@ def built(source, binary):
     """A host, compiled with the flags that find_package(torchscript) gives (test_cmake builds it that way)."""
     root = torch_root()
     command = [
-        find_compiler().path, "-std=c++20", "-O1", f"-I{INCLUDE}", f"-isystem{root / 'include'}",
+        *find_compiler().command, "-std=c++20", "-O1", f"-I{INCLUDE}", f"-isystem{root / 'include'}",
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}", str(source),
         f"-L{root / 'lib'}", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{root / 'lib'}", "-Wl,--allow-shlib-undefined",
         "-ldl", "-lpthread", "-o", str(binary),

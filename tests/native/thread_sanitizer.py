@@ -77,7 +77,7 @@ def build(directory: Path) -> Path:
         write_package(module, program, library, directory / "net")
     root = torch_root()
     command = [
-        find_compiler().path, "-std=c++20", *FLAGS.split(), f"-I{INCLUDE}", f"-isystem{root / 'include'}",
+        *find_compiler().command, "-std=c++20", *FLAGS.split(), f"-I{INCLUDE}", f"-isystem{root / 'include'}",
         f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}", str(EXAMPLE / "serve.cpp"),
         f"-L{root / 'lib'}", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{root / 'lib'}", "-Wl,--allow-shlib-undefined",
         "-ldl", "-lpthread", "-o", str(directory / "serve"),
