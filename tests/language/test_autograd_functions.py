@@ -97,6 +97,17 @@ def test_the_backward_that_the_program_defines(n, assert_same):
         assert_same(load(archive)(x, n)[0], module(x, n)[0])
 
 
+def test_calls_of_one_kind_share_a_function():
+    def twice(x: torch.Tensor):
+        return Shifted.apply(Shifted.apply(x, x), x) + ShiftedAgain.apply(x, x)
+
+    with pytest.warns(GradientWarning):
+        scripted = jit.script(twice)
+    calls = [n for n in scripted.graph.all_nodes() if n.kind == "prim::CallFunction"]
+    functions = [n.inputs[0].node.attributes["function"] for n in calls]
+    assert len(functions) == 3 and functions[0] is functions[1] and functions[1] is not functions[2]
+
+
 class Chosen(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, function):

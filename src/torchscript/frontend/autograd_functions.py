@@ -93,6 +93,9 @@ def _call(
 ) -> Val | None:
     """A call of forward as a function of its own, for which Python runs `cls.apply`; None where it can be none."""
     given = dict(list(bound.items())[skipped:])
+    passed = tuple(name for name, argument in given.items() if not argument.is_default)
+    if any(type_of(given[n].val) is None and known_of(given[n].val) is None for n in passed):
+        return None
     declared = declarations.declared_types(e.program, source)
     if function_calls.must_inline(e, source, given, declared):
         return None
@@ -100,7 +103,9 @@ def _call(
         modes = function_calls.modes_of(e, bound, declared, None, all_static, forward)
         mark = len(e.block.nodes)
         try:
-            compiled, values = function_calls.variant(e, forward, source, bound, modes, None, cls.__name__)
+            compiled, values = function_calls.variant(
+                e, forward, source, bound, modes, None, cls.__name__, (cls, passed)
+            )
         except OutsideLanguageError:
             raise
         except CompileError:
@@ -111,13 +116,8 @@ def _call(
         if not parts or not all(isinstance(part, T.TensorType) for part in parts):
             discard(e.block, mark)
             return None
-        for key in [k for k, v in e.program.functions.items() if v is compiled]:
-            del e.program.functions[key]  # a class with the same forward may have another backward
-        passed = [name for name, argument in given.items() if not argument.is_default]
-        if any(type_of(given[n].val) is None and known_of(given[n].val) is None for n in passed):
-            discard(e.block, mark)
-            return None
-        compiled.in_process = _apply_of(cls, [modes[name] for name in passed])
+        if compiled.in_process is None:
+            compiled.in_process = _apply_of(cls, [modes[name] for name in passed])
         return function_calls.emit_compiled_call(e, compiled, values, None)
     return None
 

@@ -11,10 +11,30 @@ from typing import TYPE_CHECKING
 from .. import types as T
 from ..ir.graph import Node, Value
 from .pending import resolve_pending, settle
-from .values import Dynamic
+from .values import Dynamic, Val
 
 if TYPE_CHECKING:
     from .emitter import Emitter
+
+
+_IMPLICIT: dict[type[T.Type], str] = {
+    T.IntType: "aten::IntImplicit",
+    T.FloatType: "aten::FloatImplicit",
+    T.BoolType: "aten::Bool",
+}
+"""The operators by which a Tensor becomes a number; the first two take no Tensor that has a gradient."""
+
+
+def is_tensor_for_number(own: T.Type | None, annotated: T.Type | None) -> bool:
+    """Whether a Tensor is given where a number is annotated."""
+    goal = annotated.element if isinstance(annotated, T.OptionalType) else annotated
+    return isinstance(own, T.TensorType) and goal.__class__ in _IMPLICIT
+
+
+def implicit_number(e: Emitter, val: Val, annotated: T.Type) -> Value:
+    """The number that a Tensor stands for."""
+    goal = annotated.element if isinstance(annotated, T.OptionalType) else annotated
+    return e.call(_IMPLICIT[goal.__class__], [val])
 
 
 def convert(e: Emitter, value: Value, type: T.Type) -> Value | None:

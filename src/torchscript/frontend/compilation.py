@@ -12,7 +12,7 @@ from ..ir.graph import Function, Graph, Value
 from ..schema import Argument, Schema
 from ..schema.model import NO_DEFAULT
 from ..set_values import holds_sets
-from . import binding, declarations, deques, marks
+from . import binding, coercion, declarations, deques, marks
 from .annotations import qualified_name
 from .emitter import Emitter
 from .pending import settled
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .program import Program
 
 MAX_INLINE_DEPTH = 60
-_NUMBERS = (T.IntType, T.FloatType, T.BoolType)
 INTERNAL = (
     AssertionError,
     AttributeError,
@@ -247,9 +246,10 @@ def inline(
             and type_of(val) is not None
             and not isinstance(annotated, T.AnyType | T.ClassType)
         ):
-            if isinstance(type_of(val), T.TensorType) and isinstance(annotated, _NUMBERS):
-                pass  # eager mode does not read annotations
-            elif known_of(val) is None and not isinstance(val, Sequence):
+            is_read = not coercion.is_tensor_for_number(
+                type_of(val), annotated
+            )  # eager mode reads no annotation
+            if is_read and known_of(val) is None and not isinstance(val, Sequence):
                 val = Dynamic(e.coerce(val, annotated, None, f"the argument '{name}'"))
         inner.scope.set(name, val)
     if nonlocals:

@@ -14,6 +14,7 @@ from ..errors import CompileError
 from ..ir.graph import Function, Value
 from . import (
     binding,
+    coercion,
     compilation,
     declarations,
     deques,
@@ -128,7 +129,7 @@ def _call_bound(
         return compilation.inline(e, source, {k: b.val for k, b in bound.items()}, owner, function)
     static_first = function in e.program.prefers_static
     attempts = [(True, False)] if static_first else [(False, False), (True, False)]
-    if any(is_tensor_for_number(type_of(b.val), declared.get(name)) for name, b in bound.items()):
+    if any(coercion.is_tensor_for_number(type_of(b.val), declared.get(name)) for name, b in bound.items()):
         attempts.append((False, True))
     first_error: CompileError | None = None
     previous: dict[str, Any] | None = None
@@ -247,7 +248,7 @@ def modes_of(
             modes[name] = ("static", None, builtins.type(None))  # what needs it can only raise
             continue
         if annotated is not None and not isinstance(annotated, T.AnyType):
-            if is_tensor_for_number(type, annotated) and not numbers:
+            if coercion.is_tensor_for_number(type, annotated) and not numbers:
                 modes[name] = ("typed", settled(type))  # eager mode does not read annotations
                 continue
             if not T.NONE.is_subtype_of(annotated) and presence.may_be_none(e, val):
@@ -273,8 +274,9 @@ def variant(
     modes: dict[str, Any],
     owner: Module | None,
     display: str,
+    apart: Any = None,
 ) -> tuple[Function, list[Value]]:
-    """The function compiled for these modes, and the values to pass."""
+    """The function compiled for these modes, and the values to pass. `apart` tells it from others of the same modes."""
     arguments: list[Value] = []
     for name, mode in modes.items():
         val = bound[name].val
@@ -284,14 +286,15 @@ def variant(
         elif mode[0] == "typed":
             val = _broadcast(e, source, name, val, mode[1])
             plain = T.ListType(mode[1].element) if isinstance(mode[1], T.RunTimeTupleType) else mode[1]
-            if is_tensor_for_number(type_of(val), plain):
-                goal = plain.element if isinstance(plain, T.OptionalType) else plain
-                arguments.append(e.call(_IMPLICIT[goal.__class__], [val]))
+            if coercion.is_tensor_for_number(type_of(val), plain):
+                arguments.append(coercion.implicit_number(e, val, plain))
                 continue
             arguments.append(e.coerce(val, plain, None, f"the argument '{name}' of '{display}'"))
         elif isinstance(val, Static | Attribute | Dynamic | Sequence) and known_of(val) is not None:
             e.depend(val)
-    key = (function, owner.spec if owner is not None else None, tuple(modes.items()))
+    key: tuple[Any, ...] = (function, owner.spec if owner is not None else None, tuple(modes.items()))
+    if apart is not None:
+        key = (*key, apart)
     found = e.program.functions.get(key)
     if found is None:
         if key in e.program.in_progress:
@@ -307,20 +310,6 @@ def variant(
             e.program.in_progress.discard(key)
         e.program.functions[key] = found
     return found, arguments
-
-
-_IMPLICIT: dict[type[T.Type], str] = {
-    T.IntType: "aten::IntImplicit",
-    T.FloatType: "aten::FloatImplicit",
-    T.BoolType: "aten::Bool",
-}
-"""The operators by which a Tensor becomes a number; the first two take no Tensor that has a gradient."""
-
-
-def is_tensor_for_number(own: T.Type | None, annotated: T.Type | None) -> bool:
-    """Whether a Tensor is given where a number is annotated."""
-    goal = annotated.element if isinstance(annotated, T.OptionalType) else annotated
-    return isinstance(own, T.TensorType) and goal.__class__ in _IMPLICIT
 
 
 def _broadcast(e: Emitter, source: FunctionSource, name: str, val: Val, type: T.Type) -> Val:
