@@ -199,7 +199,7 @@ def _int_power(e: Emitter, left: Val, right: Val, known: Known | None) -> Val:
 
 def _refuse_negative(e: Emitter, base: Val, exponent: Val) -> None:
     """Raise where the power is no int: PyTorch, which reads archives too, would make it 0."""
-    from .control import emit_if
+    from .control import emit_if, without_rest
     from .outcomes import Outcome
     from .statements import raise_error
 
@@ -210,9 +210,8 @@ def _refuse_negative(e: Emitter, base: Val, exponent: Val) -> None:
         advice = "int ** int is a float for a negative exponent, and compiled code needs an int: write float(base) ** n"
         return raise_error(e, ValueError, e.static(advice))
 
-    saved, e.pending_rest = e.pending_rest, ()
-    emit_if(e, e.call("aten::lt", [exponent, e.static(0)]), fail, Outcome)
-    e.pending_rest = saved
+    with without_rest(e):
+        emit_if(e, e.call("aten::lt", [exponent, e.static(0)]), fail, Outcome)
 
 
 def is_number(type: T.Type | None) -> bool:

@@ -81,11 +81,10 @@ def _enter_type(e: Emitter, cls: T.ClassType) -> T.Type:
 
 
 def _inside(e: Emitter, node: ast.With, index: int) -> Outcome:
-    saved, taken = e.pending_rest, e.rest_taken
-    e.pending_rest = ()
-    outcome = emit_with(e, node, index + 1)
-    e.pending_rest, e.rest_taken = saved, taken
-    return outcome
+    from .control import without_rest
+
+    with without_rest(e):
+        return emit_with(e, node, index + 1)
 
 
 def _gradient_mode(e: Emitter, node: ast.With, index: int, manager: Manager) -> Outcome:

@@ -14,7 +14,8 @@ leaving and a staying path run out of one statement does a flag remain, and what
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -79,6 +80,17 @@ def take_rest(e: Emitter) -> Seq[Step]:
     e.rest_taken = True
     rest: Seq[Step] = e.pending_rest
     return rest
+
+
+@contextlib.contextmanager
+def without_rest(e: Emitter) -> Iterator[None]:
+    """What is compiled here leaves the steps after the current one alone."""
+    rest, taken = e.pending_rest, e.rest_taken
+    e.pending_rest = ()
+    try:
+        yield
+    finally:
+        e.pending_rest, e.rest_taken = rest, taken
 
 
 def _guarded(e: Emitter, outcome: Outcome, rest: Seq[Step]) -> Outcome:

@@ -18,7 +18,7 @@ from typing import Any
 from .. import types as T
 from ..schema.reasons import describe
 from . import function_calls, prelude
-from .control import discard, emit_if
+from .control import discard, emit_if, without_rest
 from .emitter import Emitter
 from .outcomes import Outcome
 from .pending import resolve_pending, settle
@@ -116,10 +116,8 @@ def item(e: Emitter, owner: Val, key: Val) -> Val:
         set_item(e, e.materialize(owner), key, _default(e, factory, type.value))
         return Outcome()
 
-    rest, taken = e.pending_rest, e.rest_taken
-    e.pending_rest = ()
-    emit_if(e, present, Outcome, insert)
-    e.pending_rest, e.rest_taken = rest, taken
+    with without_rest(e):
+        emit_if(e, present, Outcome, insert)
     found = e.call("aten::__getitem__", [owner, key])
     found.type = type.value  # which may be open still
     return Dynamic(found)

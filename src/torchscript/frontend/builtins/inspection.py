@@ -401,16 +401,15 @@ def checked(e: Emitter, val: Val, type: T.Type) -> Val:
     """`names: List[str] = batch["names"]`: a value of any type as one of this type; raises where it is another."""
     if isinstance(type, T.AnyType):
         return val
-    from ..control import emit_if
+    from ..control import emit_if, without_rest
     from ..outcomes import Outcome
     from ..statements import raise_error
 
     value = e.materialize(val)
     fits = e.emit("prim::isinstance", [value], [T.BOOL], {"types": [type]}).output
     message = e.static(f"the value is no {type.annotation()}, as its annotation says")
-    saved, e.pending_rest = e.pending_rest, ()
-    emit_if(e, fits, Outcome, lambda: raise_error(e, TypeError, message))
-    e.pending_rest = saved
+    with without_rest(e):
+        emit_if(e, fits, Outcome, lambda: raise_error(e, TypeError, message))
     return Dynamic(e.emit("prim::unchecked_cast", [value], [type]).output)
 
 
