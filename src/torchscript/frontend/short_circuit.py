@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 
 from .. import types as T
+from ..errors import CompileError
 from ..ir.graph import Value
 from . import chosen, conditions, expressions
 from .control import discard, emit_if, join, run_branch
@@ -139,7 +140,7 @@ def _module_of(e: Emitter, node: ast.expr) -> Module | None:
     mark = len(e.block.nodes)
     try:
         val = expressions.emit(e, node)
-    except Exception:
+    except CompileError:  # said again where the side is compiled
         val = None
     if isinstance(val, Module):
         return val
