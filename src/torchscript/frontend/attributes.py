@@ -532,12 +532,10 @@ def set_attribute(e: Emitter, owner: Val, name: str, value: Val, target: ast.AST
 
 def declare(e: Emitter, target: ast.Attribute, type: T.Type) -> None:
     """`self.name: Optional[str] = None` in the __init__ of a script class says the attribute's type."""
-    from . import expressions
-
     cls = e.initializing
-    if cls is not None and target.attr not in cls.attributes:
-        if type_of(expressions.emit(e, target.value)) == cls:
-            cls.attributes[target.attr] = T.ClassAttribute(type)
+    owner = e.scope.get(target.value.id) if isinstance(target.value, ast.Name) else None
+    if cls is not None and target.attr not in cls.attributes and owner is not None and type_of(owner) == cls:
+        cls.attributes[target.attr] = T.ClassAttribute(type)
 
 
 def _set_property(e: Emitter, owner: Module, name: str, value: Val, target: ast.AST) -> bool:

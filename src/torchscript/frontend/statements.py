@@ -204,9 +204,8 @@ def _assign(e: Emitter, node: ast.Assign) -> Outcome:
 
 @statement(ast.AnnAssign)
 def _annotated(e: Emitter, node: ast.AnnAssign) -> Outcome:
-    of_parts = isinstance(node.target, ast.Attribute) and isinstance(
-        expressions.emit(e, node.target.value), Instance
-    )
+    owner = node.target.value if isinstance(node.target, ast.Attribute) else None
+    of_parts = isinstance(owner, ast.Name) and isinstance(e.scope.get(owner.id), Instance)
     type = None if of_parts else declarations.annotated_type(e, node)
     if type is None:  # it speaks of modules, or of what has no types
         if node.value is not None:
