@@ -40,12 +40,18 @@ def over_changing_list(e: Emitter, node: ast.For) -> Outcome | None:
         start = given.get("start", ast.copy_location(ast.Constant(0), call))
     if not isinstance(listed, ast.Name | ast.Attribute) or not _changes(node.body, ast.dump(listed)):
         return None
+    value = _run_time(e, listed, T.ListType)
+    return _as_while(e, node, value, start) if value is not None else None
+
+
+def _run_time(e: Emitter, node: ast.expr, kind: type[T.Type]) -> Dynamic | None:
+    """The list (or dict) that an expression is at run time; None, and nothing left behind, where it is anything else."""
     mark = len(e.block.nodes)
-    value = expressions.emit(e, listed)
-    if not isinstance(value, Dynamic) or not isinstance(type_of(value), T.ListType):
-        discard(e.block, mark)
-        return None
-    return _as_while(e, node, value, start)
+    value = expressions.emit(e, node)
+    if isinstance(value, Dynamic) and isinstance(type_of(value), kind):
+        return value
+    discard(e.block, mark)
+    return None
 
 
 _CHANGING_DICTS = frozenset({"pop", "popitem", "clear", "update", "setdefault"})
@@ -62,10 +68,8 @@ def _over_changing_dict(e: Emitter, node: ast.For) -> Outcome | None:
         return None
     if not _changes_keys(node.body, _dumped(iterated)):
         return None
-    mark = len(e.block.nodes)
-    value = expressions.emit(e, iterated)
-    if not isinstance(value, Dynamic) or not isinstance(type_of(value), T.DictType):
-        discard(e.block, mark)
+    value = _run_time(e, iterated, T.DictType)
+    if value is None:
         return None
     place = f"{node.lineno}_{node.col_offset}"
     e.scope.set(f"__dict{place}", value)

@@ -12,13 +12,19 @@ from ..values import Dynamic, Val
 from .registry import Handler, handles
 
 
+def _folded(e: Emitter, python: Any, *numbers: Val) -> Val | None:
+    """The result, where the numbers are known whatever module is compiled."""
+    known = arithmetic.fold(e, python, *numbers)
+    return e.static(known.object) if known is not None and not known.dependencies else None
+
+
 def _of_ints(python: Any, function: Any) -> Handler:
     def handler(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type | None) -> Val:
         if named:
             raise TypeError
-        known = arithmetic.fold(e, python, *positional)
-        if known is not None and not known.dependencies:
-            return e.static(known.object)
+        folded = _folded(e, python, *positional)
+        if folded is not None:
+            return folded
         numbers: list[Val] = [Dynamic(e.coerce(p, T.INT, None, "the number")) for p in positional]
         return function_calls.call_function(e, function, numbers, {})
 
@@ -51,11 +57,7 @@ def _gcd(e: Emitter, positional: list[Val], named: dict[str, Val], hint: T.Type 
     """`math.gcd(a, b, …)`."""
     result, *rest = positional if len(positional) > 1 else [*positional, e.static(0)]
     for number in rest:
-        known = arithmetic.fold(e, math.gcd, result, number)
-        found = known is not None and not known.dependencies
-        result = (
-            e.static(known.object)
-            if found and known
-            else e.call_operator("aten::gcd", [result, number], {}, "gcd")
+        result = _folded(e, math.gcd, result, number) or e.call_operator(
+            "aten::gcd", [result, number], {}, "gcd"
         )
     return result
