@@ -36,8 +36,6 @@ def written_arguments(node: Node, schema: Schema) -> list[tuple[str, int]]:
     positional = [i for i, a in enumerate(arguments) if not a.kwarg_only]
     needed = {i for i, a in enumerate(arguments) if not _is_default(node.inputs[i], a)}
     last = max((n for n, i in enumerate(positional) if i in needed), default=-1)
-    if schema.key == "aten::view.dtype":  # a dtype is an int there, and one int is a shape
-        return [("", 0), ("dtype", 1)]
     short = [("", i) for i in positional[: last + 1]]
     short += [(a.name, i) for i, a in enumerate(arguments) if a.kwarg_only and i in needed]
     if len(short) == len(arguments) or _resolves(node, schema, short):

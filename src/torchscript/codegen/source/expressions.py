@@ -84,8 +84,6 @@ class Expressions:
         schema = schema_of_call(node)
         if schema is None:
             return self.call(f"{prefix}.{name}", self.values(node.inputs))
-        if schema.key == "aten::view.dtype":  # PyTorch's own reader does not find this overload
-            name = "view_copy"
         arguments: list[Fragment] = []
         for keyword_name, index in written_arguments(node, schema):
             text = self.value(node.inputs[index])
@@ -210,6 +208,14 @@ class Expressions:
         text = join("isinstance(", self.value(value), ", NoneType)", simple=True)
         return join("not ", text) if node.kind == "aten::__isnot__" else text
 
+    def view(self, node: Node) -> Fragment:
+        """`x.view(dtype)`: PyTorch's reader takes the one int that a dtype is for a shape, but not so for `view_copy`."""
+        schema = schema_of_call(node)
+        if schema is None or schema.key != "aten::view.dtype":
+            return self._operator(node)
+        x, dtype = self.values(node.inputs)
+        return self.call("torch.view_copy", [x, join("dtype=", dtype)])
+
     def cast(self, node: Node) -> Fragment:
         return join(
             f"unchecked_cast({self.type(node.output.type)}, ", self.value(node.inputs[0]), ")", simple=True
@@ -274,6 +280,7 @@ _WRITERS: dict[str, Callable[[Expressions, Node], Fragment]] = {
     "prim::isinstance": Expressions.isinstance,
     "aten::__is__": Expressions.identity,
     "aten::__isnot__": Expressions.identity,
+    "aten::view": Expressions.view,
     "prim::tolist": Expressions.to_list,
     "prim::unchecked_cast": Expressions.cast,
     "aten::IntImplicit": Expressions.implicit,
