@@ -14,34 +14,26 @@ _CALLS = frozenset({"prim::CallFunction", "prim::CallMethod", "prim::fork"})
 _MADE_HERE = frozenset({"prim::ListConstruct", "prim::DictConstruct"})
 
 
-def mutated_arguments(graph: Graph, arguments: Sequence[Value]) -> tuple[int, ...]:
-    """Positions of the lists and dicts (or None) among `arguments` that the graph may write.
+def changed_arguments(graph: Graph, arguments: Sequence[Value]) -> tuple[tuple[int, ...], int | None]:
+    """Positions of the lists and dicts (or None) among `arguments` that the graph may write; and of an argument of which
+    it may change what is in it: a list in a list or in a tuple, an object.
 
-    By type: a list that is written and was not made in plain sight may be any argument of that type.
+    By type: a list that is written and was not made in plain sight may be any argument of that type. What is in an
+    argument the caller holds by other names too; it cannot be replaced as a whole is.
     """
     types = {i: _without_none(v.type) for i, v in enumerate(arguments)}
     containers = [i for i, t in types.items() if isinstance(t, T.ListType | T.DictType)]
-    if not containers:
-        return ()
+    inner = {i: found for i, t in types.items() if (found := list(_inner_types(t)))}
+    if not containers and not inner:
+        return (), None
     written = _written_types(graph)
-    return tuple(i for i in containers if str(types[i]) in written)
-
-
-def argument_changed_inside(graph: Graph, arguments: Sequence[Value]) -> int | None:
-    """The position of an argument of which the graph may change what is in it: a list in a list or in a tuple, an object.
-
-    The caller holds these by other names too; they cannot be replaced as a whole is.
-    """
-    inner = {i: list(_inner_types(_without_none(v.type))) for i, v in enumerate(arguments)}
-    if not any(inner.values()):
-        return None
-    written = _written_types(graph)
-    aliases = AliasSets(graph)
-    for i, types in inner.items():
-        objects = [t for t in types if isinstance(t, T.ClassType)]
-        if any(str(t) in written for t in types) and (objects or aliases.is_written(arguments[i])):
-            return i
-    return None
+    inside = (
+        i
+        for i, held in inner.items()
+        if any(str(t) in written for t in held)
+        and (any(isinstance(t, T.ClassType) for t in held) or AliasSets(graph).is_written(arguments[i]))
+    )
+    return tuple(i for i in containers if str(types[i]) in written), next(inside, None)
 
 
 def returned_argument(graph: Graph, arguments: Sequence[Value]) -> int | None:

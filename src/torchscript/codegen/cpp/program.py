@@ -16,7 +16,7 @@ from .classes import write_class, write_enum
 from .contexts import methods_of
 from .function import FunctionPrinter
 from .instances import Instances, Slot
-from .mutation import argument_changed_inside, mutated_arguments, returned_argument
+from .mutation import changed_arguments, returned_argument
 from .names import identifier, quoted
 from .problems import Problem
 from .unit import Unit
@@ -275,7 +275,7 @@ def _entry(
     values = graph.inputs[1:] if is_method else graph.inputs
     arguments = function.schema.arguments[1:] if is_method else function.schema.arguments
     parameters = ["int self_"] if is_method else []
-    mutates = mutated_arguments(graph, values)
+    mutates, inside = changed_arguments(graph, values)
     for i, (value, _) in enumerate(zip(values, arguments, strict=True)):
         parameters.append(f"{border_type(value.type)} a{i}{'_written' if i in mutates else ''}")
     result = graph.outputs[0].type
@@ -308,5 +308,5 @@ def _entry(
     else:
         lines.append(f"  stack.push_back(to_ivalue<{unit.types.of(result)}>({text}));")
     lines.append("}")
-    inside, returns = argument_changed_inside(graph, values), returned_argument(graph, values)
+    returns = returned_argument(graph, values)
     return NativeMethod(name, function, schema, count, mutates, inside, returns), "\n".join(lines)
