@@ -48,9 +48,9 @@ class CompiledHook:
         self.compiled_in = hook
 
     def __call__(self, module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return (
-            None if id(module) in getattr(_state, "inside", ()) else self.compiled_in(module, *args, **kwargs)
-        )
+        if id(module) in getattr(_state, "inside", ()):
+            return None
+        return self.compiled_in(module, *args, **kwargs)
 
     def __repr__(self) -> str:
         return repr(self.compiled_in)
@@ -86,12 +86,10 @@ def entry_from_compiled(module: torch.nn.Module, cls: T.ClassType) -> Callable[.
             for key in keys & hooks.keys():
                 if not isinstance(hooks[key], CompiledHook):
                     hooks[key] = CompiledHook(hooks[key])
-    if cls.forward_pre_hooks or cls.forward_hooks or compiled is not None:
-        schema = cls.methods["forward"].schema
-        types = [a.type for a in schema.arguments[1:]]
-        return for_compiled_code(functools.partial(_call, module), types, (), schema.return_type)
+    has_own = cls.forward_pre_hooks or cls.forward_hooks or compiled is not None
+    call = functools.partial(_call, module) if has_own else module.__call__
     schema = cls.methods["forward"].schema
-    return for_compiled_code(module.__call__, [a.type for a in schema.arguments[1:]], (), schema.return_type)
+    return for_compiled_code(call, [a.type for a in schema.arguments[1:]], (), schema.return_type)
 
 
 def _call(module: torch.nn.Module, *args: Any) -> Any:

@@ -159,6 +159,19 @@ def _has_script_methods(cls: type) -> bool:
     )
 
 
+def _registering(name: str) -> Any:
+    """nn.Module's method of that name, after which compiled callers see to the module's hooks."""
+    method = getattr(torch.nn.Module, name)
+
+    @functools.wraps(method)
+    def register(self: ScriptModule, *args: Any, **kwargs: Any) -> Any:
+        handle = method(self, *args, **kwargs)
+        self._watch_hooks()
+        return handle
+
+    return register
+
+
 class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
     """A module whose methods are compiled.
 
@@ -280,25 +293,10 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
                 return found.fget(self) if found.fget is not None else None
             return found.__get__(self, type(self)) if hasattr(found, "__get__") else found
 
-    def register_forward_hook(self, *args: Any, **kwargs: Any) -> Any:
-        handle = super().register_forward_hook(*args, **kwargs)
-        self._watch_hooks()
-        return handle
-
-    def register_forward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
-        handle = super().register_forward_pre_hook(*args, **kwargs)
-        self._watch_hooks()
-        return handle
-
-    def register_full_backward_hook(self, *args: Any, **kwargs: Any) -> Any:
-        handle = super().register_full_backward_hook(*args, **kwargs)
-        self._watch_hooks()
-        return handle
-
-    def register_full_backward_pre_hook(self, *args: Any, **kwargs: Any) -> Any:
-        handle = super().register_full_backward_pre_hook(*args, **kwargs)
-        self._watch_hooks()
-        return handle
+    register_forward_hook = _registering("register_forward_hook")
+    register_forward_pre_hook = _registering("register_forward_pre_hook")
+    register_full_backward_hook = _registering("register_full_backward_hook")
+    register_full_backward_pre_hook = _registering("register_full_backward_pre_hook")
 
     def _watch_hooks(self) -> None:
         """Make compiled callers run hooks that were registered after compiling."""
