@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import linecache
 from collections.abc import Callable
 from typing import Any
 
+from ..codegen.python.locations import show_text
 from ..errors import Error
 
 _KINDS = inspect.Parameter
@@ -50,7 +50,7 @@ def function_of(partial: functools.partial[Any]) -> Callable[..., Any]:
         given.append(by_name if parameter.kind is _KINDS.KEYWORD_ONLY else prefix + parameter.name)
     source = f"def {name}({', '.join(parameters)}):\n    return partial_({', '.join(given)})\n"
     file = f"<partial of {name} {id(partial)}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    show_text(file, source)
     exec(compile(source, file, "exec"), scope)
     made: Callable[..., Any] = scope[name]
     return made
