@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RECORD = ".data/int_codes"
 
 _KINDS: dict[str, T.Type] = {"dtype": T.DTYPE, "layout": T.LAYOUT, "memory_format": T.MEMORY_FORMAT}
-_NAMES = {type: name for name, type in _KINDS.items()}
+NAMES = {type: name for name, type in _KINDS.items()}
 _OBJECTS: dict[type[T.Type], Callable[[int], Any]] = {
     T.DtypeType: dtype_of,
     T.LayoutType: layout_of,
@@ -31,11 +31,11 @@ _OBJECTS: dict[type[T.Type], Callable[[int], Any]] = {
 def record_of(program: Program) -> str:
     """The text of the record; empty if a program has no such attributes."""
     lines = [
-        f"{program.names.of(item)} {name} {_NAMES[attribute.type]}\n"
+        f"{program.names.of(item)} {name} {NAMES[attribute.type]}\n"
         for item in program.items
         if isinstance(item, T.ClassType)
         for name, attribute in item.attributes.items()
-        if attribute.type in _NAMES
+        if attribute.type in NAMES
     ]
     return "".join(lines)
 

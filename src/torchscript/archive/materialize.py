@@ -74,9 +74,7 @@ class Materializer:
             if isinstance(type, T.IntCodeType) and kind is int:
                 found = int_codes.object_of(type, value)
                 if found is None:
-                    raise self.error(
-                        f"{value} is the number of no {type.__class__.__name__.removesuffix('Type').lower()}"
-                    )
+                    raise self.error(f"{value} is the number of no {int_codes.NAMES[type]}")
                 return found
             if isinstance(type, T.OptionalType) and value is not None:
                 return self.value(value, type.element)
