@@ -151,9 +151,9 @@ inline Places read_places(const std::string& path) {
   return places;
 }
 
-// Runs something of the library; what it throws leaves as an Exception. `given` says what it was given.
-template <class F>
-auto translated(const std::string& given, F&& f) {
+// Runs something of the library; what it throws leaves as an Exception. `given()` says what it was given.
+template <class G, class F>
+auto translated(G&& given, F&& f) {
   try {
     return f();
   } catch (const ts::Error& error) {
@@ -161,9 +161,9 @@ auto translated(const std::string& given, F&& f) {
   } catch (const c10::Error& error) {  // of a value that has another type: what operators throw is a ts::Error
     const std::string text = error.what_without_backtrace(), mark = "PyTorch. ";
     const auto start = text.find(mark);
-    throw Exception(given + ": " + (start == std::string::npos ? text : text.substr(start + mark.size())));
+    throw Exception(given() + ": " + (start == std::string::npos ? text : text.substr(start + mark.size())));
   } catch (const std::exception& error) {
-    throw Exception(given + ": " + error.what());
+    throw Exception(given() + ": " + error.what());
   }
 }
 
@@ -181,6 +181,7 @@ class Module {
     program_ = entry();
     if (program_->abi != ts::ABI) throw Exception(library + ": was compiled for another version of torchscript");
     instance_.reset(program_->create());
+    for (size_t i = 0; i < program_->count; ++i) written_.push_back(written_by(program_->methods[i]));
     map_tensors(directory);
   }
 
@@ -191,10 +192,12 @@ class Module {
     if (arguments.size() != method.arguments)
       throw Exception("'" + name + "' takes " + std::to_string(method.arguments) + " arguments, but " +
                       std::to_string(arguments.size()) + " are given");
-    const std::vector<size_t> written = written_by(method);
+    const std::vector<size_t>& written = written_[&method - program_->methods];
     std::vector<c10::IValue> containers;
     for (const size_t i : written) containers.push_back(arguments[i]);
-    detail::translated("'" + name + "' cannot take " + kinds_of(arguments), [&] { method.call(instance_.get(), arguments); });
+    // a value of another type is found while the arguments are still there
+    detail::translated([&] { return "'" + name + "' cannot take " + kinds_of(arguments); },
+                       [&] { method.call(instance_.get(), arguments); });
     if (arguments.empty()) return c10::IValue();
     if (written.empty()) return std::move(arguments.back());
     const auto& results = arguments.back().toTupleRef().elements();
@@ -213,7 +216,8 @@ class Module {
   c10::IValue attribute(const std::string& path) const { return slot(path).get(slot(path).field); }
   void set_attribute(const std::string& path, const c10::IValue& value) {
     const ts::Slot& found = slot(path);
-    detail::translated("'" + path + "' cannot be " + kinds_of({value}), [&] { found.set(found.field, value); });
+    detail::translated([&] { return "'" + path + "' cannot be " + kinds_of({value}); },
+                       [&] { found.set(found.field, value); });
   }
 
  private:
@@ -287,6 +291,7 @@ class Module {
 
   const ts::Program* program_ = nullptr;
   std::unique_ptr<ts::Instance> instance_;
+  std::vector<std::vector<size_t>> written_;  // by method, the places of arguments that it may change
   std::shared_ptr<detail::MappedFile> file_;
 };
 
