@@ -30,14 +30,11 @@ _OBJECTS: dict[type[T.Type], Callable[[int], Any]] = {
 
 def record_of(program: Program) -> str:
     """The text of the record; empty if a program has no such attributes."""
-    lines = [
-        f"{program.names.of(item)} {name} {NAMES[attribute.type]}\n"
-        for item in program.items
-        if isinstance(item, T.ClassType)
-        for name, attribute in item.attributes.items()
+    return "".join(
+        f"{owner} {name} {NAMES[attribute.type]}\n"
+        for owner, name, attribute in program.attributes()
         if attribute.type in NAMES
-    ]
-    return "".join(lines)
+    )
 
 
 def read_record(records: Records) -> dict[tuple[str, str], T.Type]:

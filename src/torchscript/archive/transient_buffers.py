@@ -21,14 +21,11 @@ RECORD = ".data/transient_buffers"
 
 def record_of(program: Program) -> str:
     """The text of the record; empty if a program has no such buffers."""
-    lines = [
-        f"{program.names.of(item)} {name}\n"
-        for item in program.items
-        if isinstance(item, T.ClassType)
-        for name, attribute in item.attributes.items()
+    return "".join(
+        f"{owner} {name}\n"
+        for owner, name, attribute in program.attributes()
         if attribute.kind is T.AttributeKind.BUFFER and not attribute.persistent
-    ]
-    return "".join(lines)
+    )
 
 
 def read_record(records: Records) -> frozenset[tuple[str, str]]:

@@ -39,6 +39,13 @@ class Program:
     items: list[Nameable] = field(default_factory=list)
     printed: int = 0
 
+    def attributes(self) -> Iterator[tuple[str, str, T.ClassAttribute]]:
+        """Every attribute, with the name of its class as the archive has it, and its own."""
+        for item in self.items:
+            if isinstance(item, T.ClassType):
+                for name, attribute in item.attributes.items():
+                    yield self.names.of(item), name, attribute
+
     def functions(self) -> Iterator[Function]:
         """Every function and method."""
         for item in self.items:
