@@ -96,7 +96,7 @@ def test_a_pipe_that_is_closed_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("seconds", [0.4, 2.5])
+@pytest.mark.parametrize("seconds", [0.2, 0.4, 0.8, 1.6, 3.2])
 def test_control_c_is_quiet(seconds: float) -> None:
     """Whenever it comes: while torch is imported, and after that."""
     given = [sys.executable, "-c", "from torchscript_cli import run; print(flush=True); run()", "passes", "-"]
@@ -113,13 +113,8 @@ def test_control_c_is_quiet(seconds: float) -> None:
         try:
             running.stdout.read(1)
             time.sleep(seconds)
-            for _ in range(12):
-                running.send_signal(signal.SIGINT)
-                try:
-                    running.wait(5)
-                    break
-                except subprocess.TimeoutExpired:
-                    pass  # something that torch imports ignored it: a person presses the keys again
+            running.send_signal(signal.SIGINT)
+            running.wait(60)
             assert (running.returncode, running.stderr.read()) == (130, b"")
         finally:
             running.kill()
