@@ -7,7 +7,9 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +38,14 @@ class Compiler:
     link: tuple[str, ...]
 
     @property
+    def is_clang(self) -> bool:
+        return "clang" in self.version
+
+    @property
     def key(self) -> str:
         """What a compiled file depends on besides its source."""
-        return "\n".join(
-            [self.version, *self.flags, *self.link, torch.__version__, str(torch_root()), _cpu()]
-        )
+        made_of = (*self.command[1:], self.version, *self.flags, *self.link)
+        return "\n".join([*made_of, torch.__version__, str(torch_root()), _cpu()])
 
 
 def torch_root() -> Path:
@@ -49,20 +54,15 @@ def torch_root() -> Path:
 
 @functools.cache
 def find_compiler() -> Compiler:
-    """The compiler of `$CXX`, or g++, clang++, c++ on the path. Raises CompilerError where there is none.
+    """The compiler of `$CXX`, or g++, clang++, c++ on the path. Raises CompilerError where there is none that runs.
 
     `$TORCHSCRIPT_CXXFLAGS` are further flags, for compiling and linking: `-fsanitize=thread`, `-g`.
     """
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
     command = next((found for name in names if (found := _command(name)) is not None), None)
     if command is None:
-        raise CompilerError(
-            f"No C++ compiler: {', '.join(names)} not found. Install g++ or clang++ (C++20), or name one in $CXX. "
-            "Programs go on running in Python without it."
-        )
-    version = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout.partition("\n")[
-        0
-    ]
+        raise CompilerError(f"No C++ compiler: {', '.join(names)} not found. {_ADVICE}")
+    version = _version(command)
     root = torch_root()
     further = shlex.split(os.environ.get("TORCHSCRIPT_CXXFLAGS", ""))
     # clang's OpenMP is another library than PyTorch's (GCC's), with threads of its own: its kernels run on one thread
@@ -93,6 +93,41 @@ def find_compiler() -> Compiler:
     return Compiler(command, version, (*flags, *further), (*link, *further))
 
 
+_ADVICE = "Install g++ or clang++ (C++20), or name one in $CXX. Programs go on running in Python without it."
+
+
+def _version(command: tuple[str, ...]) -> str:
+    """The first line of what a compiler says of itself."""
+    shown = shlex.join(command)
+    try:
+        result = _ran([*command, "--version"])
+    except OSError as error:
+        raise CompilerError(
+            f"The C++ compiler {shown} cannot be run ({error.strerror}). {_ADVICE}"
+        ) from error
+    if result.returncode != 0 or not result.stdout.strip():
+        raise CompilerError(
+            f"The C++ compiler {shown} does not work: asked for its --version, {_end_of(result)}. {_ADVICE}"
+        )
+    return result.stdout.partition("\n")[0]
+
+
+def _ran(command: Sequence[str], text: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=text or "", capture_output=True, text=True, errors="replace")
+
+
+def _end_of(result: subprocess.CompletedProcess[str]) -> str:
+    """How a command ended, with the first line of what it said."""
+    code = result.returncode
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        end = f"it was ended by {name}" + (" (is there enough memory?)" if name == "SIGKILL" else "")
+    else:
+        end = f"it ended with exit code {code}"
+    said = result.stderr.strip().partition("\n")[0]
+    return f"{end}: {said}" if said else f"{end} and no message"
+
+
 def _command(text: str) -> tuple[str, ...] | None:
     """A command line whose program is on the path."""
     try:
@@ -115,16 +150,20 @@ def _cpu() -> str:
         return platform.processor()
 
 
-def run(command: list[str], what: str) -> None:
-    """Run the compiler; its complaints become a CompilerError."""
+def run(command: list[str], what: str, text: str | None = None) -> None:
+    """Run the compiler; its complaints become a CompilerError, the first of them in its first line.
+
+    `text` is what it reads from its standard input.
+    """
+    name = Path(command[0]).name
     try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    except FileNotFoundError as error:
+        result = _ran(command, text)
+    except OSError as error:
         raise CompilerError(
-            f"{command[0]}, which {what} needs, is not there: install it (binutils has ar)."
+            f"{command[0]}, which {what} needs, cannot be run ({error.strerror}): install it (binutils has ar)."
         ) from error
-    if result.returncode != 0:
-        errors = [line for line in result.stderr.splitlines() if "error" in line][
-            :8
-        ] or result.stderr.splitlines()[-8:]
-        raise CompilerError(f"The C++ compiler failed on {what}:\n" + "\n".join(errors))
+    if result.returncode == 0:
+        return
+    lines = result.stderr.splitlines()
+    errors = [line for line in lines if "error" in line][:8] or lines[-8:] or [_end_of(result)]
+    raise CompilerError("\n".join([f"{name} failed on {what}: {errors[0]}", *errors[1:]]))
