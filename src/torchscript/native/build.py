@@ -43,10 +43,9 @@ def built_program(text: str, *, name: str = "program", progress: bool | None = N
 
 def compile_program(compiler: Compiler, tools: Path, source: Path, output: Path) -> None:
     object = output.with_suffix(".o")
-    # the precompiled header has to be asked for before the header itself is found
-    include = ["-include", str(tools / PRECOMPILED)] if (tools / f"{PRECOMPILED}.gch").exists() else []
+    include = _including_precompiled(compiler, tools)
     run(
-        [*compiler.command, *compiler.flags, f"-I{tools}", *include, "-c", str(source), "-o", str(object)],
+        [*compiler.command, *compiler.flags, *include, "-c", str(source), "-o", str(object)],
         source.name,
     )
     run(
@@ -73,17 +72,15 @@ def _own_sources() -> list[Path]:
 
 
 def _make_toolchain(compiler: Compiler, directory: Path) -> None:
-    header = directory / PRECOMPILED
-    header.parent.mkdir(parents=True)
-    header.write_text(f'#include "{INCLUDE / PRECOMPILED}"\n', encoding="utf-8")
+    _precompile(compiler, directory)
     flags = [*compiler.command, *compiler.flags]
-    run([*flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"], "the runtime's headers")
+    include = _including_precompiled(compiler, directory)
     objects: list[Path] = []
     for source in sorted(RUNTIME.glob("*.cpp")):
         if source.name == "register.cpp":
             continue
         object = directory / f"{source.stem}.o"
-        run([*flags, "-include", str(header), "-c", str(source), "-o", str(object)], source.name)
+        run([*flags, *include, "-c", str(source), "-o", str(object)], source.name)
         objects.append(object)
     run(["ar", "rcs", str(directory / "libruntime.a"), *map(str, objects)], "the runtime library")
     for object in objects:
@@ -91,6 +88,29 @@ def _make_toolchain(compiler: Compiler, directory: Path) -> None:
     source = RUNTIME / "register.cpp"
     run([*flags, str(source), str(directory / "libruntime.a"), *compiler.link, "-o", str(directory / "register.so")],
         source.name)  # fmt: skip
+
+
+def _precompile(compiler: Compiler, directory: Path) -> None:
+    """The header of all programs, compiled, where `_including_precompiled` finds it though the directory will move."""
+    header = directory / PRECOMPILED
+    header.parent.mkdir(parents=True)
+    text = f'#include "{INCLUDE / PRECOMPILED}"\n'
+    flags = [*compiler.command, *compiler.flags, "-x", "c++-header"]
+    what = "the runtime's headers"
+    if compiler.is_clang:
+        # clang wants the header where it was when it was compiled (so here is none), and what that includes with the same
+        # times (which are others after the same package is installed again)
+        run([*flags, "-Xclang", "-fno-pch-timestamp", "-", "-o", f"{header}.pch"], what, text)
+    else:
+        header.write_text(text, encoding="utf-8")
+        run([*flags, str(header), "-o", f"{header}.gch"], what)
+
+
+def _including_precompiled(compiler: Compiler, tools: Path) -> list[str]:
+    if compiler.is_clang:
+        return ["-include-pch", str(tools / f"{PRECOMPILED}.pch")]
+    # g++ finds what is compiled beside the header, if it is asked for that before the header itself is found
+    return [f"-I{tools}", "-include", str(tools / PRECOMPILED)]
 
 
 def _key(*parts: str) -> str:
