@@ -148,7 +148,11 @@ def _warnings() -> Iterator[None]:
         warnings.showwarning = show
         for ignored in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", ignored)
-        warnings.filterwarnings("ignore", message=r"torch\.quantize_per_tensor")  # a deprecation by its text
+        for text in (
+            r"torch\.quantize_per_tensor",  # a deprecation by its text
+            r"Failed to initialize NumPy",  # which what needs it says
+        ):
+            warnings.filterwarnings("ignore", message=text)
         yield
 
 
@@ -168,6 +172,8 @@ def one_line(error: Exception) -> str:
         return _first_line(str(show()), error)
     from torchscript.errors import CompileError, Error
 
+    if isinstance(error, ModuleNotFoundError) and error.name == "numpy":
+        return "this needs the package numpy: pip install numpy"
     if isinstance(error, OSError) and not isinstance(error, Error):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     else:

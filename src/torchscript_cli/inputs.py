@@ -93,6 +93,8 @@ def value_of(text: str, argument: Argument) -> Any:
             raise Error(f"the input '{argument.name}': there is no file '{text}'")
         try:
             value = _READERS[suffix](path)
+        except ModuleNotFoundError:  # numpy
+            raise
         except Exception as error:
             raise Error(f"the input '{argument.name}': cannot read '{text}': {_first_line(error)}") from error
         return _as(value, argument.type, argument.name)

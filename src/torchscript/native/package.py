@@ -23,6 +23,7 @@ from ..archive.container import Container, open_container
 from ..archive.writer import Records
 from ..codegen.cpp import NativeError, NativeProgram
 from ..schema import code_of
+from ..tensor_bytes import tensor_bytes
 
 
 def write_package(obj: Any, program: NativeProgram, library: Path, directory: Path) -> None:
@@ -36,7 +37,7 @@ def write_package(obj: Any, program: NativeProgram, library: Path, directory: Pa
         shutil.copyfile(library, built / "model.so")
         records = Records(obj, {})
         extra = {
-            f"native/constant_{i}": _bytes_of(tensor)
+            f"native/constant_{i}": _checked_bytes(tensor)
             for i, tensor in enumerate(program.tensors)
             if records.record_of(tensor) is None
         }
@@ -121,10 +122,9 @@ def _check_mappable(tensor: torch.Tensor, name: str) -> None:
         )
 
 
-def _bytes_of(tensor: torch.Tensor) -> bytes:
+def _checked_bytes(tensor: torch.Tensor) -> bytes:
     _check_mappable(tensor, "a constant")
-    flat = tensor.detach().contiguous().reshape(-1)
-    return bytes(flat.view(torch.uint8).numpy()) if flat.numel() else b""
+    return tensor_bytes(tensor)
 
 
 def _holds_tensors(value: Any) -> bool:

@@ -17,6 +17,7 @@ import torch
 from .. import types as T
 from ..ir import Function, Graph, Value
 from ..schema import Argument, Schema
+from ..tensor_bytes import tensor_bytes
 from ..types import ClassAttribute, ClassType
 from .modules import ModuleTree
 
@@ -129,8 +130,7 @@ def constant_key(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         plain = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
         if plain and value.numel() <= _SMALL and not value.is_conj() and not value.is_neg():
-            content = value.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
-            return value.dtype, value.shape, value.stride(), value.device, content
+            return value.dtype, value.shape, value.stride(), value.device, tensor_bytes(value)
         return id(value)
     if isinstance(value, int | float | str | bool | complex):
         return type(value), repr(value)
