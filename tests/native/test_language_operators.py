@@ -19,7 +19,7 @@ import torch
 
 from torchscript import types as T
 from torchscript.codegen.cpp.language import NATIVE_OPERATORS, function_of
-from torchscript.native.build import PRECOMPILED, toolchain
+from torchscript.native.build import including_precompiled, toolchain
 from torchscript.native.compiler import CompilerError, find_compiler
 from torchscript.operators.language import BUILTINS
 from torchscript.operators.runtime_helpers import NAMESPACE
@@ -160,8 +160,9 @@ def compiled(directory, text):
     tools = toolchain(compiler, progress=False)
     source, program = directory / "program.cpp", directory / "program"
     source.write_text(text)
-    flags = [*compiler.command, *compiler.flags, "-O0", "-g0", f"-I{tools}", f"-I{Path(__file__).parent}"]
-    include = ["-include", str(tools / PRECOMPILED)]
+    level = "-O1" if compiler.is_clang else "-O0"  # clang takes no header that was compiled with -O for -O0
+    flags = [*compiler.command, *compiler.flags, level, "-g0", f"-I{Path(__file__).parent}"]
+    include = including_precompiled(compiler, tools)
     link = [flag for flag in compiler.link if flag != "-shared"]
     command = [*flags, *include, str(source), str(tools / "libruntime.a"), "-o", str(program), *link]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -43,7 +43,7 @@ def built_program(text: str, *, name: str = "program", progress: bool | None = N
 
 def compile_program(compiler: Compiler, tools: Path, source: Path, output: Path) -> None:
     object = output.with_suffix(".o")
-    include = _including_precompiled(compiler, tools)
+    include = including_precompiled(compiler, tools)
     run(
         [*compiler.command, *compiler.flags, *include, "-c", str(source), "-o", str(object)],
         source.name,
@@ -74,7 +74,7 @@ def _own_sources() -> list[Path]:
 def _make_toolchain(compiler: Compiler, directory: Path) -> None:
     _precompile(compiler, directory)
     flags = [*compiler.command, *compiler.flags]
-    include = _including_precompiled(compiler, directory)
+    include = including_precompiled(compiler, directory)
     objects: list[Path] = []
     for source in sorted(RUNTIME.glob("*.cpp")):
         if source.name == "register.cpp":
@@ -91,7 +91,7 @@ def _make_toolchain(compiler: Compiler, directory: Path) -> None:
 
 
 def _precompile(compiler: Compiler, directory: Path) -> None:
-    """The header of all programs, compiled, where `_including_precompiled` finds it though the directory will move."""
+    """The header of all programs, compiled, where `including_precompiled` finds it though the directory will move."""
     header = directory / PRECOMPILED
     header.parent.mkdir(parents=True)
     text = f'#include "{INCLUDE / PRECOMPILED}"\n'
@@ -106,7 +106,8 @@ def _precompile(compiler: Compiler, directory: Path) -> None:
         run([*flags, str(header), "-o", f"{header}.gch"], what)
 
 
-def _including_precompiled(compiler: Compiler, tools: Path) -> list[str]:
+def including_precompiled(compiler: Compiler, tools: Path) -> list[str]:
+    """The flags by which the compiler takes the toolchain's precompiled header."""
     if compiler.is_clang:
         return ["-include-pch", str(tools / f"{PRECOMPILED}.pch")]
     # g++ finds what is compiled beside the header, if it is asked for that before the header itself is found
