@@ -1,6 +1,8 @@
 """A compiled module in a process without Python: built as a user would, run by many threads, and looked at."""
 
+import dataclasses
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import torchscript
-from torchscript.native.compiler import INCLUDE, find_compiler, torch_root
+from torchscript.native.compiler import INCLUDE, find_compiler, instructions_of, torch_root
 
 EXAMPLE = Path(__file__).parents[2] / "examples/native"
 
@@ -131,12 +133,13 @@ def test_weights_of_another_module_of_the_same_class_are_refused(package, caller
 
 def test_a_list_of_tensors_that_was_changed_is_refused(package, caller, tmp_path):
     head, *lines = (package[1] / "model.tensors").read_text().splitlines(keepends=True)
+    target, lines = lines[:2], lines[2:]
     damages = {
-        "has 1 of 5 lines": [head, lines[0]],
-        "a line is broken": [head, lines[0][:12]],
-        "model.so: is not the library": [head, lines[0].replace("slot 0", "slot 99"), *lines[1:]],
-        "a line is broken: slot 0 77": [head, lines[0].replace("slot 0 6", "slot 0 77"), *lines[1:]],
-        "was written by another version": [head.replace("tensors 2", "tensors 1"), *lines],
+        "has 1 of 5 lines": [head, *target, lines[0]],
+        "a line is broken": [head, *target, lines[0][:12]],
+        "model.so: is not the library": [head, *target, lines[0].replace("slot 0", "slot 99"), *lines[1:]],
+        "a line is broken: slot 0 77": [head, *target, lines[0].replace("slot 0 6", "slot 0 77"), *lines[1:]],
+        "was written by another version": [head.replace("tensors 3", "tensors 1"), *target, *lines],
         "is no list of tensors": [],
         "cannot be opened": None,
     }
@@ -144,6 +147,33 @@ def test_a_list_of_tensors_that_was_changed_is_refused(package, caller, tmp_path
         (tmp_path / str(i)).mkdir()
         tensors = None if text is None else "".join(text).encode()
         assert message in serve(caller, changed_copy(package, tmp_path / str(i), tensors=tensors)).stdout
+
+
+@pytest.mark.parametrize("line, message", [
+    ("torch 2.1.7", f"model.so: was compiled for PyTorch 2.1.7, but this program for {torch.__version__[:4]}"),
+    ("processor sse2 avx2048 amx9", "compiled for a processor with avx2048 amx9, which this one does not have"),
+])  # fmt: skip
+def test_a_package_for_another_pytorch_or_processor_is_refused_before_it_is_loaded(
+    package, caller, tmp_path, line, message
+):
+    if line.startswith("processor") and platform.machine() != "x86_64":
+        pytest.skip("names of this processor")
+    text = (package[1] / "model.tensors").read_text()
+    kind = line.split()[0]
+    assert f"\n{kind} " in text and "avx2048" not in text
+    changed = "".join(f"{line}\n" if each.startswith(f"{kind} ") else each for each in text.splitlines(True))
+    directory = changed_copy(package, tmp_path, tensors=changed.encode(), so=b"what would crash")
+    assert message in serve(caller, directory).stdout
+
+
+def test_what_a_library_uses_of_the_processor():
+    compiler = find_compiler()
+    plain = dataclasses.replace(compiler, flags=("-march=x86-64",))
+    if platform.machine() != "x86_64":
+        pytest.skip("flags of another processor")
+    assert set(instructions_of(plain)) == {"sse", "sse2"}
+    assert set(instructions_of(compiler)) >= {"sse", "sse2", "sse4_2", "popcnt"}
+    assert not set(instructions_of(compiler)) & {"fpu", "rtm", "amx_tile"}
 
 
 def test_what_a_host_does_wrong_is_an_exception_that_says_what(package, caller):

@@ -68,7 +68,8 @@ def toolchain(compiler: Compiler | None = None, *, progress: bool | None = None)
 
 
 def _own_sources() -> list[Path]:
-    return sorted([*INCLUDE.rglob("*.h"), *RUNTIME.glob("*.cpp")])
+    headers = [path for path in INCLUDE.rglob("*.h") if path.name != "module.h"]  # which hosts alone include
+    return sorted([*headers, *RUNTIME.glob("*.cpp")])
 
 
 def _make_toolchain(compiler: Compiler, directory: Path) -> None:

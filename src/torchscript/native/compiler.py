@@ -150,6 +150,18 @@ def _cpu() -> str:
         return platform.processor()
 
 
+_USED_UNASKED = ("sse", "ssse", "avx", "fma", "f16c", "bmi", "abm", "popcnt", "movbe", "gfni")
+"""How the names of instructions begin that compilers use for ordinary code."""
+
+
+def instructions_of(compiler: Compiler) -> list[str]:
+    """What the compiler's code may use of this processor, by the names that Linux has for it: `avx2`, `avx512_vnni`."""
+    command = [*compiler.command, *compiler.flags, "-x", "c++", "-dM", "-E", os.devnull]
+    macros = {word.replace("_", "").lower() for word in _ran(command).stdout.split() if word.startswith("__")}
+    of_this = [name for name in _cpu().partition(":")[2].split() if name.startswith(_USED_UNASKED)]
+    return [name for name in of_this if name.replace("_", "") in macros]
+
+
 def run(command: list[str], what: str, text: str | None = None) -> None:
     """Run the compiler; its complaints become a CompilerError, the first of them in its first line.
 

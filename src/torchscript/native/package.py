@@ -2,7 +2,8 @@
 
     model.so        the compiled methods
     model.pt        the module as an archive, whose tensors the host maps into memory
-    model.tensors   where each tensor is in the archive, so that no pickle is read in C++
+    model.tensors   where each tensor is in the archive, so that no pickle is read in C++; and what the library was
+                    compiled for, so that another version of PyTorch or processor is refused and not met by a crash
 
 `torchscript/module.h` loads such a directory.
 """
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -24,6 +26,7 @@ from ..archive.writer import Records
 from ..codegen.cpp import NativeError, NativeProgram
 from ..schema import code_of
 from ..tensor_bytes import tensor_bytes
+from .compiler import find_compiler, instructions_of
 
 
 def write_package(obj: Any, program: NativeProgram, library: Path, directory: Path) -> None:
@@ -47,7 +50,13 @@ def write_package(obj: Any, program: NativeProgram, library: Path, directory: Pa
             records.write(file, "model")
         container = open_container(built / "model.pt")
         places = list(_lines(program, records, container))
-        lines = [f"torchscript tensors 2 {len(places)} {_mark_of(container)}", *places]
+        release = re.match(r"\d+\.\d+\.\d+", torch.__version__)
+        lines = [
+            f"torchscript tensors 3 {len(places)} {_mark_of(container)}",
+            f"torch {release[0] if release else ''}",
+            f"processor {' '.join(instructions_of(find_compiler()))}",
+            *places,
+        ]
         (built / "model.tensors").write_text("\n".join(lines) + "\n", encoding="ascii")
         for name in ("model.so", "model.pt", "model.tensors"):
             os.replace(built / name, directory / name)

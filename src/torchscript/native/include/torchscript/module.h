@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <torch/csrc/api/include/torch/version.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -92,11 +93,14 @@ struct TensorPlace {
   bool requires_grad;
 };
 
-// The places, and what the archive is known by: its size, and the start and the checksum of its directory.
+// The places; what the archive is known by: its size, and the start and the checksum of its directory; and what the library
+// was compiled for: a version of PyTorch, and instructions of the processor.
 struct Places {
   std::vector<TensorPlace> tensors;
   uint64_t size = 0, directory = 0;
   uint32_t checksum = 0;
+  std::string torch;
+  std::vector<std::string> instructions;
 };
 
 // Whether the elements that sizes and strides lead to are within so many bytes.
@@ -127,13 +131,22 @@ inline Places read_places(const std::string& path) {
     words >> first >> second >> version >> count >> places.size >> places.directory >> places.checksum;
   }
   if (first != "torchscript" || second != "tensors") throw Exception(path + ": is no list of tensors");
-  if (version != 2) throw Exception(path + ": was written by another version of torchscript; compile the model again");
+  if (version != 3) throw Exception(path + ": was written by another version of torchscript; compile the model again");
   while (std::getline(in, line)) {
     std::istringstream words(line);
     TensorPlace place;
     std::string kind;
     size_t dimensions = 0;
-    words >> kind >> place.index >> place.dtype >> place.offset >> place.bytes >> place.requires_grad >> dimensions;
+    words >> kind;
+    if (kind == "torch") {
+      words >> places.torch;
+      continue;
+    }
+    if (kind == "processor") {
+      while (words >> kind) places.instructions.push_back(kind);
+      continue;
+    }
+    words >> place.index >> place.dtype >> place.offset >> place.bytes >> place.requires_grad >> dimensions;
     place.is_constant = kind == "constant";
     if (dimensions > 64) words.setstate(std::ios::failbit);
     place.sizes.resize(words ? dimensions : 0);
@@ -149,6 +162,32 @@ inline Places read_places(const std::string& path) {
   if (places.tensors.size() != count)
     throw Exception(path + ": has " + std::to_string(places.tensors.size()) + " of " + std::to_string(count) + " lines");
   return places;
+}
+
+// The instructions that this processor lacks, by the names that Linux has for them.
+inline std::string lacking(const std::vector<std::string>& instructions) {
+  std::ifstream in("/proc/cpuinfo");
+  std::string line, all;
+  while (std::getline(in, line))
+    if (line.rfind("flags", 0) == 0 || line.rfind("Features", 0) == 0) {
+      all = " " + line.substr(line.find(':') + 1) + " ";
+      break;
+    }
+  std::string found;
+  for (const auto& each : instructions)
+    if (!all.empty() && all.find(" " + each + " ") == std::string::npos) found += (found.empty() ? "" : " ") + each;
+  return found;
+}
+
+// Throws for a library that cannot run here: its first instruction may be one that the processor does not have.
+inline void check_target(const Places& places, const std::string& library) {
+  if (!places.torch.empty() && places.torch != TORCH_VERSION)
+    throw Exception(library + ": was compiled for PyTorch " + places.torch + ", but this program for " TORCH_VERSION +
+                    "; compile the model again");
+  if (const std::string missing = lacking(places.instructions); !missing.empty())
+    throw Exception(library + ": was compiled for a processor with " + missing +
+                    ", which this one does not have; compile the model on this machine, or for all that are alike "
+                    "(TORCHSCRIPT_CXXFLAGS=-march=x86-64-v3)");
 }
 
 // Runs something of the library; what it throws leaves as an Exception. `given()` says what it was given.
@@ -174,6 +213,8 @@ class Module {
   // Loads `directory`/model.so, and maps the tensors of `directory`/model.pt. Throws Exception.
   explicit Module(const std::string& directory) {
     const std::string library = directory + "/model.so";
+    const detail::Places places = detail::read_places(directory + "/model.tensors");
+    detail::check_target(places, library);
     void* handle = ::dlopen(std::string(library[0] == '/' ? library : "./" + library).c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) throw Exception(std::string("cannot load the library: ") + ::dlerror());
     auto entry = reinterpret_cast<const ts::Program* (*)()>(::dlsym(handle, "torchscript_program"));
@@ -182,7 +223,7 @@ class Module {
     if (program_->abi != ts::ABI) throw Exception(library + ": was compiled for another version of torchscript");
     instance_.reset(program_->create());
     for (size_t i = 0; i < program_->count; ++i) written_.push_back(written_by(program_->methods[i]));
-    map_tensors(directory);
+    map_tensors(directory, places);
   }
 
   // Runs a method. Throws Exception with the message of the user's code and the lines that it passed. A list or dict that
@@ -263,8 +304,7 @@ class Module {
     }
   }
 
-  void map_tensors(const std::string& directory) {
-    const detail::Places places = detail::read_places(directory + "/model.tensors");
+  void map_tensors(const std::string& directory, const detail::Places& places) {
     file_ = std::make_shared<detail::MappedFile>(directory + "/model.pt");
     if (file_->size() != places.size || places.directory > places.size ||
         detail::crc32(file_->data() + places.directory, file_->size() - places.directory) != places.checksum)
