@@ -3,14 +3,13 @@
     %r = mkldnn::_convolution_pointwise(%x, %w, %b, [1, 1], …, "relu", …)
 
         Tensor r = ts::fast::convolution({{1, 1}, …, {ts::images::Activation::clamp, 0.f, INFINITY}}, x, w, b);
-        if (!r.defined()) r = ts::call_boxed<Tensor>(…);
 
 Convolutions of which each reads only what the one before made go through an image at a time:
 
         Tensor r = ts::fast::convolutions(x, {{how, w, b}, {how, w, b}, …}, other, in_place);
 
 What the kernels do not take on (other dtypes and layouts, groups of several channels, windows that sum many numbers)
-goes to the operator.
+goes to the operator, in the runtime: so large models stay short.
 """
 
 from __future__ import annotations
@@ -45,37 +44,30 @@ class ConvolutionWriter:
     def __init__(self, printer: FunctionPrinter, nodes: NodeWriter) -> None:
         self._printer = printer
         self._nodes = nodes
-        self._chained: dict[Node, str] = {}  # convolutions → the variable that their chain's result has
+        self._chained: set[Node] = set()  # convolutions that were written with the first of their chain
 
-    def write(self, node: Node, key: str, otherwise: str) -> bool:
-        """A convolution of images that a kernel of our own computes, or the operator where it does not."""
-        found = convolution_of(node, key)
-        if found is None or not node.output.users:
+    def write(self, node: Node, key: str) -> bool:
+        """A convolution of images whose numbers are known; False where only the operator computes it."""
+        found = _written(node, key)
+        if found is None:
             return False
         if constant_tensor(found.weights[0]) is not None:
             weight = self._nodes.argument(found.weights[0])
             self._printer.unit.preparations[f"ts::fast::prepare({weight}, {found.how});"] = None
-        whole = self._chained.get(node)
-        if whole is None and (chain := chain_of(node)):
-            whole = self._chain(node, chain)
+        if node in self._chained:
+            return True
+        chain = chain_of(node)
+        if chain:
+            self._chain(node, chain)
+            return True
         operands = [self._nodes.argument(v) for v in (found.x, *found.weights)]
         if found.other is not None:
             operands += [self._nodes.value(found.other), "true" if found.in_place else "false"]
-        text = f"ts::fast::convolution({', '.join([found.how, *operands])})"
-        if whole is None:
-            self._nodes.define(node, text)
-            whole = name = self._nodes.value(node.output)
-        else:
-            if node.output not in self._printer.variables:
-                self._nodes.define(node, "Tensor()")
-            name = self._nodes.value(node.output)
-            self._printer.line(f"if (!{whole}.defined()) {name} = {text};")
-        both = f"!{name}.defined()" if name == whole else f"!{whole}.defined() && !{name}.defined()"
-        self._printer.line(f"if ({both}) {name} = {otherwise};")
+        self._nodes.define(node, f"ts::fast::convolution({', '.join([found.how, *operands])})")
         return True
 
-    def _chain(self, first: Node, chain: list[Convolution]) -> str:
-        """All of a chain at once: the variable of its result, which is undefined if that cannot be."""
+    def _chain(self, first: Node, chain: list[Convolution]) -> None:
+        """All of a chain at once, where the first one is."""
         nodes, last = [first], chain[-1]
         for _ in chain[1:]:
             nodes.append(next(iter(nodes[-1].output.users))[0])
@@ -84,9 +76,13 @@ class ConvolutionWriter:
         in_place = "true" if last.in_place else "false"
         x = self._nodes.value(chain[0].x)
         self._nodes.define(nodes[-1], f"ts::fast::convolutions({x}, {{{steps}}}, {other}, {in_place})")
-        name = self._nodes.value(nodes[-1].output)
-        self._chained.update(dict.fromkeys(nodes, name))
-        return name
+        self._chained.update(nodes)
+
+
+def is_of_convolutions(node: Node) -> bool:
+    """Whether a list is read by convolutions alone that spell its numbers out."""
+    users = [(user, key_of(user)) for user, _ in node.output.users]
+    return bool(users) and all(key in CONVOLUTIONS and _written(user, key) is not None for user, key in users)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +95,10 @@ class Convolution:
     other: Value | None
     in_place: bool
     """Whether the sum goes into its other operand."""
+
+
+def _written(node: Node, key: str) -> Convolution | None:
+    return convolution_of(node, key) if node.output.users else None
 
 
 def convolution_of(node: Node, key: str) -> Convolution | None:

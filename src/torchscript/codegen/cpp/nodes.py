@@ -13,7 +13,7 @@ from ...schema import Schema
 from ...schema.model import AnyClassType, AnyEnumType
 from .borrowing import is_borrowed
 from .contexts import Contexts
-from .images import CONVOLUTIONS, ConvolutionWriter
+from .images import CONVOLUTIONS, ConvolutionWriter, is_of_convolutions
 from .names import quoted
 from .operators import (
     FAST,
@@ -208,6 +208,8 @@ class NodeWriter:
             x, state = map(self.value, node.inputs[:2])
             self.finish(node, f"{self.layers[node]}.at({x}, {state})")
             return
+        if schema.key in CONVOLUTIONS and self._convolutions.write(node, schema.key):
+            return
         arguments = [self.argument(v) for v in node.inputs]
         fast = FAST.get(schema.key)
         if fast is None and schema.key in FAST_VIEWS and is_only_read(node.output):
@@ -226,8 +228,6 @@ class NodeWriter:
             result = self._result_type(node)
             handle = self.unit.operator(schema.name, schema.overload)
             text = f"ts::call_boxed<{result}>({', '.join([handle, *arguments])})"
-            if schema.key in CONVOLUTIONS and self._convolutions.write(node, schema.key, text):
-                return
         self.finish(node, text)
 
     def _linear(self, node: Node) -> bool:
@@ -340,6 +340,8 @@ class NodeWriter:
         type = node.output.type
         assert isinstance(type, T.ListType)
         spelled = self.types.of(type)
+        if is_of_convolutions(node):
+            return
         if node.inputs and self._only_read_by_operators(node):
             element = self.types.of(type.element)
             if all(v.node is not None and v.node.kind == "prim::Constant" for v in node.inputs) and element in (

@@ -244,7 +244,54 @@ void prepare(const Tensor& weight, const Convolution& how) {
   if (weight.defined() && kernel::Vec<float>::size() == 16) kept().of(weight, how);
 }
 
-Tensor convolution(const Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+namespace {
+
+// What the operator takes for the end of a convolution.
+std::pair<const char*, std::vector<double>> named(const images::Epilogue& end) {
+  constexpr float INFINITE = std::numeric_limits<float>::infinity();
+  switch (end.activation) {
+    case images::Activation::leaky_relu: return {"leaky_relu", {end.low}};
+    case images::Activation::sigmoid: return {"sigmoid", {}};
+    case images::Activation::silu: return {"swish", {}};
+    case images::Activation::hardsigmoid: return {"hardsigmoid", {}};
+    case images::Activation::hardswish: return {"hardswish", {}};
+    case images::Activation::clamp: break;
+  }
+  if (end.low == -INFINITE && end.high == INFINITE) return {"none", {}};
+  if (end.low == 0.f && end.high == INFINITE) return {"relu", {}};
+  return {"hardtanh", {end.low, end.high}};
+}
+
+Tensor by_operator(const Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+                   const Tensor* other, bool in_place) {
+  const auto list = [](const std::array<int64_t, 2>& pair) { return c10::IValue(std::vector<int64_t>(pair.begin(), pair.end())); };
+  const auto [name, numbers] = named(how.end);
+  c10::List<std::optional<Scalar>> scalars;
+  for (double number : numbers) scalars.push_back(Scalar(number));
+  c10::Stack stack;
+  if (other != nullptr && in_place)
+    stack = {*other, x, weight};
+  else if (other != nullptr)
+    stack = {x, *other, weight};
+  else
+    stack = {x, weight};
+  stack.insert(stack.end(), {bias, list(how.padding), list(how.stride), list(how.dilation), how.groups});
+  const bool is_none = name == std::string_view("none");
+  if (other == nullptr) {
+    static const auto op = find_operator("mkldnn::_convolution_pointwise", "");
+    stack.insert(stack.end(), {name, scalars, c10::IValue()});
+    op.callBoxed(stack);
+  } else {
+    static const auto sum = find_operator("mkldnn::_convolution_pointwise", "binary");
+    static const auto sum_in_place = find_operator("mkldnn::_convolution_pointwise_", "binary");
+    stack.insert(stack.end(), {"add", Scalar(1.0), is_none ? c10::IValue() : c10::IValue(name), scalars, c10::IValue()});
+    (in_place ? sum_in_place : sum).callBoxed(stack);
+  }
+  return std::move(stack.at(0)).toTensor();
+}
+
+// An undefined tensor where the operator has to compute it.
+Tensor by_kernel(const Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const Tensor* other, bool in_place) {
   if (!takes(x)) return {};
   Images from = images_of(x);
@@ -265,7 +312,8 @@ Tensor convolution(const Convolution& how, const Tensor& x, const Tensor& weight
   return out;
 }
 
-Tensor convolutions(const Tensor& x, std::initializer_list<Step> steps, const Tensor* other, bool in_place) {
+// All steps of one image, then of the next; an undefined tensor where an operator has to compute one of them.
+Tensor by_images(const Tensor& x, std::initializer_list<Step> steps, const Tensor* other, bool in_place) {
   if (!takes(x)) return {};
   Images from = images_of(x);
   c10::SmallVector<Ready, 4> ready;
@@ -304,6 +352,25 @@ Tensor convolutions(const Tensor& x, std::initializer_list<Step> steps, const Te
     at::parallel_for(0, from.batch, 1, some);
   else
     some(0, from.batch);  // the threads share each image
+  return out;
+}
+
+}  // namespace
+
+Tensor convolution(const Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+                   const Tensor* other, bool in_place) {
+  Tensor out = by_kernel(how, x, weight, bias, other, in_place);
+  return out.defined() ? out : by_operator(how, x, weight, bias, other, in_place);
+}
+
+Tensor convolutions(const Tensor& x, std::initializer_list<Step> steps, const Tensor* other, bool in_place) {
+  Tensor out = by_images(x, steps, other, in_place);
+  if (out.defined()) return out;
+  out = x;
+  for (const Step& step : steps) {
+    const bool is_last = &step == steps.end() - 1;
+    out = convolution(step.how, out, step.weight, step.bias, is_last ? other : nullptr, is_last && in_place);
+  }
   return out;
 }
 

@@ -67,8 +67,8 @@ namespace ts::fast {
 // Arranges a weight for the kernels, if they take it, before it is used for the first time.
 void prepare(const Tensor& weight, const images::Convolution& how);
 
-// mkldnn::_convolution_pointwise and its two forms that add `other`, which `in_place` makes the result. An undefined tensor
-// where oneDNN has to compute it.
+// mkldnn::_convolution_pointwise and its two forms that add `other`, which `in_place` makes the result: by the kernels, or
+// by that operator.
 Tensor convolution(const images::Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const Tensor* other, bool in_place);
 
@@ -83,7 +83,7 @@ struct Step {
 };
 
 // All steps for one image, then for the next, so that what goes from step to step stays near the core. The last adds
-// `other`, if that is not null. An undefined tensor where oneDNN has to compute one of them.
+// `other`, if that is not null. One after the other where an operator has to compute one of them.
 Tensor convolutions(const Tensor& x, std::initializer_list<Step> steps, const Tensor* other, bool in_place);
 
 template <class B>
