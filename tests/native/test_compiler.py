@@ -148,8 +148,9 @@ def test_each_compiler_uses_its_precompiled_header_from_where_it_is_at_last(
     include, runtime = tmp_path / "include", tmp_path / "runtime"
     (include / "torchscript").mkdir(parents=True)
     runtime.mkdir()
-    header = include / build.PRECOMPILED
+    header = include / build.PROGRAM
     header.write_text(HEADER)
+    (include / build.KERNELS).write_text("#pragma once\n")
     (runtime / "some.cpp").write_text("int twice(int n) { return n * many() / 7 * 2; }\n")
     (runtime / "register.cpp").write_text("int registered() { return 1; }\n")
     monkeypatch.setattr(build, "INCLUDE", include)
@@ -162,5 +163,5 @@ def test_each_compiler_uses_its_precompiled_header_from_where_it_is_at_last(
     os.utime(header, (1e9, 1e9))  # the package was installed again
     source = tmp_path / "program.cpp"
     source.write_text('int twice(int);\nextern "C" int main() { return twice(many()); }\n')
-    build.compile_program(compiler, tools, source, tmp_path / "program.so")
+    build.compile_program(compiler, tools, [source], tmp_path / "program.so")
     assert (tmp_path / "program.so").exists()

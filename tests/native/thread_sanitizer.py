@@ -73,7 +73,7 @@ def build(directory: Path) -> Path:
     module = torchscript.script(Served().eval())
     program, name = native_program(module)
     print("building with", FLAGS, flush=True)
-    with built_program(program.text, name=name) as library:
+    with built_program(program.files, name=name) as library:
         write_package(module, program, library, directory / "net")
     root = torch_root()
     command = [

@@ -47,7 +47,7 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     if not isinstance(obj, ScriptFunction | ScriptModule):
         obj = script(obj)
     program, name = native_program(obj, optimize=optimize)
-    with built_program(program.text, name=name) as path:
+    with built_program(program.files, name=name) as path:
         if output is not None:
             from .package import write_package
 
@@ -68,7 +68,7 @@ def compile_functions(functions: Sequence[ScriptFunction], *, optimize: bool = T
 
     methods = [(f"f{i}", f._ts_function) for i, f in enumerate(functions)]
     program = generate(methods, prepare=prepare, make_kernel=make_kernel)
-    with built_program(program.text, name=f"{len(functions)} functions") as path:
+    with built_program(program.files, name=f"{len(functions)} functions") as path:
         library = Library(path, program)
     _warn_of_arguments(program)
     return [NativeFunction(f, library, m) for f, m in zip(functions, program.methods, strict=True)]

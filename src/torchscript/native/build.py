@@ -1,7 +1,7 @@
 """Build libraries, once: everything is cached on disk by the code, the compiler and its flags, PyTorch, and the processor.
 
-    <cache>/toolchain-<key>/   precompiled header, runtime library, library of registration
-    <cache>/program-<key>/     program.cpp, program.so
+    <cache>/toolchain-<key>/   precompiled headers, runtime library, library of registration
+    <cache>/program-<key>/     program.cpp and what else there is of it (`codegen/cpp/files.py`), program.so
 
 Two processes that want the same library wait for each other (`cache.py`); what is half built is never seen.
 """
@@ -10,49 +10,89 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..codegen.cpp.files import QUICK
 from .cache import cached, kept
 from .compiler import INCLUDE, RUNTIME, Compiler, find_compiler, run
 
-PRECOMPILED = "torchscript/program.h"
+PROGRAM, KERNELS = "torchscript/program.h", "torchscript/kernels.h"
+"""The headers of generated files, each of which begins with one of them."""
 
 
 @contextlib.contextmanager
-def built_program(text: str, *, name: str = "program", progress: bool | None = None) -> Iterator[Path]:
+def built_program(
+    files: Mapping[str, str], *, name: str = "program", progress: bool | None = None
+) -> Iterator[Path]:
     """The shared library of a generated program, from the cache or built now; there while the context lasts.
 
-    Raises CompilerError where there is no compiler or it fails. `progress` shows what is happening on
-    standard error; by default where that is a terminal.
+    `files` are its C++ files: names → texts. Raises CompilerError where there is no compiler or it fails. `progress` shows
+    what is happening on standard error; by default where that is a terminal.
     """
     compiler = find_compiler()
     tools = toolchain(compiler, progress=progress)
-    key = _key(text, tools.name)
+    key = _key(*(part for file in files.items() for part in file), tools.name)
 
     def make(directory: Path) -> None:
-        source = directory / "program.cpp"
-        source.write_text(text, encoding="utf-8")
+        for file, text in files.items():
+            (directory / file).write_text(text, encoding="utf-8")
         with _shown(f"compiling {name}", progress):
-            compile_program(compiler, tools, source, directory / "program.so")
+            compile_program(compiler, tools, [directory / file for file in files], directory / "program.so")
 
     with cached(f"program-{key}", make) as directory:
         yield directory / "program.so"
 
 
-def compile_program(compiler: Compiler, tools: Path, source: Path, output: Path) -> None:
-    object = output.with_suffix(".o")
-    include = including_precompiled(compiler, tools)
+def compile_program(compiler: Compiler, tools: Path, files: Sequence[Path], output: Path) -> None:
+    """Compile the C++ files at the same time, and link them."""
+    sources = [file for file in files if file.suffix == ".cpp"]
+    objects = _compiled(compiler, sources, output.parent, lambda source: _options(compiler, tools, source))
     run(
-        [*compiler.command, *compiler.flags, *include, "-c", str(source), "-o", str(object)],
-        source.name,
+        [
+            *compiler.command,
+            *map(str, objects),
+            str(tools / "libruntime.a"),
+            *compiler.link,
+            "-o",
+            str(output),
+        ],
+        output.name,
     )
-    run(
-        [*compiler.command, str(object), str(tools / "libruntime.a"), *compiler.link, "-o", str(output)],
-        source.name,
-    )
-    object.unlink()
+    for object in objects:
+        object.unlink()
+
+
+def _options(compiler: Compiler, tools: Path, source: Path) -> list[str]:
+    """Options for a generated file: its precompiled header, and how much effort it deserves."""
+    header = KERNELS if source.name.startswith("kernels") else PROGRAM
+    effort = ["-O1"] if source.name.startswith(QUICK) else []
+    return [*including_precompiled(compiler, tools, header), *effort]
+
+
+def _compiled(
+    compiler: Compiler, sources: Sequence[Path], directory: Path, options: Callable[[Path], list[str]]
+) -> list[Path]:
+    """The object files of `sources`, compiled `jobs()` at a time."""
+
+    def make(source: Path) -> Path:
+        object = directory / f"{source.stem}.o"
+        command = [*compiler.command, *compiler.flags, *options(source)]
+        run([*command, "-c", str(source), "-o", str(object)], source.name)
+        return object
+
+    with ThreadPoolExecutor(jobs()) as pool:
+        return list(pool.map(make, sources))
+
+
+def jobs() -> int:
+    """How many files are compiled at a time: `$MAX_JOBS`, as PyTorch's extensions have it, or as many as there are
+    processors, up to 8 (each takes some 700 MB)."""
+    given = os.environ.get("MAX_JOBS", "")
+    return max(1, int(given)) if given.isdigit() else min(8, os.cpu_count() or 1)
 
 
 def toolchain(compiler: Compiler | None = None, *, progress: bool | None = None) -> Path:
@@ -73,29 +113,24 @@ def _own_sources() -> list[Path]:
 
 
 def _make_toolchain(compiler: Compiler, directory: Path) -> None:
-    _precompile(compiler, directory)
-    flags = [*compiler.command, *compiler.flags]
-    include = including_precompiled(compiler, directory)
-    objects: list[Path] = []
-    for source in sorted(RUNTIME.glob("*.cpp")):
-        if source.name == "register.cpp":
-            continue
-        object = directory / f"{source.stem}.o"
-        run([*flags, *include, "-c", str(source), "-o", str(object)], source.name)
-        objects.append(object)
-    run(["ar", "rcs", str(directory / "libruntime.a"), *map(str, objects)], "the runtime library")
+    with ThreadPoolExecutor(jobs()) as pool:
+        list(pool.map(lambda name: _precompile(compiler, directory, name), (PROGRAM, KERNELS)))
+    sources = sorted(RUNTIME.glob("*.cpp"), key=lambda path: path.stat().st_size, reverse=True)
+    objects = _compiled(compiler, sources, directory, lambda _: including_precompiled(compiler, directory))
+    register, library = directory / "register.o", directory / "libruntime.a"
+    runtime = [object for object in objects if object != register]
+    run(["ar", "rcs", str(library), *map(str, runtime)], "the runtime library")
+    command = [*compiler.command, str(register), str(library), *compiler.link]
+    run([*command, "-o", str(directory / "register.so")], "register.so")
     for object in objects:
         object.unlink()
-    source = RUNTIME / "register.cpp"
-    run([*flags, str(source), str(directory / "libruntime.a"), *compiler.link, "-o", str(directory / "register.so")],
-        source.name)  # fmt: skip
 
 
-def _precompile(compiler: Compiler, directory: Path) -> None:
-    """The header of all programs, compiled, where `including_precompiled` finds it though the directory will move."""
-    header = directory / PRECOMPILED
-    header.parent.mkdir(parents=True)
-    text = f'#include "{INCLUDE / PRECOMPILED}"\n'
+def _precompile(compiler: Compiler, directory: Path, name: str) -> None:
+    """A header of all programs, compiled, where `including_precompiled` finds it though the directory will move."""
+    header = directory / name
+    header.parent.mkdir(parents=True, exist_ok=True)
+    text = f'#include "{INCLUDE / name}"\n'
     flags = [*compiler.command, *compiler.flags, "-x", "c++-header"]
     what = "the runtime's headers"
     if compiler.is_clang:
@@ -107,12 +142,12 @@ def _precompile(compiler: Compiler, directory: Path) -> None:
         run([*flags, str(header), "-o", f"{header}.gch"], what)
 
 
-def including_precompiled(compiler: Compiler, tools: Path) -> list[str]:
-    """The flags by which the compiler takes the toolchain's precompiled header."""
+def including_precompiled(compiler: Compiler, tools: Path, header: str = PROGRAM) -> list[str]:
+    """The flags by which the compiler takes one of the toolchain's precompiled headers."""
     if compiler.is_clang:
-        return ["-include-pch", str(tools / f"{PRECOMPILED}.pch")]
+        return ["-include-pch", str(tools / f"{header}.pch")]
     # g++ finds what is compiled beside the header, if it is asked for that before the header itself is found
-    return [f"-I{tools}", "-include", str(tools / PRECOMPILED)]
+    return [f"-I{tools}", "-include", str(tools / header)]
 
 
 def _key(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""IR → C++ against PyTorch's typed operators: a translation unit for each program.
+"""IR → C++ against PyTorch's typed operators: a few translation units for each program.
 
     %3 : Tensor = aten::add(%x, %y, %2)     →     Tensor z = ts::call<at::_ops::add_Tensor>(x, y, 1L);
 
@@ -8,7 +8,8 @@ operators.py    how an operator is called
 expressions.py  nodes as expressions
 statements.py   blocks as statements
 function.py     one function
-program.py      everything that a set of functions needs, as one file
+program.py      everything that a set of functions needs
+files.py        how that is spread over files
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class FunctionPrinter:
             spelled = self.unit.types.of(value.type)
             parts.append(f"const {spelled}& {name}" if is_heavy(value.type) else f"{spelled} {name}")
         result = self.unit.types.of(self.graph.outputs[0].type)
-        return f"static {result} {self.name}({', '.join(parts)})"
+        return f"{result} {self.name}({', '.join(parts)})"
 
     def _parameters(self) -> list[str]:
         for i, value in enumerate(self.graph.inputs):
@@ -322,7 +322,7 @@ class FunctionPrinter:
         self._operators(node, inputs, outputs)
         body, self.lines, self.depth, self._place = self.lines, lines, depth, place
         self.unit.groups.append("\n".join([
-            f"static void {name}([[maybe_unused]] int& _at, {group_parameters(node, inputs, outputs)}) {{",
+            f"void {name}([[maybe_unused]] int& _at, {group_parameters(node, inputs, outputs)}) {{",
             *body,
             "}",
         ]))  # fmt: skip

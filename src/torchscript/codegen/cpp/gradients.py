@@ -224,7 +224,7 @@ class _Differentiation:
             masks=[p < tensors and self.forward.masks[p] for p in places],
             numbers=list(range(len(places), len(places) + count)),
             is_row=any(i.function in REDUCTIONS for i in items) or self._uses_length(items),
-            dtypes=set(),
+            dtypes=set(self.forward.dtypes),
             is_backward=True,
         )
         return Backward(kernel, saved, given, sources, reads, self._origins())

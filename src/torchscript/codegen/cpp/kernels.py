@@ -75,12 +75,33 @@ class Gradient:
 
 
 def _write(unit: Unit, kernel: Kernel) -> str:
-    text = _Writer(kernel, _PLACEHOLDER).write()
-    name = unit.kernel_names.get(text)
+    made = _Writer(kernel, _PLACEHOLDER).write()
+    name = unit.kernel_names.get(made)
     if name is None:
-        name = unit.kernel_names[text] = unit.kernel_name()
-        unit.kernels.append(text.replace(_PLACEHOLDER, name))
+        name = unit.kernel_names[made] = unit.kernel_name()
+        unit.kernels.append(made.named(name))
     return name
+
+
+@dataclass(frozen=True, slots=True)
+class KernelText:
+    """A kernel in C++: `run` walks over a plan and knows no tensors, `entry` makes the plan; each with its declaration.
+
+    `cost` grows with the time that `run` takes to compile.
+    """
+
+    run: str
+    run_declaration: str
+    entry: str
+    cost: int
+
+    @property
+    def entry_declaration(self) -> str:
+        return self.entry.partition(" {\n")[0] + ";"
+
+    def named(self, name: str) -> KernelText:
+        texts = [text.replace(_PLACEHOLDER, name) for text in (self.run, self.run_declaration, self.entry)]
+        return KernelText(texts[0], texts[1], texts[2], self.cost)
 
 
 class _Writer:
@@ -91,18 +112,46 @@ class _Writer:
         self.numbers = ", ".join(f"{self.number_type} n{i}" for i in range(len(kernel.numbers)))
         self.buffers: dict[Item, int] = {}
 
-    def write(self) -> str:
+    def write(self) -> KernelText:
         self._name_items()
         body = self._rows() if self.kernel.is_row else self._points()
-        comma = ", " if self.numbers else ""
-        return "\n".join([
+        variants = self._variants()
+        declaration = f"bool {self.name}_run({self._parameters()})"
+        run = "\n".join([
             "template <class T, class S, bool DENSE>",
-            f"void {self.name}_run(const ts::Plan& plan{comma}{self.numbers}) {{",
+            f"static void {self.name}_loop({self._parameters()}) {{",
             "  using V = ts::kernel::Vec<T>;",
             *body,
             "}",
-            self._entry(),
+            f"{declaration} {{",
+            "  switch (plan.dtype) {",
+            *variants,
+            "    default: return false;",
+            "  }",
+            "}",
         ])  # fmt: skip
+        cost = sum(map(len, body)) * sum(line.count("_loop<") for line in variants)
+        return KernelText(run, declaration + ";", self._entry(), cost)
+
+    def _parameters(self) -> str:
+        return ", ".join(["const ts::Plan& plan", self.numbers] if self.numbers else ["const ts::Plan& plan"])
+
+    def _variants(self) -> list[str]:
+        """The loop for each dtype of the tensors."""
+        kernel = self.kernel
+        given = ", ".join(["plan", *(f"n{i}" for i in range(len(kernel.numbers)))])
+        wanted = {_DTYPES[dtype] for dtype in kernel.dtypes}
+        lines = []
+        for code, computed, stored in _VARIANTS[kernel.takes_low, kernel.takes_integers]:
+            if wanted and wanted != {code}:
+                continue
+            both = stored == computed and not kernel.is_backward and "int" not in computed
+            made = f"{self.name}_loop<{computed}, {stored}"
+            call = f"{made}, false>({given});"  # one loop for all strides, to compile less
+            if both:
+                call = f"plan.is_dense ? {made}, true>({given}) : {call}"
+            lines.append(f"    case {code}: {call} return true;")
+        return lines
 
     # -- names -----------------------------------------------------------------------------------------------
 
@@ -293,22 +342,12 @@ class _Writer:
             f"  if (!ts::make_plan(plan, {str(kernel.is_row).lower()}, inputs, {len(inputs)}, outputs, "
             f"{len(outputs)}, reduced, {count})) return false;",
         ]
-        for dtype in kernel.dtypes:
-            lines.append(f"  if (plan.dtype != {_DTYPES[dtype]}) return false;")
         if kernel.takes_integers:
             lines += [
                 f"  if (plan.dtype == at::kInt && {n} != static_cast<int32_t>({n})) return false;"
                 for n in numbers
             ]
-        lines.append("  switch (plan.dtype) {")
-        for code, computed, stored in _VARIANTS[kernel.takes_low, kernel.takes_integers]:
-            both = stored == computed and not kernel.is_backward and "int" not in computed
-            made = f"{self.name}_run<{computed}, {stored}"
-            call = f"{made}, false>(plan{run});"  # one loop for all strides, to compile less
-            if both:
-                call = f"plan.is_dense ? {made}, true>(plan{run}) : {call}"
-            lines.append(f"    case {code}: {call} return true;")
-        lines += ["    default: return false;", "  }", "}"]
+        lines += [f"  return {self.name}_run(plan{run});", "}"]
         return "\n".join(lines)
 
 

@@ -56,7 +56,7 @@ def record_function(node: Node, group: str, kernel: str, gradient: Gradient) -> 
         str(len(results)),
     ]
     return "\n".join([
-        f"static bool {group}_recorded({group_parameters(node, inputs, outputs)}) {{",
+        f"bool {group}_recorded({group_parameters(node, inputs, outputs)}) {{",
         f"  static const ts::Gradient gradient{_braced(facts)};",
         f"  const Tensor* tensors[] = {_braced('&' + inputs[i] for i in forward.tensors)};",
         f"  Tensor* made[] = {_braced('&' + name for name in outputs)};",

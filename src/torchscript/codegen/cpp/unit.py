@@ -12,7 +12,7 @@ from .problems import Problems
 from .types import CppTypes
 
 if TYPE_CHECKING:
-    from .kernels import Gradient
+    from .kernels import Gradient, KernelText
 
     MakeKernel = Callable[["Unit", Node, bool], tuple[str, Gradient | None] | None]
 
@@ -37,8 +37,8 @@ class Unit:
         self.written: set[tuple[object, str]] = set()  # class, attribute that some function assigns
         self.static_lists: dict[str, str] = {}
         self.exceptions: dict[str, type[BaseException]] = {}  # classes of the user's that are raised, by name
-        self.kernels: list[str] = []
-        self.kernel_names: dict[str, str] = {}  # text of a kernel, without its name → its name
+        self.kernels: list[KernelText] = []
+        self.kernel_names: dict[KernelText, str] = {}  # a kernel, without its name → its name
         self.make_kernel: MakeKernel | None = None
         self.preparations: dict[str, None] = {}  # statements that run once the program has its tensors
         self.groups: list[str] = []  # the operators of fusion groups, and how their gradients are recorded

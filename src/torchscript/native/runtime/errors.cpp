@@ -31,6 +31,8 @@ bool is_pythons(const std::exception& error) {
 
 }  // namespace
 
+void raise(const char* kind, std::string message) { throw Error(kind, std::move(message)); }
+
 void rethrow_at(const Place* places, int at) {
   const auto placed = [&](Error& error) {
     for (int place = at; place >= 0; place = places[place].caller)

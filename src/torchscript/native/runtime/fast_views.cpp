@@ -5,7 +5,7 @@
 #include <ATen/ops/unsqueeze_ops.h>
 
 #include "torchscript/fast.h"
-#include "torchscript/plan.h"
+#include "torchscript/planning.h"
 #include "torchscript/support.h"
 
 namespace ts::fast {

@@ -1,4 +1,4 @@
-#include "torchscript/plan.h"
+#include "torchscript/planning.h"
 
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>

@@ -11,7 +11,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
-#include "torchscript/plan.h"
+#include "torchscript/planning.h"
 
 namespace ts {
 

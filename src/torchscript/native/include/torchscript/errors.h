@@ -35,7 +35,7 @@ class Error : public std::exception {
   bool is_literal_;
 };
 
-[[noreturn]] inline void raise(const char* kind, std::string message) { throw Error(kind, std::move(message)); }
+[[noreturn]] void raise(const char* kind, std::string message);
 
 // A line of the user's source that a statement comes from. `caller` is the place of the call that the statement was inlined
 // for, in the same table; -1 if it was not.

@@ -1,8 +1,6 @@
 // What a generated library contains, for whoever loads it.
 #pragma once
 
-#include "kernels.h"  // first: it says which instructions ATen/cpu/vec is compiled for
-
 #include <ATen/core/ivalue.h>
 #include <ATen/core/stack.h>
 
@@ -22,6 +20,7 @@
 #include "future.h"
 #include "images.h"
 #include "lang/lang.h"
+#include "planning.h"
 #include "recording.h"
 #include "support.h"
 #include "values.h"
