@@ -12,6 +12,7 @@ from ..codegen.cpp.kernels import make_kernel
 from ..errors import CompileWarning
 from ..ir.graph import Function, Graph
 from ..runtime.function import ScriptFunction
+from ..runtime.hooks import has_late_hooks
 from ..runtime.module import Entry, ScriptModule
 from .library import Library
 from .module import NativeFunction, native_module
@@ -26,7 +27,9 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     Python. `optimize=False` leaves the graph as it is: no passes, no fused kernels.
 
     A function that changes what is inside an argument (a list in a list, an attribute of an object) runs in Python when it
-    is called from there, so that the caller sees the change; there is a warning that names it.
+    is called from there, so that the caller sees the change; there is a warning that names it. So does a module while one
+    of its submodules has hooks that were registered after it was compiled: they run as in eager mode. Hooks for
+    all modules (`register_module_forward_hook`) run for the module that is called, as in all compiled code.
 
     Raises NativeError, which names every construct without native code, and CompilerError where there is no C++
     compiler.
@@ -54,6 +57,8 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
             write_package(obj, program, path, Path(output))
         library = Library(path, program)
     _warn_of_arguments(program)
+    if isinstance(obj, ScriptModule):
+        _warn_of_hooks(obj)
     if isinstance(obj, ScriptFunction):
         return NativeFunction(obj, library, program.methods[0])
     return native_module(obj, library, program)
@@ -85,6 +90,17 @@ def _warn_of_arguments(program: NativeProgram) -> None:
                 CompileWarning,
                 stacklevel=3,
             )
+
+
+def _warn_of_hooks(module: ScriptModule) -> None:
+    hooked = [name for name, child in module.named_modules() if name and has_late_hooks(child)]
+    if hooked:
+        warnings.warn(
+            f"'{hooked[0]}' has hooks that are no part of the compiled code of its callers. While it has them, calls from "
+            "Python run in Python, so that they run.",
+            CompileWarning,
+            stacklevel=3,
+        )
 
 
 def native_program(obj: ScriptFunction | ScriptModule, *, optimize: bool = True) -> tuple[NativeProgram, str]:

@@ -16,7 +16,8 @@ from ..codegen.cpp import NativeMethod, NativeProgram, Slot
 from ..codegen.cpp.program import border_type
 from ..errors import ArgumentError
 from ..runtime.function import ScriptFunction
-from ..runtime.module import Entry, Replacements, ScriptModule
+from ..runtime.hooks import has_late_hooks
+from ..runtime.module import Changes, Entry, ScriptModule
 from ..runtime.tuned import calls_tuned, is_out_of_tune
 from ..tracing import state
 from .border import Conversion, decoder, encoder
@@ -155,7 +156,7 @@ class NativeInstance:
         self._tables, self._names = [s.table for s in self._slots], [s.name for s in self._slots]
         self._sent: list[Any] = [_MISSING] * len(self._slots)  # what the library has, by slot
         self._held: list[tuple[dict[str, Any], str, Any]] = []  # where each submodule was
-        self._replacements = -1
+        self._changes = -1
         for owner in torch.nn.Module.modules(module):
             self._held += [(owner._modules, name, child) for name, child in owner._modules.items()]
         self._structure = _structure_of(module)
@@ -178,11 +179,12 @@ class NativeInstance:
         """A copy of the module makes an instance when it is called."""
 
     def is_current(self) -> bool:
-        """Whether every submodule is the one that the library has an object for."""
-        if Replacements.count != self._replacements:
-            if any(table.get(name) is not child for table, name, child in self._held):
-                return False
-            self._replacements = Replacements.count
+        """Whether every submodule is the one that the library has an object for, without hooks that came later."""
+        if Changes.count != self._changes:
+            for table, name, child in self._held:
+                if table.get(name) is not child or (child is not None and has_late_hooks(child)):
+                    return False  # and asked again by the next call: hooks may be removed
+            self._changes = Changes.count
         return True
 
     def push(self) -> None:
@@ -289,7 +291,7 @@ class NativeEntry(Entry):
         if self._native.changes_arguments(values):
             return super().call(owner, args, kwargs)
         instance = owner._ts_native.of(owner)
-        if instance is None or not instance.is_current():  # what replaced a submodule has no native code
+        if instance is None or not instance.is_current():  # a submodule was replaced, or has hooks
             return super().call(owner, args, kwargs)
         instance.push()
         try:

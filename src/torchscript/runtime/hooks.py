@@ -77,6 +77,15 @@ def install(module: torch.nn.Module, cls: T.ClassType) -> None:
             table[number] = ArchivedHook(hook.name)
 
 
+def has_late_hooks(module: torch.nn.Module) -> bool:
+    """Whether a module has hooks that the code of compiled callers does not know."""
+    if "_ts_forward" not in module.__dict__:
+        return False
+    tables = (*_TABLES, "_backward_pre_hooks", "_backward_hooks")
+    found = [hook for table in tables for hook in getattr(module, table).values()]
+    return any(not isinstance(hook, ArchivedHook | CompiledHook) for hook in found)
+
+
 def entry_from_compiled(module: torch.nn.Module, cls: T.ClassType) -> Callable[..., Any]:
     """What compiled callers call once a module has hooks that their code does not know."""
     compiled = module.__dict__.get("_ts_compiled_hooks")

@@ -303,6 +303,7 @@ class ScriptModule(torch.nn.Module, metaclass=ScriptMeta):
         cls = getattr(type(self), "_ts_class", None)
         if isinstance(cls, T.ClassType) and "forward" in cls.methods:
             self.__dict__["_ts_forward"] = hooks.entry_from_compiled(self, cls)
+            Changes.count += 1
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         new = type(self).__new__(type(self))
@@ -392,8 +393,8 @@ _METHODS_OF_DICTS = frozenset(
 _REGISTERED = (T.AttributeKind.MODULE, T.AttributeKind.PARAMETER, T.AttributeKind.BUFFER)
 
 
-class Replacements:
-    """How many submodules of compiled modules were replaced in this process: native code has to look again."""
+class Changes:
+    """How often a compiled module got another submodule or a hook in this process: native code has to look again."""
 
     count = 0
 
@@ -424,7 +425,7 @@ def _check_replacement(module: ScriptModule, cls: T.ClassType, name: str, value:
             "that is there. Replace it before compiling, or annotate it with an interface: the class body says "
             f"'{name}: MyInterface', and MyInterface is a Module with signatures, marked with torchscript.interface."
         )
-    Replacements.count += 1
+    Changes.count += 1
 
 
 def _registered(module: ScriptModule, name: str) -> Any:
