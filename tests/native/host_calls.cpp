@@ -33,4 +33,6 @@ int main(int, char** argv) {
     const int64_t length = module.run("fill", {list, int64_t(2), seen}).toInt();
     std::cout << "length " << length << ", list " << list.size() << ", seen " << seen.size() << "\n";
   });
+  attempt("too many", [&] { module.run("fill", {list, int64_t(91), seen}); });
+  std::cout << "list " << list.size() << ", seen " << seen.size() << "\n";
 }

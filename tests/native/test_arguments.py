@@ -84,6 +84,36 @@ def table_of_its_own(xs: List[List[int]], n: int) -> int:
     return table[0][1]
 
 
+class OwnProblem(ValueError):
+    pass
+
+
+def raises_its_own(xs: List[int], n: int) -> int:
+    xs.append(n)
+    xs[0] = 9
+    if n > 0:
+        raise OwnProblem(f"no {n}")
+    return n
+
+
+def raises_an_index(d: Dict[str, float], xs: List[int]) -> int:
+    d["k"] = 2.5
+    d.pop("a")
+    xs.clear()
+    return xs[7]
+
+
+def raises_in_pytorch(xs: List[Tensor]) -> Tensor:
+    xs.append(xs[0] + 1)
+    return xs[0] @ torch.ones(7)
+
+
+def raises_an_argument(names: Optional[List[str]]) -> Dict[int, int]:
+    assert names is not None
+    names.insert(0, "first")
+    return {1: {2: 3}[5]}
+
+
 def shared():
     xs = [1, 2]
     return xs, xs
@@ -103,6 +133,10 @@ CASES = {
     returned: lambda: ([torch.zeros(1)],),
     returned_object: lambda: (Point(1),),
     table_of_its_own: lambda: ([[1]], 2),
+    raises_its_own: lambda: ([1, 2], 3),
+    raises_an_index: lambda: ({"a": 1.0}, [1]),
+    raises_in_pytorch: lambda: ([torch.zeros(2)],),
+    raises_an_argument: lambda: (["second"],),
 }
 
 
@@ -141,9 +175,19 @@ def test_the_caller_sees_what_changed(native, function):
     for call in (function, native[function]):
         arguments = CASES[function]()
         held = parts(arguments)
-        result = call(*arguments)
+        try:
+            result = call(*arguments)
+        except Exception as error:
+            result = type(error), error.args
         seen.append((shown(result), shown(held), [result is each for each in arguments]))
-    assert seen[0] == seen[1]
+    assert repr(seen[0]) == repr(seen[1])
+
+
+def test_an_exception_has_its_lines_though_arguments_were_changed(native):
+    with pytest.raises(OwnProblem) as caught:
+        native[raises_its_own]([1], 2)
+    assert "in raises_its_own\n    raise OwnProblem" in caught.value.torchscript_traceback
+    assert native[raises_its_own]([1], 0) == 0
 
 
 def test_a_method(native):

@@ -42,6 +42,8 @@ class Net(nn.Module):
             xs.append(i)
             if seen is not None:
                 seen[f"step {i}"] = i
+        if n > 90:
+            raise KeyError(n)
         return len(xs)
 
 
@@ -188,6 +190,8 @@ def test_what_a_host_does_wrong_is_an_exception_that_says_what(package, caller):
         "an attribute of another type: [] 'steps' cannot be (String): expected int",
         "length 3, list 3, seen 3",  # lists and dicts change for the caller
         "fill: done",
+        "too many: [KeyError] KeyError: 91",
+        "list 94, seen 92",  # and are so when it throws
     ]
 
 

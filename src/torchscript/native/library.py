@@ -91,8 +91,16 @@ def translated(error: RuntimeError, classes: Mapping[str, type[BaseException]]) 
         return error
     _, kind, trace, message = text[start:].split(_SEPARATOR, 3)
     message = message.replace("\x1e0", "\0").replace("\x1ee", "\x1e")
-    is_literal = kind.endswith("=")
-    kind = kind.removesuffix("=")
+    return raised(kind.removesuffix("="), message, kind.endswith("="), trace, classes)
+
+
+def raised(
+    kind: str, message: str, is_literal: bool, trace: str, classes: Mapping[str, type[BaseException]]
+) -> BaseException:
+    """The exception of a class that has this name, with the lines that it passed.
+
+    `is_literal` says that the message is the repr of the exception's argument.
+    """
     made: BaseException
     try:
         cls = classes.get(kind) or exception_class(kind)

@@ -21,7 +21,7 @@ from ..runtime.module import Changes, Entry, ScriptModule
 from ..runtime.tuned import calls_tuned, is_out_of_tune
 from ..tracing import state
 from .border import Conversion, decoder, encoder
-from .library import Library, translated
+from .library import Library, raised, translated
 
 _MISSING = object()
 _COMPARED = (T.IntType, T.BoolType, T.StringType)  # not floats: 0.0 == -0.0
@@ -54,10 +54,10 @@ class NativeCall:
         try:
             result = self._raw(*instance, *arguments)
         except RuntimeError as error:
-            raised = translated(error, self._exceptions)
-            if raised is error:
+            found = translated(error, self._exceptions)
+            if found is error:
                 raise
-            raise raised from None
+            raise found from None
         if self._mutates:
             result = self._copy_back(values, result)
         if self._returns is not None:
@@ -73,10 +73,13 @@ class NativeCall:
 
     def _copy_back(self, values: tuple[Any, ...], results: Any) -> Any:
         """Lists and dicts that the callee changed, for the caller who holds them."""
-        result, *changed = results
+        result, problem, *changed = results
         for i, new in zip(self._mutates, changed, strict=True):
             decode = self._argument_decoders[i]
             update(values[i], new if decode is None else decode(new))
+        if problem is not None:
+            kind, message, is_literal, trace = problem
+            raise raised(kind, message, is_literal, trace, self._exceptions)
         return result
 
 

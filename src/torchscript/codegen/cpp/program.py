@@ -307,10 +307,17 @@ def _entry(
     text = f"{unit.function(function)}({', '.join(call)})"
     if mutates:
         changed = ", ".join(f"to_ivalue(a{i})" for i in mutates)
-        lines.append(f"  auto result = to_ivalue<{unit.types.of(result)}>({text});")
-        lines.append(
-            f"  stack.push_back(c10::ivalue::Tuple::create(std::vector<c10::IValue>{{result, {changed}}}));"
-        )
+        # an exception is a value here, beside what the caller has to see changed in spite of it
+        lines += [
+            "  c10::IValue result, problem;",
+            f"  try {{ result = to_ivalue<{unit.types.of(result)}>({text}); }}",
+            "  catch (const ts::Error& error) {",
+            "    problem = c10::ivalue::Tuple::create(std::vector<c10::IValue>{",
+            "        error.kind(), error.message(), error.is_literal(), error.trace()});",
+            "  }",
+            "  stack.push_back(c10::ivalue::Tuple::create(",
+            f"      std::vector<c10::IValue>{{result, problem, {changed}}}));",
+        ]
     elif isinstance(result, T.NoneType):
         lines.append(f"  {text};")
     else:

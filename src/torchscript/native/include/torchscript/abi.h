@@ -14,7 +14,7 @@ namespace ts {
 using Stack = std::vector<c10::IValue>;
 
 // Raised whenever generated code and its loaders change together.
-constexpr int ABI = 3;
+constexpr int ABI = 4;
 
 // An attribute of one object, by its path under the root.
 struct Slot {
@@ -38,7 +38,8 @@ class Instance {
 };
 
 // `call` takes its arguments from the end of the stack and leaves its result there. A list or dict that the method may
-// change is an argument whose name in the schema ends in `_written`; the result is then a tuple, of the result and of what
+// change is an argument whose name in the schema ends in `_written`; the result is then a tuple, of the result, of the
+// exception of the language that there was instead (kind, message, whether that is a literal, trace; or None), and of what
 // each of these has become.
 struct Method {
   const char* name;

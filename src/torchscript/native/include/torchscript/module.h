@@ -36,6 +36,11 @@ class Exception : public std::runtime_error {
   explicit Exception(const std::string& text) : std::runtime_error(text) {}
   explicit Exception(const ts::Error& error)
       : std::runtime_error(error.what()), kind_(error.kind()), message_(error.message()), trace_(error.trace()) {}
+  Exception(const std::string& kind, const std::string& message, const std::string& trace)
+      : std::runtime_error((trace.empty() ? "" : "Traceback of compiled code:\n" + trace) + kind + ": " + message),
+        kind_(kind),
+        message_(message),
+        trace_(trace) {}
   // Of an exception of the module's code: its Python class, its message, and the user's lines that it passed. Else empty.
   const std::string& kind() const { return kind_; }
   const std::string& message() const { return message_; }
@@ -227,7 +232,7 @@ class Module {
   }
 
   // Runs a method. Throws Exception with the message of the user's code and the lines that it passed. A list or dict that
-  // the method changes is changed for the caller when the method is done.
+  // the method changes is changed for the caller when the method is done, or has thrown.
   c10::IValue run(const std::string& name, std::vector<c10::IValue> arguments) const {
     const ts::Method& method = find(name);
     if (arguments.size() != method.arguments)
@@ -242,7 +247,11 @@ class Module {
     if (arguments.empty()) return c10::IValue();
     if (written.empty()) return std::move(arguments.back());
     const auto& results = arguments.back().toTupleRef().elements();
-    for (size_t k = 0; k < written.size(); ++k) update(containers[k], results[k + 1]);
+    for (size_t k = 0; k < written.size(); ++k) update(containers[k], results[k + 2]);
+    if (!results[1].isNone()) {
+      const auto& problem = results[1].toTupleRef().elements();
+      throw Exception(problem[0].toStringRef(), problem[1].toStringRef(), problem[3].toStringRef());
+    }
     return results[0];
   }
   c10::IValue forward(std::vector<c10::IValue> arguments) const { return run("forward", std::move(arguments)); }
