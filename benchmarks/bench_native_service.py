@@ -2,10 +2,11 @@
 
     python benchmarks/bench_native_service.py [--rounds 5]
 
-- first call: of a module just loaded from the cache of libraries, as a multiple of the steady state. Goal: at most 2.
+- first call: of a module just loaded from the cache of libraries, as a multiple of the steady state, in fresh processes.
+  Goal: at most 2. Beside it a later call, when 16 MB of other memory were read before: what the caches alone cost.
 - 50 shapes: compilations that 50 different input shapes cause. Goal: none.
 - two threads on one module: throughput as a multiple of one thread's, beside torch.jit and eager Python. Goal: at
-  least 1.9. Needs two idle cores.
+  least 1.9. Needs two idle cores. Beside it two processes, which share nothing but the machine.
 - memory: the process's high-water mark over ten calls, beside eager mode, in fresh processes.
 """
 
@@ -67,13 +68,36 @@ def timed(function: Any, inputs: tuple[torch.Tensor, ...]) -> float:
     return time.process_time() - start
 
 
-def first_call(name: str) -> float:
+def in_process(kind: str, name: str) -> list[str]:
+    """The words that this file prints in a process of its own."""
+    command = [sys.executable, __file__, f"--{kind}", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def measure_first_call(name: str) -> None:
+    """The first call, and one that finds nothing in the caches, as multiples of the steady state."""
     module, inputs = PROGRAMS[name]()
     native = torchscript.compile(torchscript.script(module))
     with torch.inference_mode():
         module(*inputs)  # PyTorch itself is warm
     first = timed(native, inputs)
-    return first / statistics.median(timed(native, inputs) for _ in range(20))
+    steady = statistics.median(timed(native, inputs) for _ in range(20))
+    other, cold = torch.randn(1 << 22), []
+    for _ in range(5):
+        other.sum()
+        cold.append(timed(native, inputs))
+        timed(native, inputs)
+    print(first / steady, statistics.median(cold) / steady)
+
+
+def first_call(name: str, rounds: int) -> str:
+    pairs = [in_process("first", name) for _ in range(rounds)]
+    first, cold = ([float(pair[i]) for pair in pairs] for i in range(2))
+    return f"first call {spread(first)} × the steady state (goal ≤ 2); with cold caches later {spread(cold)}"
+
+
+def spread(found: list[float]) -> str:
+    return f"{statistics.median(found):.2f} [{min(found):.2f}, {max(found):.2f}]"
 
 
 def shapes() -> int:
@@ -114,16 +138,43 @@ def scaling(function: Any, inputs: tuple[torch.Tensor, ...], rounds: int) -> str
     with torch.inference_mode():
         for _ in range(20):
             function(*inputs)
-    found = sorted(throughput(function, inputs, 2) / throughput(function, inputs, 1) for _ in range(rounds))
-    return f"{statistics.median(found):.2f} [{found[0]:.2f}, {found[-1]:.2f}]"
+    return spread([throughput(function, inputs, 2) / throughput(function, inputs, 1) for _ in range(rounds)])
+
+
+def serve(name: str) -> None:
+    """Print calls a second for each line that comes."""
+    module, inputs = PROGRAMS[name]()
+    native = torchscript.compile(torchscript.script(module))
+    throughput(native, inputs, 1, 0.2)
+    print(flush=True)
+    for _ in sys.stdin:
+        print(throughput(native, inputs, 1), flush=True)
+
+
+def scaling_of_processes(name: str, rounds: int) -> str:
+    command = [sys.executable, __file__, "--serve", name]
+    servers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for server in servers:
+        server.stdout.readline()
+
+    def together(some: list[Any]) -> float:
+        for server in some:
+            server.stdin.write("\n")
+            server.stdin.flush()
+        return sum(float(server.stdout.readline()) for server in some)
+
+    found = [together(servers) / together(servers[:1]) for _ in range(rounds)]
+    for server in servers:
+        server.stdin.close()
+        server.wait()
+    return spread(found)
 
 
 def memory(name: str, kind: str) -> int:
-    """In a process of its own: megabytes that ten calls add to the high-water mark."""
-    result = subprocess.run(
-        [sys.executable, __file__, "--memory", name, kind], capture_output=True, text=True, check=True
-    )
-    return int(result.stdout.split()[-1])
+    """Megabytes that ten calls add to the high-water mark."""
+    return int(in_process(f"memory-{kind}", name)[-1])
 
 
 def measure_memory(name: str, kind: str) -> None:
@@ -140,16 +191,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, help="of the measurements with threads (default: 5)")
-    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5, help="of first calls, and with threads (default: 5)")
+    own: dict[str, Callable[[str], None]] = {
+        "first": measure_first_call,
+        "serve": serve,
+        "memory-native": lambda name: measure_memory(name, "native"),
+        "memory-eager": lambda name: measure_memory(name, "eager"),
+    }
+    for kind in own:
+        parser.add_argument(f"--{kind}", dest="name_of_" + kind, help=argparse.SUPPRESS)
     options = parser.parse_args()
     prepare()
-    if options.memory:
-        measure_memory(*options.memory)
-        return
+    for kind, run in own.items():
+        if name := getattr(options, "name_of_" + kind):
+            run(name)
+            return
     print(machine())
     for name in PROGRAMS:
-        print(f"{name}: first call {first_call(name):.2f} × the steady state (goal ≤ 2)")
+        print(f"{name}: {first_call(name, options.rounds)}")
     print(f"50 shapes: {shapes()} compilations (goal 0)")
     if (os.cpu_count() or 1) > 1:
         for name, make in PROGRAMS.items():
@@ -164,6 +223,7 @@ def main() -> None:
                 print(
                     f"{name}: two threads give {scaling(function, inputs, options.rounds)} × one's, {kind}{goal}"
                 )
+            print(f"{name}: two processes give {scaling_of_processes(name, options.rounds)} × one's, native")
     for name in PROGRAMS:
         print(f"{name}: ten calls add {memory(name, 'native')} MB at most, eager {memory(name, 'eager')} MB")
 

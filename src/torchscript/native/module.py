@@ -315,7 +315,8 @@ def native_module(module: ScriptModule, library: Library, program: NativeProgram
     made: ScriptModule = object.__new__(cls)
     made.__dict__ = module.__dict__  # one module with two ways to run
     instance = cls._ts_native = NativeInstance(library, program, module)
-    instance.is_current()  # these now, so that the first call is like the others
+    needs_python()  # these now, so that the first call is like the others
+    instance.is_current()
     instance.push()
     for method in program.methods:
         _ = namespace[method.name].signature
