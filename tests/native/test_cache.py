@@ -205,6 +205,27 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(root, monkeypatch):
         write("program-1")
 
 
+def test_the_users_directory_may_be_meant(root, monkeypatch):
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.setenv("TORCHSCRIPT_CACHE", "~/kept")
+    assert write("program-1") == root / "kept/program-1"
+
+
+def test_entries_can_be_read_by_those_who_can_read_the_cache(root):
+    before = os.umask(0o022)
+    try:
+        assert write("program-1").stat().st_mode & 0o777 == 0o755
+    finally:
+        os.umask(before)
+
+
+def test_nothing_is_said_to_be_deleted_where_nothing_can_be(root, monkeypatch):
+    write("program-1")
+    monkeypatch.setattr(cache.os, "access", lambda path, mode: False)
+    with pytest.raises(torchscript.CompilerError, match="cannot be written: nothing was deleted"):
+        cache.clear_cache()
+
+
 def test_without_locks_entries_are_made_and_used_and_nothing_is_removed(root, monkeypatch):
     def no_locks(descriptor, mode):
         raise OSError(cache.errno.ENOLCK, "No locks available")

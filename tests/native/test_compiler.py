@@ -89,6 +89,7 @@ FAILING = {
     "echo unknown option -std=c++20 >&2; exit 4": "failed on the runtime's headers: unknown option -std=c++20",
     "echo 'note: x\nx.h:1: error: y\nx.h:2: error: z' >&2; exit 1": "headers: x.h:1: error: y\nx.h:2: error: z",
     "kill -9 $$": "headers: it was ended by SIGKILL",
+    "echo 'ld: final link failed: No space\ncollect2: error: ld returned 1' >&2; exit 1": "headers: ld: final link failed",
 }
 
 

@@ -1,8 +1,10 @@
 """A compiled module in a process without Python: built as a user would, run by many threads, and looked at."""
 
 import dataclasses
+import errno
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +168,25 @@ def test_a_package_for_another_pytorch_or_processor_is_refused_before_it_is_load
     changed = "".join(f"{line}\n" if each.startswith(f"{kind} ") else each for each in text.splitlines(True))
     directory = changed_copy(package, tmp_path, tensors=changed.encode(), so=b"what would crash")
     assert message in serve(caller, directory).stdout
+
+
+def test_a_package_that_cannot_be_written_is_a_clear_error_and_leaves_nothing(package, monkeypatch, tmp_path):
+    scripted = torchscript.script(package[0])
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        torchscript.BackendError, match=r"The package .*file cannot be written \(File exists\)"
+    ):
+        torchscript.compile(scripted, output=tmp_path / "file")
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(
+        torchscript.BackendError, match=r"The package .*net cannot be written \(No space left"
+    ):
+        torchscript.compile(scripted, output=tmp_path / "net")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_a_library_uses_of_the_processor():

@@ -18,8 +18,8 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 def cache_directory() -> Path:
     """`$TORCHSCRIPT_CACHE`, or the user's cache directory."""
     given = os.environ.get(DIRECTORY_VARIABLE)
-    return Path(given) if given else platformdirs.user_cache_path("torchscript")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("torchscript")
 
 
 def cache_limit() -> int | None:
@@ -110,7 +110,8 @@ def _make(root: Path, name: str, make: Callable[[Path], None], limit: int | None
                 return
             if is_locked:
                 _remove_left(root, name)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+            temporary = root / f".{name}-{secrets.token_hex(4)}"
+            temporary.mkdir()  # which others may read, as mkdtemp's they could not
             try:
                 make(temporary)
                 os.replace(temporary, target)
@@ -202,9 +203,13 @@ def cached_entries() -> list[Entry]:
 def clear_cache() -> tuple[int, list[Entry]]:
     """Delete what is in the cache (nothing else that lies in its directory), but for what somebody uses or makes now.
 
-    Returns the bytes that it took, and the entries that stay.
+    Returns the bytes that it took, and the entries that stay. Raises CompilerError where nothing can be deleted.
     """
     root = cache_directory()
+    if root.is_dir() and not os.access(root, os.W_OK):
+        raise CompilerError(
+            f"The cache of compiled libraries, {root}, cannot be written: nothing was deleted."
+        )
     freed = sum(_remove_if_free(root, name) for name in sorted(_names(root)))
     return freed, cached_entries()
 

@@ -162,6 +162,10 @@ def instructions_of(compiler: Compiler) -> list[str]:
     return [name for name in of_this if name.replace("_", "") in macros]
 
 
+_AFTER_THE_LINKER = ("collect2: ", "clang: ", "clang++: ")
+"""How the line begins that follows what the linker said, which does not call it an error."""
+
+
 def run(command: list[str], what: str, text: str | None = None) -> None:
     """Run the compiler; its complaints become a CompilerError, the first of them in its first line.
 
@@ -177,5 +181,6 @@ def run(command: list[str], what: str, text: str | None = None) -> None:
     if result.returncode == 0:
         return
     lines = result.stderr.splitlines()
-    errors = [line for line in lines if "error" in line][:8] or lines[-8:] or [_end_of(result)]
+    errors = [line for line in lines if "error" in line and not line.startswith(_AFTER_THE_LINKER)]
+    errors = errors[:8] or lines[-8:] or [_end_of(result)]
     raise CompilerError("\n".join([f"{name} failed on {what}: {errors[0]}", *errors[1:]]))

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ import torch
 from ..archive.container import Container, open_container
 from ..archive.writer import Records
 from ..codegen.cpp import NativeError, NativeProgram
+from ..errors import BackendError
 from ..schema import code_of
 from ..tensor_bytes import tensor_bytes
 from .compiler import find_compiler, instructions_of
@@ -32,9 +34,25 @@ from .compiler import find_compiler, instructions_of
 def write_package(obj: Any, program: NativeProgram, library: Path, directory: Path) -> None:
     """Fill `directory`, which is made where it does not exist; its three files are replaced when all are written.
 
-    Raises NativeError for a tensor that cannot be mapped (sparse, quantised, on another device).
+    Raises NativeError for a tensor that cannot be mapped (sparse, quantised, on another device), and BackendError where
+    the directory cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    was_there = directory.exists()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _fill(obj, program, library, directory)
+    except BaseException as error:
+        if not was_there:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+        if not isinstance(error, OSError):
+            raise
+        raise BackendError(
+            f"The package {directory} cannot be written ({error.strerror or error})."
+        ) from error
+
+
+def _fill(obj: Any, program: NativeProgram, library: Path, directory: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".model-", dir=directory) as temporary:
         built = Path(temporary)
         shutil.copyfile(library, built / "model.so")
