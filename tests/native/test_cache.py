@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
 import torchscript
 from torchscript.native import cache
+from torchscript.native.library import Library
 
 DAY = 24 * 3600
 
@@ -203,6 +205,35 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(root, monkeypatch):
     monkeypatch.setenv("TORCHSCRIPT_CACHE", str(root / "file" / "cache"))
     with pytest.raises(torchscript.CompilerError, match=r"Name another directory in \$TORCHSCRIPT_CACHE"):
         write("program-1")
+
+
+@pytest.mark.parametrize("damage", [
+    lambda entry: (entry / "program.so").write_bytes(b"xxx"),
+    lambda entry: (entry / "program.so").unlink(),
+    lambda entry: (entry / "contents").write_bytes(b""),
+    lambda entry: (entry / "contents").write_bytes(b"\xff\0\0"),
+], ids=["cut", "lost", "no sizes", "garbage for sizes"])  # fmt: skip
+def test_a_damaged_entry_is_made_again(root, damage):
+    with cache.cached("program-1", filled(10)) as entry:
+        pass
+    damage(entry)
+    with cache.cached("program-1", filled(10)) as again:
+        assert (again / "program.so").read_bytes() == b"x" * 10
+    with cache.cached("program-1", never):
+        assert names(root) == ["program-1"]
+
+
+def test_an_entry_of_an_earlier_version_is_used(root):
+    (root / "program-1").mkdir()
+    with cache.cached("program-1", never) as entry:
+        assert entry.is_dir()
+
+
+def test_a_library_that_cannot_be_loaded_is_a_clear_error(root):
+    (root / "program.so").write_bytes(b"no library")
+    program = types.SimpleNamespace(exceptions={})
+    with pytest.raises(torchscript.BackendError, match=r"cannot be loaded: .*program.so: .*cache --clear"):
+        Library(root / "program.so", program)
 
 
 def test_the_users_directory_may_be_meant(root, monkeypatch):

@@ -1,6 +1,6 @@
 """The directory of what was compiled on this machine: each entry is made once, and goes when it is old or space is short.
 
-    <cache>/program-<key>/       an entry; its time of modification is when it was used last
+    <cache>/program-<key>/       an entry, with the sizes of its files in `contents`; modified when it was used last
     <cache>/program-<key>.lock   shared by those who use the entry, exclusive to who makes or removes it
     <cache>/.program-<key>-…/    an entry being made or removed, or left so by a process that was killed
 
@@ -35,6 +35,7 @@ DEFAULT_LIMIT = 5 * 1000**3
 DAYS = 30
 """After how many days without use an entry goes."""
 
+_CONTENTS = "contents"
 _KINDS = ("program-", "toolchain-")
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -77,7 +78,7 @@ def cached(name: str, make: Callable[[Path], None]) -> Iterator[Path]:
     target = root / name
     while True:
         with _locked(root, name, fcntl.LOCK_SH):
-            if target.is_dir():
+            if _is_whole(target):
                 with contextlib.suppress(OSError):  # of another user
                     os.utime(target)
                 yield target
@@ -106,14 +107,17 @@ def _make(root: Path, name: str, make: Callable[[Path], None], limit: int | None
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root, name, fcntl.LOCK_EX) as is_locked:
-            if target.is_dir():
+            if _is_whole(target):
                 return
+            if target.is_dir():
+                _set_aside(root, name)
             if is_locked:
                 _remove_left(root, name)
             temporary = root / f".{name}-{secrets.token_hex(4)}"
             temporary.mkdir()  # which others may read, as mkdtemp's they could not
             try:
                 make(temporary)
+                (temporary / _CONTENTS).write_text(_contents(temporary), encoding="utf-8")
                 os.replace(temporary, target)
             except OSError:
                 if not target.is_dir():  # made by another, where there are no locks
@@ -126,6 +130,20 @@ def _make(root: Path, name: str, make: Callable[[Path], None], limit: int | None
             f"The cache of compiled libraries, {root}, cannot be written ({error.strerror or error}). "
             f"Name another directory in ${DIRECTORY_VARIABLE}."
         ) from error
+
+
+def _contents(directory: Path) -> str:
+    """The files of an entry with their sizes, in lines."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != _CONTENTS)
+    return "".join(f"{path.stat().st_size} {path.relative_to(directory)}\n" for path in files)
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether an entry is there, and as it was made: the power may fail before the disk has what was written."""
+    try:
+        return (target / _CONTENTS).read_text(encoding="utf-8", errors="replace") == _contents(target)
+    except OSError:
+        return target.is_dir()  # of an earlier version, or not there
 
 
 @contextlib.contextmanager
@@ -251,11 +269,15 @@ def _remove_if_free(root: Path, name: str) -> int:
         if target.is_symlink():
             target.unlink()
         elif target.is_dir():
-            left = root / f".{name}-removed"
-            os.replace(target, left)  # at once: a killed process leaves no half of an entry
+            _set_aside(root, name)
             freed += _remove_left(root, name)
         (root / f"{name}.lock").unlink(missing_ok=True)
         return freed
+
+
+def _set_aside(root: Path, name: str) -> None:
+    """Take an entry away at once, for `_remove_left`: a killed process leaves no half of an entry."""
+    os.replace(root / name, root / f".{name}-{secrets.token_hex(4)}")
 
 
 def _remove_left(root: Path, name: str) -> int:
@@ -270,7 +292,7 @@ def _remove_left(root: Path, name: str) -> int:
 def _size(directory: Path) -> int:
     total = 0
     for folder, _, names in os.walk(directory):
-        for name in names:
+        for name in set(names) - {_CONTENTS}:
             with contextlib.suppress(FileNotFoundError):
                 total += os.stat(os.path.join(folder, name)).st_size
     return total

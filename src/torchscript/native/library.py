@@ -59,7 +59,13 @@ class Library:
         self.path = path
         self.exceptions = program.exceptions
         self.namespace = f"torchscript_{next(_count)}"
-        self._library = ctypes.CDLL(str(path))
+        try:
+            self._library = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise BackendError(
+                f"The compiled library cannot be loaded: {error}. `torchscript cache --clear` removes it, if it is broken; "
+                "the file system may also forbid to run what is on it: name another directory in $TORCHSCRIPT_CACHE."
+            ) from error
         entry = self._library.torchscript_program
         entry.restype = ctypes.c_void_p
         register = ctypes.CDLL(str(toolchain() / "register.so")).torchscript_register
