@@ -95,12 +95,6 @@ def settled(run: Callable[[], object]) -> tuple[float, float]:
     return clock(run, 1)
 
 
-def processor_seconds() -> float:
-    """Of this process and of those that it waited for, as compilers."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
 def interleave(
     contenders: dict[str, Callable[[], object]],
     repetitions: int,

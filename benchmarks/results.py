@@ -10,8 +10,8 @@ HEAD = """# Native code beside others
 
 Written by `python benchmarks/bench_native.py`, which `make bench` runs; its docstring says what is compared, and how.
 Processor times, relative to torch.jit's in the same rounds: medians, below 1 is faster. "–": not run, there is no
-such program, or the peer is not installed; "cannot": the peer does not run it. Compile times in seconds of the
-processor, cold, until the first answer.
+such program, or the peer is not installed; "cannot": the peer does not run it. Compile times in seconds on the clock
+with all processors, cold, until the first answer.
 
 """
 
