@@ -4,14 +4,14 @@ A small one has its functions, objects and entries in one file, `program.cpp`, w
 one has
 
     shared.h         what the files share: structs, constants, declarations
-    straight0.cpp    entries, objects, how groups are recorded; functions without a loop, in further files if they are many
-    functions0.cpp   functions with loops
+    straight0.cpp    entries, objects, how groups are recorded; functions without loops, in further files if they are many
+    functions0.cpp   functions with loops, but for those that call operators on tensors
 
 and both have
 
     kernels0.cpp     fused kernels, which know neither tensors nor objects: their headers take a tenth of the time
 
-Lines that run once a call are compiled with less effort where they are many: they call operators, and wait for them.
+Lines that call operators wait for them: where there are many, they are compiled with less effort.
 The files depend on the program alone, not on the machine: the cache of libraries goes by them.
 """
 

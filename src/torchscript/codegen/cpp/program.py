@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ... import types as T
-from ...ir.graph import Function, Graph
+from ...ir.graph import Function, Graph, Node
 from ...schema.model import spell_type
 from .classes import write_class, write_enum
 from .contexts import methods_of
@@ -152,7 +152,18 @@ def generate(
 
 
 def _has_loop(graph: Graph) -> bool:
-    return any(node.kind == "prim::Loop" for node in graph.all_nodes())
+    """Whether a function has a loop of numbers, lists, strings: one with no tensor in it, for which nothing else waits."""
+    return any(node.kind == "prim::Loop" and not _has_tensors(node) for node in graph.all_nodes())
+
+
+def _has_tensors(loop: Node) -> bool:
+    return any(
+        isinstance(value.type, T.TensorType)
+        for block in loop.blocks
+        for node in block.nodes
+        if node.kind != "prim::Loop"
+        for value in node.outputs
+    )
 
 
 def _title(methods: Sequence[tuple[str, Function]], root: Any) -> str:
@@ -290,7 +301,7 @@ def _entry(
     spelled = "Any" if mutates else "()" if isinstance(result, T.NoneType) else border_type(result)
     schema = f"{identifier(name)}({', '.join(parameters)}) -> {spelled}"
     count = len(values)
-    lines = [f"void m_{identifier(name)}(void* instance, c10::Stack& stack) {{"]
+    lines = [f"void m_{identifier(name)}(void* instance, Stack& stack) {{"]
     lines.append(f"  const size_t base = stack.size() - {count};")
     call = []
     if is_method:
@@ -303,7 +314,7 @@ def _entry(
         spelled_type = unit.types.of(value.type)
         lines.append(f"  auto a{i} = from_ivalue<{spelled_type}>(stack[base + {i}]);")
         call.append(f"a{i}")
-    lines.append("  stack.resize(base);")
+    lines.append("  ts::drop_arguments(stack, base);")
     text = f"{unit.function(function)}({', '.join(call)})"
     if mutates:
         changed = ", ".join(f"to_ivalue(a{i})" for i in mutates)
@@ -315,13 +326,12 @@ def _entry(
             "    problem = c10::ivalue::Tuple::create(std::vector<c10::IValue>{",
             "        error.kind(), error.message(), error.is_literal(), error.trace()});",
             "  }",
-            "  stack.push_back(c10::ivalue::Tuple::create(",
-            f"      std::vector<c10::IValue>{{result, problem, {changed}}}));",
+            f"  ts::push(stack, c10::ivalue::Tuple::create(std::vector<c10::IValue>{{result, problem, {changed}}}));",
         ]
     elif isinstance(result, T.NoneType):
         lines.append(f"  {text};")
     else:
-        lines.append(f"  stack.push_back(to_ivalue<{unit.types.of(result)}>({text}));")
+        lines.append(f"  ts::push(stack, to_ivalue<{unit.types.of(result)}>({text}));")
     lines.append("}")
     returns = returned_argument(graph, values)
     return NativeMethod(name, function, schema, count, mutates, inside, returns), "\n".join(lines)

@@ -90,7 +90,7 @@ class Unit:
                   for key, name in self.static_lists.items()]  # fmt: skip
         for (name, overload), global_name in self.operators.items():
             lines.append(
-                f"static const c10::OperatorHandle& {global_name}() {{ static const auto op = "
-                f"find_operator({quoted(name)}, {quoted(overload)}); return op; }}"
+                f"static const Operator& {global_name}() {{ static const Operator op({quoted(name)}, "
+                f"{quoted(overload)}); return op; }}"
             )
         return lines

@@ -268,7 +268,7 @@ Tensor by_operator(const Convolution& how, const Tensor& x, const Tensor& weight
   const auto [name, numbers] = named(how.end);
   c10::List<std::optional<Scalar>> scalars;
   for (double number : numbers) scalars.push_back(Scalar(number));
-  c10::Stack stack;
+  Stack stack;
   if (other != nullptr && in_place)
     stack = {*other, x, weight};
   else if (other != nullptr)
@@ -278,14 +278,14 @@ Tensor by_operator(const Convolution& how, const Tensor& x, const Tensor& weight
   stack.insert(stack.end(), {bias, list(how.padding), list(how.stride), list(how.dilation), how.groups});
   const bool is_none = name == std::string_view("none");
   if (other == nullptr) {
-    static const auto op = find_operator("mkldnn::_convolution_pointwise", "");
+    static const Operator op("mkldnn::_convolution_pointwise", "");
     stack.insert(stack.end(), {name, scalars, c10::IValue()});
-    op.callBoxed(stack);
+    op.call(stack);
   } else {
-    static const auto sum = find_operator("mkldnn::_convolution_pointwise", "binary");
-    static const auto sum_in_place = find_operator("mkldnn::_convolution_pointwise_", "binary");
+    static const Operator sum("mkldnn::_convolution_pointwise", "binary");
+    static const Operator sum_in_place("mkldnn::_convolution_pointwise_", "binary");
     stack.insert(stack.end(), {"add", Scalar(1.0), is_none ? c10::IValue() : c10::IValue(name), scalars, c10::IValue()});
-    (in_place ? sum_in_place : sum).callBoxed(stack);
+    (in_place ? sum_in_place : sum).call(stack);
   }
   return std::move(stack.at(0)).toTensor();
 }

@@ -25,22 +25,22 @@ bool ivalue_is(const c10::IValue& value) {
   return Box<T>::test(value);
 }
 
-#define TS_BOX(TYPE, TEST, FROM)                                                \
-  template <>                                                                   \
-  struct Box<TYPE> {                                                            \
-    static c10::IValue to(const TYPE& v) { return c10::IValue(v); }             \
-    static TYPE from(const c10::IValue& v) { return FROM; }                     \
-    static bool test(const c10::IValue& v) { return TEST; }                     \
+// in runtime/boxing.cpp, which compiles once what every program would
+#define TS_BOX(TYPE)                             \
+  template <>                                    \
+  struct Box<TYPE> {                             \
+    static c10::IValue to(const TYPE& v);        \
+    static TYPE from(const c10::IValue& v);      \
+    static bool test(const c10::IValue& v);      \
   };
-TS_BOX(Tensor, v.isTensor(), v.toTensor())
-TS_BOX(int64_t, v.isInt(), v.isBool() ? int64_t(v.toBool()) : v.toInt())
-TS_BOX(bool, v.isBool(), v.isInt() ? v.toInt() != 0 : v.toBool())
-TS_BOX(double, v.isDouble(), v.isInt() ? double(v.toInt()) : v.toDouble())
-TS_BOX(Str, v.isString(), v.toStringRef())
-TS_BOX(Complex, v.isComplexDouble(),
-       v.isDouble() ? Complex(v.toDouble()) : v.isInt() ? Complex(double(v.toInt())) : v.toComplexDouble())
-TS_BOX(Scalar, v.isScalar(), v.toScalar())
-TS_BOX(at::Generator, v.isGenerator(), v.toGenerator())
+TS_BOX(Tensor)
+TS_BOX(int64_t)
+TS_BOX(bool)
+TS_BOX(double)
+TS_BOX(Str)
+TS_BOX(Complex)
+TS_BOX(Scalar)
+TS_BOX(at::Generator)
 #undef TS_BOX
 
 template <>
@@ -108,34 +108,45 @@ struct Box<std::variant<M...>> {
 
 template <class T>
 struct Box<List<T>> {
-  static c10::IValue to(const List<T>& v) {
-    c10::impl::GenericList out(c10::AnyType::get());
-    out.reserve(v.items().size());
-    for (const auto& item : v.items()) out.push_back(to_ivalue<T>(item));
-    return out;
-  }
-  static List<T> from(const c10::IValue& v) {
-    List<T> out;
-    auto& items = out.items();
-    if (v.isTuple()) {
-      for (const auto& item : v.toTupleRef().elements()) items.push_back(Box<T>::from(item));
-      return out;
-    }
-    auto list = v.toListRef();
-    items.reserve(list.size());
-    for (const auto& item : list) items.push_back(Box<T>::from(item));
-    return out;
-  }
-  static bool test(const c10::IValue& v) {
-    if (v.isTuple()) {  // what Python sends
-      const auto& items = v.toTupleRef().elements();
-      return items.empty() || Box<T>::test(items[0]);
-    }
-    if (!v.isList()) return false;
-    auto list = v.toListRef();
-    return list.empty() || Box<T>::test(list[0]);
-  }
+  static c10::IValue to(const List<T>& v);
+  static List<T> from(const c10::IValue& v);
+  static bool test(const c10::IValue& v);
 };
+template <class T>
+c10::IValue Box<List<T>>::to(const List<T>& v) {
+  c10::impl::GenericList out(c10::AnyType::get());
+  out.reserve(v.items().size());
+  for (const auto& item : v.items()) out.push_back(to_ivalue<T>(item));
+  return out;
+}
+template <class T>
+List<T> Box<List<T>>::from(const c10::IValue& v) {
+  List<T> out;
+  auto& items = out.items();
+  if (v.isTuple()) {
+    for (const auto& item : v.toTupleRef().elements()) items.push_back(Box<T>::from(item));
+    return out;
+  }
+  auto list = v.toListRef();
+  items.reserve(list.size());
+  for (const auto& item : list) items.push_back(Box<T>::from(item));
+  return out;
+}
+template <class T>
+bool Box<List<T>>::test(const c10::IValue& v) {
+  if (v.isTuple()) {  // what Python sends
+    const auto& items = v.toTupleRef().elements();
+    return items.empty() || Box<T>::test(items[0]);
+  }
+  if (!v.isList()) return false;
+  auto list = v.toListRef();
+  return list.empty() || Box<T>::test(list[0]);
+}
+extern template struct Box<List<Tensor>>;
+extern template struct Box<List<int64_t>>;
+extern template struct Box<List<double>>;
+extern template struct Box<List<bool>>;
+extern template struct Box<List<Str>>;
 
 template <class K, class V>
 struct Box<Dict<K, V>> {

@@ -3,18 +3,23 @@
 // What each parameter takes follows from the operator's C++ signature, so that no operator needs a table.
 #pragma once
 
-#include <ATen/core/List.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/IListRef.h>
+#include <ATen/core/List.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ScalarOps.h>
 #include <c10/core/SymIntArrayRef.h>
 #include <c10/util/OptionalArrayRef.h>
 
 #include <array>
+#include <memory>
 #include <string_view>
 
+#include "abi.h"
 #include "convert.h"
+
+namespace c10 {
+class OperatorHandle;
+}
 
 namespace ts {
 
@@ -267,9 +272,15 @@ auto call(const A&... arguments) {
 }
 
 // An operator that has no C++ struct (torchvision::nms, a custom operator), found once by its name.
-inline c10::OperatorHandle find_operator(const char* name, const char* overload) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
-}
+// An operator that has no C++ function; the dispatcher's own header takes long to compile. Throws where there is none.
+class Operator {
+ public:
+  Operator(const char* name, const char* overload);
+  void call(Stack& stack) const;
+
+ private:
+  std::shared_ptr<const c10::OperatorHandle> handle_;
+};
 
 template <class T, class... U>
 constexpr bool is_one_of = (std::is_same_v<T, U> || ...);
@@ -298,9 +309,9 @@ c10::IValue to_argument(const std::optional<List<T>>& value) {
 }
 
 template <class R, class... A>
-R call_boxed(const c10::OperatorHandle& op, const A&... arguments) {
-  c10::Stack stack{to_argument(arguments)...};
-  op.callBoxed(stack);
+R call_boxed(const Operator& op, const A&... arguments) {
+  Stack stack{to_argument(arguments)...};
+  op.call(stack);
   if constexpr (std::is_void_v<R>)
     return;
   else if constexpr (is_tuple<R>::value)

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <ATen/core/ivalue.h>
-#include <ATen/core/stack.h>
 
 #include <cmath>
 #include <limits>
@@ -33,12 +32,19 @@ void add_slot(Instance& instance, const char* path, T& field) {
   instance.add({path, &field, [](void* f) { return to_ivalue<T>(*static_cast<T*>(f)); },
                 [](void* f, const c10::IValue& v) { *static_cast<T*>(f) = from_ivalue<T>(v); }});
 }
+extern template void add_slot(Instance&, const char*, Tensor&);
+extern template void add_slot(Instance&, const char*, std::optional<Tensor>&);
+extern template void add_slot(Instance&, const char*, int64_t&);
+extern template void add_slot(Instance&, const char*, double&);
+extern template void add_slot(Instance&, const char*, bool&);
+extern template void add_slot(Instance&, const char*, Str&);
+extern template void add_slot(Instance&, const char*, List<int64_t>&);
 
-inline void set_hooks(const Hooks& hooks) {
-  write_stdout_hook = hooks.write;
-  format_tensor_hook = hooks.format;
-  lang::warn_hook = hooks.warn;
-}
+// What a method leaves on the stack in place of its arguments, which lie there from `base` on.
+void drop_arguments(Stack& stack, size_t base);
+void push(Stack& stack, c10::IValue result);
+
+void set_hooks(const Hooks& hooks);
 
 template <class C>
 Ref<C> root_of(void* instance) {
