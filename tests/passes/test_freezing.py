@@ -565,3 +565,25 @@ def test_where_the_tuning_does_not_hold_the_frozen_module_runs():
     torch.testing.assert_close(other.grad, one.grad, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
         torch.testing.assert_close(tuned(other), module(one), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("names", ["version", [3]])
+def test_what_is_preserved_is_a_list_of_names(names):
+    with pytest.raises(ts.Error, match="is a list of names"):
+        ts.freeze(ts.script(nn.Linear(2, 2).eval()), preserved_attrs=names)
+
+
+def test_a_method_that_was_not_preserved_cannot_be_optimised():
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+        @ts.export
+        def other(self, x: torch.Tensor) -> torch.Tensor:
+            return x + 1
+
+    scripted = ts.script(Two().eval())
+    kept = ts.freeze(scripted, ["other"])
+    assert ts.optimize_for_inference(kept, other_methods=["other"]).other(torch.ones(1)) == 2
+    with pytest.raises(ts.Error, match="'Two' has no compiled method 'other'"):
+        ts.optimize_for_inference(ts.freeze(scripted), other_methods=["other"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..codegen.cpp import NativeProgram, generate
 from ..codegen.cpp.kernels import make_kernel
-from ..errors import CompileWarning
+from ..errors import CompileWarning, Error
 from ..ir.graph import Function, Graph
 from ..runtime.function import ScriptFunction
 from ..runtime.hooks import has_late_hooks
@@ -24,7 +24,8 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     `obj` is a Python function, an `nn.Module`, or what `script`, `trace` or `load` returned. What comes back is
     called like it, has the same parameters, buffers and `state_dict` (they are shared), and records gradients; it holds
     no Python lock while it runs. `output` names a directory that gets the library for hosts without
-    Python. `optimize=False` leaves the graph as it is: no passes, no fused kernels.
+    Python. `optimize=False` leaves the graph as it is: no passes, no fused kernels. Where PYTORCH_JIT=0 turns compilation
+    off, `obj` comes back as it is.
 
     A function that changes what is inside an argument (a list in a list, an attribute of an object) runs in Python when it
     is called from there, so that the caller sees the change; there is a warning that names it. So does a module while one
@@ -44,11 +45,15 @@ def compile(obj: Any, *, output: str | Path | None = None, optimize: bool = True
     >>> torchscript.compile(collatz)(27)  # doctest: +SKIP
     111
     """
-    from ..runtime.api import script
+    from ..runtime.api import enabled, script
     from .build import built_program  # not before it is needed: there are systems without its locks
 
     if not isinstance(obj, ScriptFunction | ScriptModule):
+        if output is None and not enabled():
+            return obj
         obj = script(obj)
+    if not isinstance(obj, ScriptFunction | ScriptModule):
+        raise Error(f"{obj!r} has no code of its own to compile; functions, modules and loaded archives do.")
     program, name = native_program(obj, optimize=optimize)
     with built_program(program.files, name=name) as path:
         if output is not None:

@@ -17,7 +17,7 @@ from ..tracing import state
 from . import compiling, partials
 from .collecting import without_collecting
 from .function import ScriptFunction
-from .module import RecursiveScriptModule
+from .module import RecursiveScriptModule, ScriptMethod
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,10 +68,27 @@ def script(
         raise error.public() from None
 
 
+_COMPILED_BY_PYTORCH = {
+    "torch.jit._script.RecursiveScriptModule",
+    "torch.jit._trace.TopLevelTracedModule",
+}
+
+
 @without_collecting
 def _script(obj: Any, example_inputs: Any, fallback: bool | None) -> Any:
     if isinstance(obj, torch.nn.Module):
+        if any(f"{b.__module__}.{b.__name__}" in _COMPILED_BY_PYTORCH for b in type(obj).__mro__):
+            name = getattr(obj, "original_name", type(obj).__name__)
+            raise Error(
+                f"'{name}' was compiled by torch.jit. Compile the module that it was made of, or save it and "
+                "take what torchscript.load makes of the archive."
+            )
         return compiling.script_module(obj, example_inputs, fallback)
+    if isinstance(obj, ScriptMethod):
+        raise Error(
+            f"'{obj.__name__}' is a method of a module that is compiled already. torchscript.compile(module) makes native "
+            "code of all its methods."
+        )
     if isinstance(obj, type):
         return compiling.script_class(obj)
     if isinstance(obj, types.MethodType) and isinstance(obj.__self__, torch.nn.Module):

@@ -106,6 +106,8 @@ def optimize_for_inference(mod: ScriptModule, other_methods: list[str] | None = 
     other_methods = other_methods or []
     if _FROZEN not in mod.__dict__:
         mod = freeze(mod.eval(), preserved_attrs=other_methods)
+    for name in other_methods:
+        _method(mod, name)  # there is none if it was not preserved when the module was frozen
     cls = _class_of(mod)
     tuned = _class_like(cls)
     tuned.attributes = dict(cls.attributes)
@@ -184,6 +186,8 @@ class _Freezer:
         self.whole: set[int] = set()  # modules that stay as they are, with all that is in them
         self.detached: dict[int, torch.Tensor] = {}
         self.made: dict[int, tuple[torch.nn.Module, T.ClassType]] = {}
+        if isinstance(preserved, str) or not all(isinstance(name, str) for name in preserved):
+            raise Error(f"What is preserved is a list of names, ['version'], not {preserved!r}.")
         for name in preserved:
             self._preserve(name)
 
