@@ -34,7 +34,8 @@ def test_passes_run_in_order(run: Command, graph: Path) -> None:
     wanted = parse_graph(GRAPH)
     eliminate_dead_code(wanted)
     eliminate_common_subexpressions(wanted)
-    assert run.ok("passes", graph, "-p", "dce,cse").out == print_graph(wanted)
+    for given in (["-p", "dce,cse"], ["-p", "dce", "--passes", "cse"]):
+        assert run.ok("passes", graph, *given).out == print_graph(wanted)
     assert run.ok("passes", graph).out == GRAPH
 
 

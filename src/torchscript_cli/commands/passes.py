@@ -20,9 +20,9 @@ def passes(
         typer.Argument(metavar="GRAPH", help="A file with a graph in text form; - is standard input."),
     ] = None,
     named: Annotated[
-        str,
+        list[str] | None,
         typer.Option("--passes", "-p", metavar="NAMES", help="Names of passes, with commas between them."),
-    ] = "",
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", "-l", help="List the passes and exit.")] = False,
     check: Annotated[
         bool, typer.Option("--verify", help="Check the graph before, and after every pass.")
@@ -45,7 +45,7 @@ def passes(
         return
     if graph is None:
         raise typer.BadParameter("give a file with a graph, or - for standard input", param_hint="GRAPH")
-    names = [name.strip() for name in named.split(",") if name.strip()]
+    names = [name.strip() for text in named or [] for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in PASSES]
     if unknown:
         close = difflib.get_close_matches(unknown[0], PASSES, n=1)
