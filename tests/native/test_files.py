@@ -118,6 +118,7 @@ def test_lists_are_of_about_the_same_size() -> None:
     assert _spread([5, 1, 4, 2, 3], int, 8) == [[5, 2, 1], [4, 3]]
     assert _spread([1, 2], int, 3, occupied=3) == [[], [2, 1]]
     assert _spread([7], int, 3) == [[7]]
+    assert _spread([70], int, 30, occupied=5) == [[], [70]]
     assert _spread([], int, 3) == [[]]
 
 

@@ -5,7 +5,7 @@ one has
 
     shared.h         what the files share: structs, constants, declarations
     straight0.cpp    entries, objects, how groups are recorded; functions without loops, in further files if they are many
-    functions0.cpp   functions with loops, but for those that call operators on tensors
+    functions0.cpp   functions with loops, but for those that call operators on tensors, and for the largest
 
 and both have
 
@@ -30,7 +30,7 @@ QUICK = "straight"
 _SMALL = 12_000
 """Characters of C++ that take no longer to compile than the headers do."""
 
-_FUNCTIONS_LIMIT = 40_000
+_FUNCTIONS_LIMIT = 60_000
 """Characters of functions in one file: two to three seconds."""
 
 _KERNELS_LIMIT = 30_000
@@ -97,13 +97,17 @@ class Parts:
         else:
             files["shared.h"] = ["#pragma once", *shared]
             opening = ['#include "shared.h"', *_OPENING]
-            straight = [text for text, loops in zip(functions, self.loops, strict=True) if not loops]
-            others_size = sum(sizes[text] for text in others)
+            looping = [
+                text
+                for text, loops in zip(functions, self.loops, strict=True)
+                if loops and sizes[text] <= _FUNCTIONS_LIMIT
+            ]
+            straight = [text for text in functions if text not in looping]
+            others_size = sum(sizes[text] for text in others) + sum(map(len, self.entries))
             first, *more = _spread(straight, sizes.__getitem__, _FUNCTIONS_LIMIT, others_size)
             files["straight0.cpp"] = [*opening, *first, *entries, "}", *self.symbol]
             for i, texts in enumerate(more, 1):
                 files[f"straight{i}.cpp"] = [*opening, *texts, "}"]
-            looping = [text for text, loops in zip(functions, self.loops, strict=True) if loops]
             for i, texts in enumerate(_spread(looping, sizes.__getitem__, _FUNCTIONS_LIMIT)):
                 if texts:
                     files[f"functions{i}.cpp"] = [*opening, *texts, "}"]
@@ -128,7 +132,8 @@ def _spread(
     items: Sequence[Item], size: Callable[[Item], int], limit: int, occupied: int = 0
 ) -> list[list[Item]]:
     """As many lists as the limit asks for, of about the same size; of the first, some is `occupied`."""
-    count = max(1, min(-(-(occupied + sum(map(size, items))) // limit), len(items)))
+    most = len(items) + (occupied > 0)
+    count = max(1, min(-(-(occupied + sum(map(size, items))) // limit), most))
     found: list[list[Item]] = [[] for _ in range(count)]
     sizes = [occupied] + [0] * (count - 1)
     for item in sorted(items, key=size, reverse=True):
