@@ -64,6 +64,10 @@ class NativeCall:
             return values[self._returns]
         return result if self._decode is None else self._decode(result)
 
+    @property
+    def may_change_arguments(self) -> bool:
+        return self._changes_inside or bool(self._mutates)
+
     def changes_arguments(self, values: tuple[Any, ...]) -> bool:
         """Whether the callee may change arguments as the caller would not see it: inside of them, or by two names."""
         if self._changes_inside:
@@ -154,7 +158,7 @@ class NativeInstance:
         self._set, self._get = library.operator("set_"), library.operator("get_")
         weakref.finalize(self, library.operator("free_"), self.handle)
         self._slots = [_SlotState(s, _owner_in(module, s.path) if copied else s.owner) for s in program.slots]
-        self._written = [i for i, s in enumerate(program.slots) if s.written]
+        self.written = [i for i, s in enumerate(program.slots) if s.written]
         self._containers = [i for i, s in enumerate(self._slots) if s.is_container]
         self._tables, self._names = [s.table for s in self._slots], [s.name for s in self._slots]
         self._sent: list[Any] = [_MISSING] * len(self._slots)  # what the library has, by slot
@@ -215,9 +219,7 @@ class NativeInstance:
 
     def pull(self) -> None:
         """Take what compiled code may have assigned."""
-        if not self._written:
-            return
-        for i, value in zip(self._written, self._get(self.handle, self._written), strict=True):
+        for i, value in zip(self.written, self._get(self.handle, self.written), strict=True):
             slot, sent = self._slots[i], self._sent[i]
             if slot.decode is not None:
                 value = slot.decode(value)
@@ -279,28 +281,38 @@ class NativeEntry(Entry):
         super().__init__(entry.function, entry.guessed)
         self._native = call
         self._is_tuned = calls_tuned(entry.function)
+        self._asks_arguments = self._is_tuned or call.may_change_arguments
 
     def call(self, owner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if needs_python():
             return super().call(owner, args, kwargs)
-        try:
-            values = self.signature.bind(args, kwargs)
-        except ArgumentError:
-            if self.guessed:
-                return super().call(owner, args, kwargs)  # other types than those that were guessed
-            raise
-        if self._is_tuned and is_out_of_tune(values):
+        signature = self._signature or self.signature
+        values = args
+        if kwargs or tuple(map(type, args)) != signature.exact:
+            try:
+                values = signature.bind(args, kwargs)
+            except ArgumentError:
+                if self.guessed:
+                    return super().call(owner, args, kwargs)  # other types than those that were guessed
+                raise
+        if self._asks_arguments and (
+            (self._is_tuned and is_out_of_tune(values)) or self._native.changes_arguments(values)
+        ):
             return super().call(owner, args, kwargs)
-        if self._native.changes_arguments(values):
-            return super().call(owner, args, kwargs)
-        instance = owner._ts_native.of(owner)
+        instance: NativeInstance | None = owner._ts_native
+        assert instance is not None
+        if instance.table is not owner.__dict__:
+            instance = instance.of(owner)
         if instance is None or not instance.is_current():  # a submodule was replaced, or has hooks
             return super().call(owner, args, kwargs)
         instance.push()
         try:
-            return self.signature.run(lambda *v: self._native(v, instance.handle), values)
+            if signature.has_sets:
+                return signature.run(lambda *v: self._native(v, instance.handle), values)
+            return self._native(values, instance.handle)
         finally:
-            instance.pull()
+            if instance.written:
+                instance.pull()
 
 
 def native_module(module: ScriptModule, library: Library, program: NativeProgram) -> ScriptModule:
