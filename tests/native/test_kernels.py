@@ -59,6 +59,10 @@ def remainders(x: Tensor, y: Tensor) -> Tensor:
     return torch.remainder(x, 0.75) + torch.fmod(y, 0.75) + torch.div(x, 0.3, rounding_mode="floor") * 0.5
 
 
+def powers_of_a_number(x: Tensor, y: Tensor) -> Tensor:
+    return 1.5 ** torch.tanh(x * 2.0)  # lies side by side, too
+
+
 def log_sigmoids(x: Tensor, y: Tensor) -> Tensor:
     return torch.nn.functional.logsigmoid(torch.tanh(x * 2.0))  # lies side by side, whatever x does
 
@@ -70,7 +74,7 @@ def two_results(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 POINTWISE = [
     arithmetic, transcendental, activations, gelus, exponentials, comparisons, masks, limits, rounding, powers, remainders,
-    log_sigmoids, two_results,
+    log_sigmoids, powers_of_a_number, two_results,
 ]  # fmt: skip
 
 

@@ -84,7 +84,6 @@ aten::fmod.Tensor           fmod(self, other)               promote
 aten::fmod.Scalar           fmod(self, other)               promote
 aten::pow.Tensor_Tensor     pow(self, exponent)             promote
 aten::pow.Tensor_Scalar     pow(self, exponent)             promote
-aten::pow.Scalar            pow(self, exponent)             promote
 aten::addcmul               addcmul(self, tensor1, tensor2, value)  promote
 aten::addcdiv               addcdiv(self, tensor1, tensor2, value)  float
 aten::lerp.Scalar           lerp(self, end, weight)         same
