@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import torchscript
+
 X = torch.arange(6.0).reshape(2, 3)
 
 
@@ -55,3 +57,16 @@ class Loss(nn.Module):
 )  # fmt: skip
 def test_agrees(case, assert_everywhere):
     assert_everywhere(*case)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.bool, torch.int8, torch.int64, torch.half, torch.float, torch.double]
+)
+@pytest.mark.parametrize("number", [7, 0.5])
+def test_a_number_divided_by_a_tensor_has_the_dtype_of_eager_mode(dtype, number):
+    def divided(x):
+        return number // x
+
+    scripted = torchscript.script(divided)
+    for x in (torch.tensor([1, 2, 3]).to(dtype), torch.tensor(2).to(dtype)):
+        torch.testing.assert_close(scripted(x), number // x)

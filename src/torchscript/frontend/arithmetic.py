@@ -145,7 +145,9 @@ def binary(e: Emitter, op: type[ast.operator], left: Val, right: Val) -> Val:
     if op is ast.FloorDiv and (isinstance(lt, T.TensorType) or isinstance(rt, T.TensorType)):
         name = "aten::floor_divide"
         if not isinstance(lt, T.TensorType):
-            left = Dynamic(e.call("prim::NumToTensor", [left]))
+            # a tensor made of a number decides nothing of the result's dtype that the number does not
+            dtype = Dynamic(e.call("aten::result_type", [left, right]))
+            left = Dynamic(e.call("aten::scalar_tensor", [left], {"dtype": dtype}))
     elif op is ast.Pow and isinstance(lt, T.IntType) and isinstance(rt, T.IntType):
         return _int_power(e, left, right, known)
     elif op in (ast.Sub, ast.Div, ast.Mod, ast.Pow) and isinstance(rt, T.TensorType) and is_number(lt):
