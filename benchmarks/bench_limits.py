@@ -5,6 +5,9 @@
 Loops of layers cannot take less time than their products do at the best rate that the matrix library reaches here, with
 weights that lie as it wants them; a softmax no less than a copy of its tensor. Both are given as ratios to torch.jit's
 time in the same rounds, like the goals of bench_native.py, with what native code takes.
+
+Linear layers packed for oneDNN, with a relu in the kernel, beside PyTorch's two operators: why optimize_for_inference
+leaves them alone.
 """
 
 import argparse
@@ -47,6 +50,34 @@ def best_rate(repetitions: int) -> float:
     return max(work[name] / Spread.of(own.cpu).median for name, own in samples.items()) / 1e9
 
 
+def packed_linears(repetitions: int) -> list[tuple[str, float]]:
+    """Layers, and the time of each by oneDNN relative to PyTorch's linear and relu."""
+    found = []
+    for rows in (1, 4, 16, 64, 256):
+        for inputs, outputs in ((64, 64), (64, 256), (512, 512), (512, 2048), (1280, 1280)):
+            x, w, b = torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(outputs)
+            packed = torch.ops.mkldnn._reorder_linear_weight(w, rows)
+            times = max(1, 1 << 24 >> (rows * inputs * outputs).bit_length())
+
+            def plain(
+                x: torch.Tensor = x, w: torch.Tensor = w, b: torch.Tensor = b, times: int = times
+            ) -> None:
+                for _ in range(times):
+                    torch.relu(torch.nn.functional.linear(x, w, b))
+
+            def fused(
+                x: torch.Tensor = x, w: torch.Tensor = packed, b: torch.Tensor = b, times: int = times
+            ) -> None:
+                for _ in range(times):
+                    torch.ops.mkldnn._linear_pointwise(x, w, b, "relu", [], "")
+
+            with torch.inference_mode():
+                samples = interleave({"plain": plain, "fused": fused}, repetitions, 2, settled)
+            ratio = Spread.of(ratios(samples["fused"].cpu, samples["plain"].cpu)).median
+            found.append((f"{rows}×{inputs} → {outputs}", ratio))
+    return sorted(found, key=lambda pair: pair[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -58,6 +89,11 @@ def main() -> None:
     rate = best_rate(options.repetitions)
     print(machine())
     print(f"products reach {rate:.0f} GFLOP/s at best")
+    linears = packed_linears(max(3, options.repetitions // 3))
+    print(
+        "linear layers and relu by oneDNN, relative to PyTorch's: "
+        + ", ".join(f"{name} {ratio:.2f}" for name, ratio in linears)
+    )
     for workload in workloads():
         copy = a_copy(workload) if workload.name.startswith("softmax") else None
         products = PRODUCTS.get(workload.name)
