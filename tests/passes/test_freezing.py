@@ -469,6 +469,30 @@ def test_a_residual_that_is_needed_later_is_not_written():
             torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
+class AddsItsInput(nn.Module):
+    def __init__(self, size: int, groups: int):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32))
+        self.conv = nn.Conv2d(32, 32, size, padding=size // 2, groups=groups)
+        self.norm = nn.BatchNorm2d(32)
+
+    def forward(self, x):
+        x = self.first(x)
+        return torch.relu(self.norm(self.conv(x)) + x)
+
+
+@pytest.mark.parametrize(("size", "groups"), [(1, 1), (3, 1), (3, 32), (3, 4), (7, 1)])
+def test_what_a_convolution_reads_is_not_written_as_its_residual(size, groups):
+    torch.manual_seed(0)
+    module = AddsItsInput(size, groups).eval()
+    made = ts.optimize_for_inference(ts.script(module))
+    assert "mkldnn::_convolution_pointwise_" not in kinds(made.graph)
+    x = torch.randn(2, 3, 9, 8)
+    with torch.no_grad():
+        for run in (made, ts.compile(made)):
+            torch.testing.assert_close(run(x), module(x), atol=1e-5, rtol=1e-5)
+
+
 def double_input(module, input: Tuple[torch.Tensor]):
     return (input[0] * 2,)
 

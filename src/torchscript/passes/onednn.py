@@ -292,7 +292,9 @@ def _inputs(
         return [x, *tail, *end], "mkldnn::_convolution_pointwise"
     name = None if activation.name == "none" else activation.name
     end = [text("add"), writer.constant(1.0, T.FLOAT), text(name), numbers, text(activation.algorithm)]
-    if _dies_at(other, writer.before, {conv.output}):
+    if other is not x and _dies_at(
+        other, writer.before, {conv.output}
+    ):  # x is read while the result is written
         return [other, x, *tail, *end], "mkldnn::_convolution_pointwise_.binary"
     return [x, other, *tail, *end], "mkldnn::_convolution_pointwise.binary"
 
