@@ -241,3 +241,30 @@ def test_cmake_finds_the_package(tmp_path):
         check=True, capture_output=True, env=environment,
     )  # fmt: skip
     assert (tmp_path / "build" / "build.ninja").exists()
+
+
+class Convolutions(nn.Module):
+    """Some that have kernels of their own, some that oneDNN computes: groups of several channels, many taps."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 64, 3, 2, 1), nn.BatchNorm2d(64), nn.ReLU())
+        self.wide = nn.Sequential(nn.Conv2d(64, 64, 7, 1, 3), nn.BatchNorm2d(64))
+        self.grouped = nn.Sequential(nn.Conv2d(64, 64, 3, 1, 1, groups=4), nn.BatchNorm2d(64), nn.ReLU6())
+        self.single = nn.Sequential(nn.Conv2d(64, 16, 1), nn.BatchNorm2d(16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return self.single(self.grouped(torch.relu(self.wide(x) + x))).mean((2, 3))
+
+
+def test_a_module_that_is_optimised_for_inference_runs_in_a_host(host, tmp_path):
+    torch.manual_seed(0)
+    module = Convolutions().eval()
+    optimized = torchscript.optimize_for_inference(torchscript.script(module))
+    torchscript.compile(optimized, output=tmp_path / "net")
+    with torch.no_grad():
+        answers = [module(torch.full((2, 3, 16, 16), 1.0 + k)).sum().item() for k in range(7)]
+    result = serve(host, tmp_path / "net", 2, 14, 2, 3, 16, 16)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout.split()[1]) == pytest.approx(2 * sum(answers), rel=1e-4)

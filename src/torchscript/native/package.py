@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import torch
 
 from ..archive.container import Container, open_container
 from ..archive.writer import Records
-from ..codegen.cpp import NativeError, NativeProgram
+from ..codegen.cpp import NativeError, NativeProgram, Slot
 from ..errors import BackendError
 from ..schema import code_of
 from ..tensor_bytes import tensor_bytes
@@ -57,9 +57,11 @@ def _fill(obj: Any, program: NativeProgram, library: Path, directory: Path) -> N
         built = Path(temporary)
         shutil.copyfile(library, built / "model.so")
         records = Records(obj, {})
+        # weights as oneDNN wants them have no place in memory that could be mapped: the host packs them
+        constants = [tensor.to_dense() if tensor.is_mkldnn else tensor for tensor in program.tensors]
         extra = {
             f"native/constant_{i}": _checked_bytes(tensor)
-            for i, tensor in enumerate(program.tensors)
+            for i, tensor in enumerate(constants)
             if records.record_of(tensor) is None
         }
         if extra:
@@ -67,7 +69,7 @@ def _fill(obj: Any, program: NativeProgram, library: Path, directory: Path) -> N
         with open(built / "model.pt", "wb") as file:
             records.write(file, "model")
         container = open_container(built / "model.pt")
-        places = list(_lines(program, records, container))
+        places = list(_lines(program.slots, constants, records, container))
         release = re.match(r"\d+\.\d+\.\d+", torch.__version__)
         lines = [
             f"torchscript tensors 3 {len(places)} {_mark_of(container)}",
@@ -90,8 +92,10 @@ def _mark_of(container: Container) -> str:
     return f"{len(data)} {start} {zlib.crc32(memoryview(data)[start:])}"
 
 
-def _lines(program: NativeProgram, records: Records, container: Container) -> Iterator[str]:
-    for i, slot in enumerate(program.slots):
+def _lines(
+    slots: Sequence[Slot], constants: Sequence[torch.Tensor], records: Records, container: Container
+) -> Iterator[str]:
+    for i, slot in enumerate(slots):
         value = getattr(slot.owner, slot.name)
         if isinstance(value, torch.Tensor):
             line = _line(f"slot {i}", value, slot.path, records.record_of(value), container)
@@ -101,7 +105,7 @@ def _lines(program: NativeProgram, records: Records, container: Container) -> It
                 f"'{slot.path}' is a {slot.type.annotation()} of tensors; a host without Python has tensors only "
                 "as attributes of their own."
             )
-    for i, tensor in enumerate(program.tensors):
+    for i, tensor in enumerate(constants):
         record = records.record_of(tensor)
         name = f"the constant {i}"
         if record is None:

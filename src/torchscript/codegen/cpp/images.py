@@ -51,9 +51,10 @@ class ConvolutionWriter:
         found = _written(node, key)
         if found is None:
             return False
-        if constant_tensor(found.weights[0]) is not None:
-            weight = self._nodes.argument(found.weights[0])
-            self._printer.unit.preparations[f"ts::fast::prepare({weight}, {found.how});"] = None
+        constant = constant_tensor(found.weights[0])
+        if constant is not None:
+            weight, was_packed = self._nodes.argument(found.weights[0]), str(constant.is_mkldnn).lower()
+            self._printer.unit.preparations[f"ts::fast::prepare({weight}, {found.how}, {was_packed});"] = None
         if node in self._chained:
             return True
         chain = chain_of(node)

@@ -236,12 +236,20 @@ Tensor arranged(const Tensor& x, const Ready& first, Images& from) {
   return held;
 }
 
+c10::IValue as_list(const std::array<int64_t, 2>& pair) { return std::vector<int64_t>(pair.begin(), pair.end()); }
+
 Images images_of(const Tensor& x) { return {nullptr, x.size(0), x.size(2), x.size(3), x.size(1)}; }
 
 }  // namespace
 
-void prepare(const Tensor& weight, const Convolution& how) {
-  if (weight.defined() && kernel::Vec<float>::size() == 16) kept().of(weight, how);
+void prepare(Tensor& weight, const Convolution& how, bool was_packed) {
+  if (!weight.defined()) return;
+  if (kernel::Vec<float>::size() == 16 && kept().of(weight, how)->way != Way::library) return;
+  if (!was_packed || weight.is_mkldnn()) return;
+  static const Operator pack("mkldnn::_reorder_convolution_weight", "");
+  Stack stack{weight, as_list(how.padding), as_list(how.stride), as_list(how.dilation), how.groups, c10::IValue()};
+  pack.call(stack);
+  weight = std::move(stack.at(0)).toTensor();
 }
 
 namespace {
@@ -264,7 +272,6 @@ std::pair<const char*, std::vector<double>> named(const images::Epilogue& end) {
 
 Tensor by_operator(const Convolution& how, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                    const Tensor* other, bool in_place) {
-  const auto list = [](const std::array<int64_t, 2>& pair) { return c10::IValue(std::vector<int64_t>(pair.begin(), pair.end())); };
   const auto [name, numbers] = named(how.end);
   c10::List<std::optional<Scalar>> scalars;
   for (double number : numbers) scalars.push_back(Scalar(number));
@@ -275,7 +282,7 @@ Tensor by_operator(const Convolution& how, const Tensor& x, const Tensor& weight
     stack = {x, *other, weight};
   else
     stack = {x, weight};
-  stack.insert(stack.end(), {bias, list(how.padding), list(how.stride), list(how.dilation), how.groups});
+  stack.insert(stack.end(), {bias, as_list(how.padding), as_list(how.stride), as_list(how.dilation), how.groups});
   const bool is_none = name == std::string_view("none");
   if (other == nullptr) {
     static const Operator op("mkldnn::_convolution_pointwise", "");

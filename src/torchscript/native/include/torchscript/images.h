@@ -64,8 +64,9 @@ void winograd_weights(const float* weights, int64_t n, int64_t channels, float* 
 
 namespace ts::fast {
 
-// Arranges a weight for the kernels, if they take it, before it is used for the first time.
-void prepare(const Tensor& weight, const images::Convolution& how);
+// Arranges a weight for the kernels, if they take it, before it is used for the first time. One that `was_packed` for oneDNN
+// in the process that compiled the program is packed again, if it lies in a package as it was, and oneDNN will read it.
+void prepare(Tensor& weight, const images::Convolution& how, bool was_packed);
 
 // mkldnn::_convolution_pointwise and its two forms that add `other`, which `in_place` makes the result: by the kernels, or
 // by that operator.
