@@ -19,6 +19,7 @@ def summed(x: Tensor, dim: int = 0, *, scale: float = 1.0) -> Tensor:
     "partial, given, named",
     [
         (functools.partial(summed, dim=-1), (torch.rand(2, 3),), {}),
+        (functools.partial(lambda x, factor: x * factor, factor=3), (torch.rand(2, 3),), {}),
         (functools.partial(summed, dim=-1), (torch.rand(2, 3),), {"dim": 0}),
         (functools.partial(summed, torch.rand(2, 3)), (1,), {"scale": 2.0}),
     ],

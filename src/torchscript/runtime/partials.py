@@ -21,6 +21,8 @@ _STARS = {int(_KINDS.VAR_POSITIONAL): "*", int(_KINDS.VAR_KEYWORD): "**"}
 def function_of(partial: functools.partial[Any]) -> Callable[..., Any]:
     """A function with source that calls the partial object; its parameters keep annotations and defaults."""
     name = getattr(partial.func, "__name__", "partial_")
+    if not name.isidentifier():
+        name = "lambda_"  # which calls itself <lambda>
     scope: dict[str, Any] = {"partial_": partial, "__name__": getattr(partial.func, "__module__", "__main__")}
     parameters: list[str] = []
     given: list[str] = []
