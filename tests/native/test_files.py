@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from pathlib import Path
 
 import pytest
+import rich.console
 import torch
 from torch import Tensor, nn
 
@@ -127,3 +130,24 @@ def test_the_number_of_jobs_can_be_given(monkeypatch: pytest.MonkeyPatch) -> Non
     assert build.jobs() == 3
     monkeypatch.setenv("MAX_JOBS", "many")
     assert 1 <= build.jobs() <= 8
+
+
+def test_somebody_is_told_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "run", lambda *command: None)
+    told: list[tuple[int, int]] = []
+    sources = [tmp_path / f"file{i}.cpp" for i in range(3)]
+    compiler = build.Compiler(("c++",), "1", (), ())
+    made = build._compiled(compiler, sources, tmp_path, lambda source: [], lambda *done: told.append(done))
+    assert made == [tmp_path / f"file{i}.o" for i in range(3)]
+    assert sorted(told) == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    terminal = functools.partial(rich.console.Console, force_terminal=True, color_system=None)
+    monkeypatch.setattr(rich.console, "Console", terminal)
+    with build._shown("compiling something", True) as done:
+        done(2, 3)
+    shown = capsys.readouterr().err
+    assert "compiling something" in shown and "2/3 files" in shown
+    with build._shown("compiling something", False) as done:
+        done(2, 3)
+    assert capsys.readouterr().err == ""

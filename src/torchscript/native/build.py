@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,17 +41,30 @@ def built_program(
     def make(directory: Path) -> None:
         for file, text in files.items():
             (directory / file).write_text(text, encoding="utf-8")
-        with _shown(f"compiling {name}", progress):
-            compile_program(compiler, tools, [directory / file for file in files], directory / "program.so")
+        sources = [directory / file for file in files]
+        with _shown(f"compiling {name}", progress) as done:
+            compile_program(compiler, tools, sources, directory / "program.so", done)
 
     with cached(f"program-{key}", make) as directory:
         yield directory / "program.so"
 
 
-def compile_program(compiler: Compiler, tools: Path, files: Sequence[Path], output: Path) -> None:
+def _ignore(files: int, of: int) -> None:
+    pass
+
+
+Done = Callable[[int, int], None]
+"""Told how many files are compiled, of how many, whenever that changes."""
+
+
+def compile_program(
+    compiler: Compiler, tools: Path, files: Sequence[Path], output: Path, done: Done = _ignore
+) -> None:
     """Compile the C++ files at the same time, and link them."""
     sources = [file for file in files if file.suffix == ".cpp"]
-    objects = _compiled(compiler, sources, output.parent, lambda source: _options(compiler, tools, source))
+    objects = _compiled(
+        compiler, sources, output.parent, lambda source: _options(compiler, tools, source), done
+    )
     run(
         [
             *compiler.command,
@@ -74,14 +88,21 @@ def _options(compiler: Compiler, tools: Path, source: Path) -> list[str]:
 
 
 def _compiled(
-    compiler: Compiler, sources: Sequence[Path], directory: Path, options: Callable[[Path], list[str]]
+    compiler: Compiler,
+    sources: Sequence[Path],
+    directory: Path,
+    options: Callable[[Path], list[str]],
+    done: Done,
 ) -> list[Path]:
     """The object files of `sources`, compiled `jobs()` at a time."""
+    count = itertools.count(1)
+    done(0, len(sources))
 
     def make(source: Path) -> Path:
         object = directory / f"{source.stem}.o"
         command = [*compiler.command, *compiler.flags, *options(source)]
         run([*command, "-c", str(source), "-o", str(object)], source.name)
+        done(next(count), len(sources))
         return object
 
     with ThreadPoolExecutor(jobs()) as pool:
@@ -101,8 +122,8 @@ def toolchain(compiler: Compiler | None = None, *, progress: bool | None = None)
     key = _key(compiler.key, *(path.read_text(encoding="utf-8") for path in _own_sources()))
 
     def make(directory: Path) -> None:
-        with _shown("preparing the compiler, once for this machine", progress):
-            _make_toolchain(compiler, directory)
+        with _shown("preparing the compiler, once for this machine", progress) as done:
+            _make_toolchain(compiler, directory, done)
 
     return kept(f"toolchain-{key}", make)
 
@@ -112,11 +133,13 @@ def _own_sources() -> list[Path]:
     return sorted([*headers, *RUNTIME.glob("*.cpp")])
 
 
-def _make_toolchain(compiler: Compiler, directory: Path) -> None:
+def _make_toolchain(compiler: Compiler, directory: Path, done: Done) -> None:
     with ThreadPoolExecutor(jobs()) as pool:
         list(pool.map(lambda name: _precompile(compiler, directory, name), (PROGRAM, KERNELS)))
     sources = sorted(RUNTIME.glob("*.cpp"), key=lambda path: path.stat().st_size, reverse=True)
-    objects = _compiled(compiler, sources, directory, lambda _: including_precompiled(compiler, directory))
+    objects = _compiled(
+        compiler, sources, directory, lambda _: including_precompiled(compiler, directory), done
+    )
     register, library = directory / "register.o", directory / "libruntime.a"
     runtime = [object for object in objects if object != register]
     run(["ar", "rcs", str(library), *map(str, runtime)], "the runtime library")
@@ -159,14 +182,24 @@ def _key(*parts: str) -> str:
 
 
 @contextlib.contextmanager
-def _shown(what: str, progress: bool | None) -> Iterator[None]:
-    """A spinner with `what` beside it, while it lasts."""
+def _shown(what: str, progress: bool | None) -> Iterator[Done]:
+    """A bar with `what` beside it, while it lasts; what comes out tells it how far it is."""
     if progress is None:
         progress = sys.stderr.isatty()
     if not progress:
-        yield
+        yield _ignore
         return
     from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
-    with Console(stderr=True).status(what):
-        yield
+    columns = (
+        SpinnerColumn(),
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        "files",
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda files, of: bar.update(task, completed=files, total=of)
