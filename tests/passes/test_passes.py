@@ -44,7 +44,9 @@ def test_pass(name, given, outcome, wanted):
 
 def test_every_pass_has_cases():
     # graphs in text hold no classes with methods, and no weights: test_inline.py, test_freezing.py
-    assert {path.stem for path in HERE.glob("*.test")} | {"inline", "bnfold", "onednn"} == set(PASSES)
+    assert {path.stem for path in HERE.glob("*.test")} | {"inline", "bnfold", "onednn", "linears"} == set(
+        PASSES
+    )
 
 
 def rewrite():

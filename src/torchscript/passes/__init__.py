@@ -25,6 +25,7 @@ from .loop_unrolling import unroll_loops
 from .mutation_removal import remove_tensor_mutation
 from .needless_casts import remove_needless_casts
 from .onednn import use_onednn
+from .onednn_linears import use_onednn_linears
 from .peephole import apply_peepholes
 from .raised_conditions import use_raised_conditions
 from .ranks import ask_inputs_for_ranks
@@ -48,6 +49,7 @@ PASSES: dict[str, Callable[[Graph], bool]] = {
     "casts": remove_needless_casts,
     "bnfold": fold_batch_norms,
     "onednn": use_onednn,
+    "linears": use_onednn_linears,
     "licm": hoist_invariants,
     "unroll": unroll_loops,
     "pool": pool_constants,
@@ -99,5 +101,6 @@ __all__ = [
     "unfused",
     "unroll_loops",
     "use_onednn",
+    "use_onednn_linears",
     "use_raised_conditions",
 ]

@@ -10,8 +10,7 @@ says so; only float32 on a CPU; a residual is added in the kernel only where it 
 Results are in the memory format channels_last. What does not care goes on in it; anything else, and who called
 the graph, gets what convolutions give otherwise: contiguous tensors.
 
-Linears stay as they are: measured for 1 to 256 rows of 64 to 1280 on AVX-512, packed ones are at most 1.1 times as
-fast, and up to 4 times as slow for few rows.
+Linears are `onednn_linears`'.
 """
 
 from __future__ import annotations
@@ -183,11 +182,11 @@ def _is_packable(node: Node) -> bool:
 def _plan(conv: Node, facts: TensorFacts, aliases: AliasSets, taken: set[Node]) -> _Plan:
     """What can go into one kernel with the convolution."""
     last, add, activation = conv, None, Activation("none")
-    reader = _next(last, aliases, taken)
+    reader = sole_reader(last, aliases, taken)
     if reader is not None and key_of(reader) == "aten::add.Tensor" and _is_residual(reader, last, facts):
         last = add = reader
-        reader = _next(last, aliases, taken)
-    if reader is not None and (found := _activation(reader)) is not None:
+        reader = sole_reader(last, aliases, taken)
+    if reader is not None and (found := activation_of(reader)) is not None:
         if add is None or found.name == "relu":
             last, activation = reader, found
     return _Plan(conv, add, activation, last)
@@ -227,8 +226,8 @@ def _apply(plan: _Plan) -> Value:
     return result
 
 
-def _next(node: Node, aliases: AliasSets, taken: set[Node]) -> Node | None:
-    """The node that alone reads the result, in the same block and writing nothing."""
+def sole_reader(node: Node, aliases: AliasSets, taken: set[Node]) -> Node | None:
+    """The node, not taken yet, that alone reads the result, in the same block and writing nothing."""
     reader = only_reader(node.output)
     if reader is None or reader.block is not node.block or reader in taken:
         return None
@@ -250,7 +249,8 @@ def _is_residual(add: Node, conv: Node, facts: TensorFacts) -> bool:
     return shapes[0] is not None and shapes[0] == shapes[1] and facts.dtype(one) == facts.dtype(other)
 
 
-def _activation(node: Node) -> Activation | None:
+def activation_of(node: Node) -> Activation | None:
+    """The activation that a node is, if oneDNN's kernels have it."""
     meaning = meaning_of(node)
     if meaning is None or meaning.name not in _ACTIVATIONS:
         return None
@@ -269,17 +269,7 @@ def _inputs(
     stride, padding, dilation = (_pair(known_argument(conv, n)) for n in ("stride", "padding", "dilation"))
     groups = known_argument(conv, "groups")
     packed = pack(weight, padding, stride, dilation, groups)
-
-    def text(value: str | None) -> Value:
-        return writer.constant(value, T.NONE if value is None else T.STRING)
-
-    numbers = writer.add(
-        Node(
-            "prim::ListConstruct",
-            [writer.constant(n, T.FLOAT) for n in activation.numbers],
-            [T.ListType(T.OptionalType(T.NUMBER))],
-        )
-    ).output
+    name, numbers, algorithm = activation_arguments(activation, writer)
     tail = [
         writer.tensor(packed),
         argument(conv, "bias"),
@@ -288,15 +278,30 @@ def _inputs(
     ]
     x = argument(conv, "input")
     if other is None:
-        end = [text(activation.name), numbers, text(activation.algorithm)]
-        return [x, *tail, *end], "mkldnn::_convolution_pointwise"
-    name = None if activation.name == "none" else activation.name
-    end = [text("add"), writer.constant(1.0, T.FLOAT), text(name), numbers, text(activation.algorithm)]
-    if other is not x and _dies_at(
-        other, writer.before, {conv.output}
-    ):  # x is read while the result is written
+        return [x, *tail, name, numbers, algorithm], "mkldnn::_convolution_pointwise"
+    if activation.name == "none":
+        name = _text(None, writer)
+    end = [_text("add", writer), writer.constant(1.0, T.FLOAT), name, numbers, algorithm]
+    # x is read while the result is written
+    if other is not x and _dies_at(other, writer.before, {conv.output}):
         return [other, x, *tail, *end], "mkldnn::_convolution_pointwise_.binary"
     return [x, other, *tail, *end], "mkldnn::_convolution_pointwise.binary"
+
+
+def activation_arguments(activation: Activation, writer: Writer) -> tuple[Value, Value, Value]:
+    """The activation's name, numbers and algorithm as oneDNN's operators take them."""
+    numbers = writer.add(
+        Node(
+            "prim::ListConstruct",
+            [writer.constant(n, T.FLOAT) for n in activation.numbers],
+            [T.ListType(T.OptionalType(T.NUMBER))],
+        )
+    ).output
+    return _text(activation.name, writer), numbers, _text(activation.algorithm, writer)
+
+
+def _text(value: str | None, writer: Writer) -> Value:
+    return writer.constant(value, T.NONE if value is None else T.STRING)
 
 
 def _dies_at(value: Value, place: Node, between: set[Value]) -> bool:

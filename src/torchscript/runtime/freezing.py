@@ -18,7 +18,14 @@ from .. import types as T
 from ..archive.hooks import forward_with_hooks
 from ..errors import Error
 from ..ir.graph import Function, Graph, Node, Value
-from ..passes import eliminate_dead_code, inline_calls, pool_constants, propagate_constants, use_onednn
+from ..passes import (
+    eliminate_dead_code,
+    inline_calls,
+    pool_constants,
+    propagate_constants,
+    use_onednn,
+    use_onednn_linears,
+)
 from ..passes.aliasing import AliasSets
 from ..passes.frozen import optimize_frozen
 from ..schema import Argument, Schema
@@ -93,8 +100,9 @@ def optimize_for_inference(mod: ScriptModule, other_methods: list[str] | None = 
     """A module that computes the same faster on this machine, without gradients; frozen first if it is not.
 
     Convolutions of images run in oneDNN with packed weights, with the activation and the residual that follow in
-    the same kernel. Saving it writes the frozen module, which knows no machine. Under autocast, for other
-    dtypes than float32 and where gradients are recorded, the frozen module runs.
+    the same kernel. So do linear layers of 2¹⁹ weights or more for inputs of 16 rows or more; their weights are in memory
+    twice, as they are for fewer rows. Saving it writes the frozen module, which knows no machine. Under autocast, for
+    other dtypes than float32 and where gradients are recorded, the frozen module runs.
     """
     if not isinstance(mod, ScriptModule) or not isinstance(
         getattr(type(mod), "_ts_class", None), T.ClassType
@@ -116,6 +124,7 @@ def optimize_for_inference(mod: ScriptModule, other_methods: list[str] | None = 
         if name == "forward" or name in other_methods:
             optimize_frozen(graph)
             use_onednn(graph)
+            use_onednn_linears(graph)
             pool_constants(graph)
             eliminate_dead_code(graph)
         graph.inputs[0].type = tuned

@@ -1,8 +1,8 @@
 """Methods that are tuned for this machine, and what runs in their place where the tuning does not hold.
 
 The operators of oneDNN that `optimize_for_inference` writes are called by their names. Autocast does not cast for them,
-they take inputs of other dtypes than the weights, and record no gradients. So a tuned method asks first, and
-the frozen one runs in these cases.
+they take inputs of other dtypes than the weights but no sparse ones, and record no gradients. So a tuned method asks
+first, and the frozen one runs in these cases.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.autograd import forward_ad
 
 from ..ir.graph import Function
 from ..tracing.structures import tensors_in
@@ -51,16 +52,21 @@ def guarded(function: Function, code: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _OTHER_DTYPES = frozenset({torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128})
+_USUAL, _DENSE = torch.float32, torch.strided
 
 
 def is_out_of_tune(arguments: Sequence[Any]) -> bool:
     """Whether a call with these arguments needs what tuned operators do not have."""
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled("cpu") or forward_ad._current_level >= 0:
         return True
-    tensors = tensors_in(arguments)
-    if any(t.dtype in _OTHER_DTYPES or not t.is_cpu for t in tensors):
-        return True
-    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    records = torch.is_grad_enabled()
+    # one loop, and the usual dtype first: small modules wait for it
+    for tensor in tensors_in(arguments):
+        if tensor.dtype is not _USUAL and tensor.dtype in _OTHER_DTYPES:
+            return True
+        if not tensor.is_cpu or tensor.layout is not _DENSE or (records and tensor.requires_grad):
+            return True
+    return False
 
 
 def calls_tuned(function: Function) -> bool:
