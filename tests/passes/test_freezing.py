@@ -493,6 +493,32 @@ def test_what_a_convolution_reads_is_not_written_as_its_residual(size, groups):
             torch.testing.assert_close(run(x), module(x), atol=1e-5, rtol=1e-5)
 
 
+class ChangesInput(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x, y):
+        c = self.norm(self.conv(x))
+        x.add_(1)
+        d = self.norm(self.conv(c)) + y
+        y.mul_(2)
+        return torch.relu(c), torch.relu(d)
+
+
+def test_a_convolution_reads_what_there_was_before_somebody_changed_it():
+    torch.manual_seed(0)
+    module = ChangesInput().eval()
+    made = ts.optimize_for_inference(ts.script(module))
+    x, y = torch.randn(2, 1, 3, 6, 6)
+    with torch.no_grad():
+        wanted = module(x.clone(), y.clone())
+        for run in (made, ts.compile(made)):
+            for got, want in zip(run(x.clone(), y.clone()), wanted, strict=True):
+                torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
+
+
 def double_input(module, input: Tuple[torch.Tensor]):
     return (input[0] * 2,)
 

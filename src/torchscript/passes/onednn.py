@@ -95,6 +95,8 @@ def use_onednn(graph: Graph) -> bool:
             continue
         if key_of(node) == "aten::conv2d" and _is_packable(node) and not aliases.is_written(node.output):
             plan = _plan(node, facts, aliases, taken)
+            if any(map(aliases.is_written, plan.tensors)):
+                continue  # they may not be, where the operator comes to stand, what they were
             if not images.has(node, plan.last):
                 plan.waits = plan.last is node and images.has(node, _first_reader(node))
                 if not plan.waits:
@@ -117,6 +119,12 @@ class _Plan:
     last: Node
     waits: bool = False
     """Whether the check that the input is an image comes between the convolution and what reads its result."""
+
+    @property
+    def tensors(self) -> list[Value]:
+        """What the operator reads that is no constant."""
+        read = [argument(self.conv, "input"), *(self.add.inputs[:2] if self.add is not None else ())]
+        return [value for value in read if value is not self.conv.output]
 
     @property
     def nodes(self) -> list[Node]:
