@@ -13,6 +13,7 @@ from typing import Dict, List, Optional
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import torchscript
 from torchscript.native.compiler import INCLUDE, find_compiler, instructions_of, torch_root
@@ -244,7 +245,8 @@ def test_cmake_finds_the_package(tmp_path):
 
 
 class Convolutions(nn.Module):
-    """Some that have kernels of their own, some that oneDNN computes: groups of several channels, many taps."""
+    """Some that have kernels of their own, some that oneDNN computes: groups of several channels, many taps; a large
+    linear."""
 
     def __init__(self):
         super().__init__()
@@ -252,10 +254,12 @@ class Convolutions(nn.Module):
         self.wide = nn.Sequential(nn.Conv2d(64, 64, 7, 1, 3), nn.BatchNorm2d(64))
         self.grouped = nn.Sequential(nn.Conv2d(64, 64, 3, 1, 1, groups=4), nn.BatchNorm2d(64), nn.ReLU6())
         self.single = nn.Sequential(nn.Conv2d(64, 16, 1), nn.BatchNorm2d(16))
+        self.large = nn.Linear(64, 1 << 13)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
-        return self.single(self.grouped(torch.relu(self.wide(x) + x))).mean((2, 3))
+        large = F.silu(self.large(x.flatten(2).transpose(1, 2))).mean()
+        return self.single(self.grouped(torch.relu(self.wide(x) + x))).mean((2, 3)) + large
 
 
 def test_a_module_that_is_optimised_for_inference_runs_in_a_host(host, tmp_path):
@@ -263,6 +267,8 @@ def test_a_module_that_is_optimised_for_inference_runs_in_a_host(host, tmp_path)
     module = Convolutions().eval()
     optimized = torchscript.optimize_for_inference(torchscript.script(module))
     torchscript.compile(optimized, output=tmp_path / "net")
+    assert "mkldnn::_linear_pointwise" in str(optimized.graph)
+    assert (tmp_path / "net/model.pt").stat().st_size < 2 * sum(4 * p.numel() for p in module.parameters())
     with torch.no_grad():
         answers = [module(torch.full((2, 3, 16, 16), 1.0 + k)).sum().item() for k in range(7)]
     result = serve(host, tmp_path / "net", 2, 14, 2, 3, 16, 16)

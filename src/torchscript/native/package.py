@@ -57,8 +57,7 @@ def _fill(obj: Any, program: NativeProgram, library: Path, directory: Path) -> N
         built = Path(temporary)
         shutil.copyfile(library, built / "model.so")
         records = Records(obj, {})
-        # weights as oneDNN wants them have no place in memory that could be mapped: the host packs them
-        constants = [tensor.to_dense() if tensor.is_mkldnn else tensor for tensor in program.tensors]
+        constants = _mappable(program.tensors)
         extra = {
             f"native/constant_{i}": _checked_bytes(tensor)
             for i, tensor in enumerate(constants)
@@ -80,6 +79,21 @@ def _fill(obj: Any, program: NativeProgram, library: Path, directory: Path) -> N
         (built / "model.tensors").write_text("\n".join(lines) + "\n", encoding="ascii")
         for name in ("model.so", "model.pt", "model.tensors"):
             os.replace(built / name, directory / name)
+
+
+def _mappable(constants: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Constants with a place in memory: weights as oneDNN wants them have none, so the host packs them again.
+
+    A linear's weight is there as it was, too, for few rows.
+    """
+    plain = [tensor for tensor in constants if tensor.layout is torch.strided]
+    found = []
+    for tensor in constants:
+        if tensor.is_mkldnn:
+            dense = tensor.to_dense()
+            tensor = next((t for t in plain if t.shape == dense.shape and torch.equal(t, dense)), dense)
+        found.append(tensor)
+    return found
 
 
 def _mark_of(container: Container) -> str:
