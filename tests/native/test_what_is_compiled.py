@@ -36,8 +36,8 @@ REFUSED = {
     "a class of modules": (lambda: Net, "compile an instance of it"),
     "a class": (lambda: Plain, "'.*Plain'.* has no code of its own to compile"),
     "a method": (lambda: torchscript.script(Net()).other, "'other' is a method of a module that is compiled already"),
-    "a module of torch.jit": (lambda: torch.jit.script(Net()), "'Net' was compiled by torch.jit. Compile the module"),
-    "a trace of torch.jit": (lambda: torch.jit.trace(nn.ReLU(), torch.ones(1)), "'ReLU' was compiled by torch.jit"),
+    "a module of torch.jit": (lambda: torch.jit.script(Net()), "'Net' was compiled by PyTorch itself. Compile the module"),
+    "a trace of torch.jit": (lambda: torch.jit.trace(nn.ReLU(), torch.ones(1)), "'ReLU' was compiled by PyTorch itself"),
 }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def _script(obj: Any, example_inputs: Any, fallback: bool | None) -> Any:
         if any(f"{b.__module__}.{b.__name__}" in _COMPILED_BY_PYTORCH for b in type(obj).__mro__):
             name = getattr(obj, "original_name", type(obj).__name__)
             raise Error(
-                f"'{name}' was compiled by torch.jit. Compile the module that it was made of, or save it and "
+                f"'{name}' was compiled by PyTorch itself. Compile the module that it was made of, or save it and "
                 "take what torchscript.load makes of the archive."
             )
         return compiling.script_module(obj, example_inputs, fallback)
