@@ -287,14 +287,12 @@ class NativeEntry(Entry):
         if needs_python():
             return super().call(owner, args, kwargs)
         signature = self._signature or self.signature
-        values = args
-        if kwargs or tuple(map(type, args)) != signature.exact:
-            try:
-                values = signature.bind(args, kwargs)
-            except ArgumentError:
-                if self.guessed:
-                    return super().call(owner, args, kwargs)  # other types than those that were guessed
-                raise
+        try:
+            values = signature.bind(args, kwargs)
+        except ArgumentError:
+            if self.guessed:
+                return super().call(owner, args, kwargs)  # other types than those that were guessed
+            raise
         if self._asks_arguments and (
             (self._is_tuned and is_out_of_tune(values)) or self._native.changes_arguments(values)
         ):
