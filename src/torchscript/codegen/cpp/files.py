@@ -97,18 +97,18 @@ class Parts:
         else:
             files["shared.h"] = ["#pragma once", *shared]
             opening = ['#include "shared.h"', *_OPENING]
-            looping = [
-                text
+            looping = {  # in their order
+                text: None
                 for text, loops in zip(functions, self.loops, strict=True)
                 if loops and sizes[text] <= _FUNCTIONS_LIMIT
-            ]
+            }
             straight = [text for text in functions if text not in looping]
             others_size = sum(sizes[text] for text in others) + sum(map(len, self.entries))
             first, *more = _spread(straight, sizes.__getitem__, _FUNCTIONS_LIMIT, others_size)
             files["straight0.cpp"] = [*opening, *first, *entries, "}", *self.symbol]
             for i, texts in enumerate(more, 1):
                 files[f"straight{i}.cpp"] = [*opening, *texts, "}"]
-            for i, texts in enumerate(_spread(looping, sizes.__getitem__, _FUNCTIONS_LIMIT)):
+            for i, texts in enumerate(_spread(list(looping), sizes.__getitem__, _FUNCTIONS_LIMIT)):
                 if texts:
                     files[f"functions{i}.cpp"] = [*opening, *texts, "}"]
         for i, kernels in enumerate(_spread(self.kernels, lambda k: k.cost, _KERNELS_LIMIT)):
